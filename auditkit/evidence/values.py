@@ -1,0 +1,228 @@
+"""What an audit writes down: frozen values, one for each thing a report shows.
+
+Every number is a `Number`: it carries its interval, the size of what it was computed from, and where
+its formula comes from. Nothing here computes; nothing in a report computes either.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Outcome = Literal["supported", "not_supported", "inconclusive"]
+Result = Literal["passed", "refuted", "undecided"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """One reported number.
+
+    value: None where it is not defined (then the method says why). low, high: its interval at level
+    `confidence`, None where it has no such end. n_runs, n_records: what it was computed from, the
+    runs being the replicates. method, source: how, in words, and where the formula stands.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    confidence: float | None
+    n_runs: int
+    n_records: int
+    method: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A test that ran.
+
+    name: a short key. question: what it asks, in words. margin: the bound locked before the run, in
+    the unit of the number, None for a test that has none. p_passed: chance of a result this good if
+    the claim were wrong by the margin; p_refuted: chance of a result this bad if the claim were true,
+    p_refuted_holm the same after Holm's correction over all tests. informative: the no-op control
+    did not pass this test. support_needs_informative: an uninformative result blocks support.
+    """
+
+    name: str
+    question: str
+    number: Number
+    margin: float | None
+    p_passed: float
+    p_refuted: float
+    p_refuted_holm: float
+    result: Result
+    informative: bool
+    support_needs_informative: bool
+    explanation: str
+    kind: Literal["ran"] = "ran"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A required test that could not be run. It never counts as passing."""
+
+    name: str
+    question: str
+    reason: str
+    kind: Literal["skipped"] = "skipped"
+
+
+Finding = Ran | Skipped
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer. sentence: the answer in one sentence. reasons: why, one sentence each.
+    runs_needed: for an inconclusive verdict, the runs an arm that would decide it, None if more runs
+    would not."""
+
+    outcome: Outcome
+    sentence: str
+    reasons: tuple[str, ...]
+    margin: float
+    confidence: float
+    runs_needed: int | None
+
+
+@dataclass(frozen=True)
+class Control:
+    """The same decision on models whose answer is known. expected, found: in words; passed: whether
+    the audit got it right."""
+
+    name: str
+    meaning: str
+    expected: str
+    found: str
+    outcome: Outcome
+    rho: Number
+    passed: bool
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """One arm: what it is, and the accuracy of its runs on each set."""
+
+    name: str
+    meaning: str
+    runs: int
+    retain_accuracy: Number
+    forget_accuracy: Number
+    test_accuracy: Number
+
+
+@dataclass(frozen=True)
+class State:
+    """The procedure seen in another state (FNN: gate on, gate off, folded and repaired).
+    claimed: this is the state the claim is about."""
+
+    name: str
+    rho: Number
+    test_accuracy: Number
+    claimed: bool
+
+
+@dataclass(frozen=True)
+class ClassMemory:
+    """Residual memory of the forget records of one class."""
+
+    label: int
+    rho: Number
+
+
+@dataclass(frozen=True)
+class ResidualMemory:
+    """The headline number and what stands behind it.
+
+    exact: on the forget records themselves. jittered: on records near them, one for each radius.
+    honest: of the honest retrained control. per_run: arm -> one value a run, for the figure.
+    effective_records: how many forget records carry it. smallest_detectable: the share of memory
+    left that this audit would have refused to support with probability 0.8.
+    """
+
+    exact: Number
+    jittered: tuple[tuple[float, Number], ...]
+    honest: Number
+    per_class: tuple[ClassMemory, ...]
+    per_run: dict[str, tuple[float, ...]]
+    effective_records: Number
+    smallest_detectable: Number
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The true-positive rate of an attack on one arm at a false-positive rate that N records can show."""
+
+    fpr: float
+    arms: dict[str, Number]
+
+
+@dataclass(frozen=True)
+class AttackSummary:
+    """One attack on all arms. auc: arm -> mean over runs. gap: unlearned minus retrained.
+    points: true-positive rates at quotable false-positive rates, for the ROC figure and its table."""
+
+    name: str
+    title: str
+    paper: str
+    auc: dict[str, Number]
+    gap: Number
+    points: tuple[OperatingPoint, ...]
+
+
+@dataclass(frozen=True)
+class NotChecked:
+    """Something this audit did not look at, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the unlearned runs differ from retrained ones where nothing was to be forgotten.
+
+    slope: of the margins on control records against the retrained runs' (1 = none). comparability:
+    how well they rank control records, relative to retrained runs among themselves (1 = as well);
+    below `floor` the two cannot be compared.
+    """
+
+    slope: Number
+    comparability: Number
+    floor: float
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The data, without any of it. commitment: SHA-256 over inputs, labels and ids. sets: the number
+    of records in each. near_duplicates: forget records with a near-copy left in retain, of which
+    `exact_duplicates` are copies. jitter: the radii of the jittered queries, in units of the input,
+    for the share of the nearest-neighbour distance named in the claim."""
+
+    name: str
+    origin: str
+    licence: str
+    commitment: str
+    sets: dict[str, int]
+    near_duplicates: int
+    exact_duplicates: int
+    jitter: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that an audit found: the content of evidence.json."""
+
+    schema: Literal[1]
+    lock_sha256: str
+    claim: dict[str, object]
+    data: DataSummary
+    environment: dict[str, str]
+    arms: tuple[ArmSummary, ...]
+    controls: tuple[Control, ...]
+    residual_memory: ResidualMemory
+    states: tuple[State, ...]
+    findings: tuple[Finding, ...]
+    attacks: tuple[AttackSummary, ...]
+    utility: Number
+    drift: Drift
+    not_checked: tuple[NotChecked, ...]
+    warnings: tuple[str, ...]
+    verdict: Verdict

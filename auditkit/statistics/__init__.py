@@ -1,0 +1,1 @@
+"""Statistics: pure functions of arrays. Everything a report says is computed here, once."""

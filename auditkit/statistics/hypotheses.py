@@ -1,0 +1,90 @@
+"""Tests over runs: equivalence, refutation, and Holm's correction.
+
+A run is one observation; records are never replicates. An arm whose values do not vary at all has
+nothing to test: the p-value is then 0 if the mean lies on the asked-for side of the bound, and 1 if
+it does not (on the bound counts as not).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from auditkit.statistics.margins import Floats
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests of a mean against a margin.
+
+    p_within: the probability of data this favourable if the true mean lay outside the margin; small
+    means "within the margin" is shown. p_outside: the same of data this unfavourable if the true
+    mean lay inside it; small means "outside the margin" is shown.
+    """
+
+    p_within: float
+    p_outside: float
+
+
+def t_quantile(p: float, df: float) -> float:
+    """The p-quantile of Student's t with df degrees of freedom."""
+    return float(stats.t.ppf(p, df))
+
+
+def p_above(mean: float, error: float, df: float, bound: float) -> float:
+    """One-sided p-value for "the true mean is greater than bound"."""
+    if error == 0:
+        return 0.0 if mean > bound else 1.0
+    return float(stats.t.sf((mean - bound) / error, df))
+
+
+def p_below(mean: float, error: float, df: float, bound: float) -> float:
+    """One-sided p-value for "the true mean is less than bound"."""
+    return p_above(-mean, error, df, -bound)
+
+
+def paired(x: Floats) -> tuple[float, float, float]:
+    """(mean, standard error, degrees of freedom) of one value a run."""
+    return float(x.mean()), float(x.std(ddof=1) / np.sqrt(len(x))), len(x) - 1.0
+
+
+def welch(x: Floats, y: Floats) -> tuple[float, float, float]:
+    """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms."""
+    a, b = x.var(ddof=1) / len(x), y.var(ddof=1) / len(y)
+    scale = a**2 / (len(x) - 1) + b**2 / (len(y) - 1)
+    return float(x.mean() - y.mean()), float(np.sqrt(a + b)), float((a + b) ** 2 / scale) if scale else 1.0
+
+
+def equivalence(mean: float, error: float, df: float, margin: float) -> Equivalence:
+    """Is the true mean within +-margin?
+
+    p_outside is twice the smaller one-sided p-value: both sides are looked at.
+    """
+    within = max(p_below(mean, error, df, margin), p_above(mean, error, df, -margin))
+    outside = min(p_above(mean, error, df, margin), p_below(mean, error, df, -margin))
+    return Equivalence(within, min(1.0, 2 * outside))
+
+
+def ratio_equivalence(D: Floats, G: Floats, margin: float) -> Equivalence:
+    """Is sum D / sum G within +-margin, given that the true G is positive? Tests D - margin G and
+    D + margin G, one value a run."""
+    upper, lower = paired(D - margin * G), paired(D + margin * G)
+    within = max(p_below(*upper, 0), p_above(*lower, 0))
+    outside = min(p_above(*upper, 0), p_below(*lower, 0))
+    return Equivalence(within, min(1.0, 2 * outside))
+
+
+def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalence:
+    """Is the true mean at most `margin`? One-sided: less is always fine."""
+    return Equivalence(p_below(mean, error, df, margin), p_above(mean, error, df, margin))
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm's adjusted p-values: rejecting where they are <= alpha wrongly rejects any at all with
+    probability at most alpha, however the tests depend on each other (Holm 1979)."""
+    adjusted, running = {}, 0.0
+    for i, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
+        running = max(running, min(1.0, (len(p_values) - i) * p))
+        adjusted[name] = running
+    return adjusted

@@ -1,0 +1,104 @@
+"""Hinge margins, and what makes them comparable between runs.
+
+Every question about memory is asked of the hinge margin h = z_y - max_{k != y} z_k. Two models that
+differ only in temperature or in general drift have different margins on every record, so each run is
+first put on the scale of the retrained runs by a line fitted on control records, which no run has
+seen. What then still differs on forget records is memory of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+CLIP_QUANTILE = 0.6
+"""Calibrated margins are clipped at this quantile of |mean retrained margin| on control records: far
+beyond the decision boundary a margin says how confident a run is, not what it remembers."""
+
+
+def hinge(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
+    """The margin z_y - max_{k != y} z_k: float64 (..., records), > 0 where the label is predicted.
+
+    logits: (..., records, classes); labels: (records,).
+    """
+    z = np.asarray(logits, dtype=np.float64)
+    own = np.arange(z.shape[-2]), labels
+    others = z.copy()
+    others[..., *own] = -np.inf
+    return np.asarray(z[..., *own] - others.max(axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Margins:
+    """The hinge margins of one arm under one kind of query (exact or jittered inputs).
+
+    forget: float64 (runs, forget records); control: float64 (runs, control records).
+    """
+
+    forget: Floats
+    control: Floats
+
+    def take(self, runs: Ints) -> "Margins":
+        """The margins of some of the runs, in the order asked for."""
+        return Margins(self.forget[runs], self.control[runs])
+
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+        return len(self.forget)
+
+
+def stacked(*arms: Margins) -> Margins:
+    """The runs of several arms, one after the other."""
+    return Margins(np.concatenate([a.forget for a in arms]), np.concatenate([a.control for a in arms]))
+
+
+def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
+    """The least-squares line control = a + b * reference of each run: (a, b), each (runs,).
+
+    control: (runs, records), a run's margins on control records; reference: (records,), the mean of
+    the retrained runs there. (0, 1) means no drift.
+    """
+    centred = reference - reference.mean()
+    slope = control @ centred / (centred @ centred)
+    return control.mean(axis=1) - slope * reference.mean(), slope
+
+
+def calibrated(arm: Margins, reference: Floats) -> Margins:
+    """The margins of an arm on the scale of the retrained runs, then clipped.
+
+    reference: (control records,), the mean margin of the retrained runs. Inverts each run's own
+    `drift_line` and clips at +-the CLIP_QUANTILE of |reference|. A run whose slope is not positive
+    has no scale in common with the retrained runs: its margins come back as zeros.
+    """
+    intercept, slope = (line[:, None] for line in drift_line(arm.control, reference))
+    limit = np.quantile(np.abs(reference), CLIP_QUANTILE)
+    usable = slope > 0
+    scale = np.where(usable, slope, 1.0)
+
+    def invert(margins: Floats) -> Floats:
+        return np.where(usable, np.clip((margins - intercept) / scale, -limit, limit), 0.0)
+
+    return Margins(invert(arm.forget), invert(arm.control))
+
+
+def comparability(arm: Margins, retrained: Margins) -> float:
+    """How far an arm ranks control records as the retrained runs do, relative to how far those agree
+    among themselves: 1 = as well as a retrained run, 0 = not at all.
+
+    It is the mean correlation of the arm's runs with the mean retrained run on control records,
+    divided by the same mean for each retrained run against the others.
+    """
+    mean = retrained.control.mean(axis=0)
+    n = retrained.runs
+    own = [_correlation(run, (mean * n - run) / (n - 1)) for run in retrained.control]
+    return float(np.mean([_correlation(run, mean) for run in arm.control]) / np.mean(own))
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / scale if scale > 0 else 0.0

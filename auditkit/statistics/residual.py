@@ -1,0 +1,118 @@
+"""Residual memory rho: the share of the original-to-retrained gap that unlearning has left.
+
+1 = nothing forgotten, 0 = like retrained from scratch, < 0 = over-forgotten. The records are weighed
+by how well they tell original from retrained runs, v = w / s^2 (w the mean gap, s^2 the variance
+within arms), and every fold of the cross-fit leaves out the runs it then judges:
+
+    D_k = v_k . (U_k - R_k),   G_k = v_k . (O_k - R_k),   rho = sum_k D_k / sum_k G_k
+
+where v_k and the calibration behind U, R and O come from all retrained runs but R_k and all original
+runs but O_k, the parent of U_k.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from auditkit.statistics.hypotheses import t_quantile
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What each fold saw, record by record.
+
+    left: (runs, forget records), v_k (U_k - R_k): the memory that unlearned run k still holds.
+    gap: same shape, v_k (O_k - R_k): the memory its parent held. Both in units of their sum.
+    """
+
+    left: Floats
+    gap: Floats
+
+    @property
+    def D(self) -> Floats:  # noqa: N802 -- the formula's own letter
+        """(runs,): what is left, summed over records."""
+        return np.asarray(self.left.sum(axis=1))
+
+    @property
+    def G(self) -> Floats:  # noqa: N802 -- the formula's own letter
+        """(runs,): what there was, summed over records."""
+        return np.asarray(self.gap.sum(axis=1))
+
+    def of(self, records: Ints) -> "Memory":
+        """The same for some of the forget records."""
+        return Memory(self.left[:, records], self.gap[:, records])
+
+
+def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
+    """Cross-fitted memory of the forget records. Run k of `unlearned` was made from run k of
+    `original`; all three arms have the same number of runs, at least 3."""
+    n = retrained.runs
+    if not n == original.runs == unlearned.runs >= 3:
+        raise ValueError(
+            f"arms need equal numbers of runs, at least 3: got {original.runs}, {unlearned.runs}, {n}"
+        )
+    left, gap = [], []
+    for k in range(n):
+        others = np.delete(np.arange(n), k)
+        reference = retrained.control[others].mean(axis=0)
+        O, R = calibrated(original, reference).forget, calibrated(retrained, reference).forget
+        U_k = calibrated(unlearned.take(np.array([k])), reference).forget[0]
+        v = weights(O[others], R[others])
+        left.append(v * (U_k - R[k]))
+        gap.append(v * (O[k] - R[k]))
+    return Memory(np.array(left), np.array(gap))
+
+
+def weights(O: Floats, R: Floats) -> Floats:
+    """v = w / s^2 for each forget record: (records,). O, R: (runs, records).
+
+    s^2 is the variance within the two arms, shrunk half-way to its mean over records: with few runs
+    a variance near zero is luck, not precision.
+    """
+    variance = (O.var(axis=0, ddof=1) + R.var(axis=0, ddof=1)) / 2
+    shrunk = (variance + variance.mean()) / 2
+    gap = O.mean(axis=0) - R.mean(axis=0)
+    return np.asarray(np.divide(gap, shrunk, out=np.zeros_like(gap), where=shrunk > 0))
+
+
+def rho(memory: Memory) -> float:
+    """Residual memory, sum D / sum G; NaN where there was nothing to remember."""
+    G = float(memory.G.sum())
+    return float(memory.D.sum()) / G if G != 0 else float("nan")
+
+
+def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
+    """The values of Delta that a two-sided t-test of mean(D - Delta G) = 0 at level 2 alpha does not
+    reject (Fieller): a confidence interval of level 1 - 2 alpha for rho.
+
+    Infinite on both sides where the gap G itself cannot be told from zero.
+    """
+    D, G = memory.D, memory.G
+    n = len(D)
+    c = t_quantile(1 - alpha, n - 1) ** 2 / n
+    (s_dd, s_dg), (_, s_gg) = np.cov(D, G)
+    a = G.mean() ** 2 - c * s_gg
+    b = D.mean() * G.mean() - c * s_dg
+    if a <= 0:
+        return -np.inf, np.inf
+    half = np.sqrt(max(b * b - a * (D.mean() ** 2 - c * s_dd), 0.0))
+    return float((b - half) / a), float((b + half) / a)
+
+
+def rho_error(memory: Memory) -> float:
+    """The standard error of rho over runs (delta method)."""
+    rest = memory.D - rho(memory) * memory.G
+    return float(rest.std(ddof=1) / np.sqrt(len(rest)) / abs(memory.G.mean()))
+
+
+def rho_by_run(memory: Memory) -> Floats:
+    """D_k over the mean of G: (runs,), one dot a run; their mean is rho."""
+    return np.asarray(memory.D / memory.G.mean())
+
+
+def effective_records(memory: Memory) -> float:
+    """How many records carry the measurement: (sum g)^2 / sum g^2 over each record's share g of the
+    gap. It is the number of forget records if all count the same, 1 if one of them is all there is."""
+    g = np.clip(memory.gap.mean(axis=0), 0, None)
+    return float(g.sum() ** 2 / (g @ g)) if g.any() else 0.0

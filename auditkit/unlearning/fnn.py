@@ -1,0 +1,81 @@
+"""Forgetting Neural Networks: let the neurons that the forget records excite most fade, then repair.
+
+Source: Hatua, Nguyen, Cano & Sung, "Machine Unlearning using Forgetting Neural Networks"
+(arXiv:2410.22374). One turn: rank the units of each layer by their mean activation over the forget
+records; let each fade by phi(t; tau), most active fastest; *fold* the fade into the weights; learn
+again on the retain records alone. The published code stops with the gate still switched on, which
+suppresses the memory without erasing it: hence the three states a model can be asked for.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from auditkit.training import Recipe, fit, run_seed
+from auditkit.unlearning.forgetting import (
+    attach,
+    fold,
+    gateable,
+    mean_activations,
+    ranks,
+    set_time,
+)
+from auditkit.unlearning.records import Records
+
+Rates = Literal["fixed", "rank"]
+State = Literal["gate on", "gate off", "folded and repaired"]
+
+
+def unlearn(
+    model: nn.Module,
+    retain: Records,
+    forget: Records,
+    *,
+    seed: int,
+    recipe: Recipe,
+    rates: Rates = "rank",
+    tau: Annotated[float, Field(gt=0)] = 30.0,
+    t: Annotated[float, Field(ge=0)] = 50.0,
+    turns: Annotated[int, Field(ge=1)] = 1,
+    repair_epochs: Annotated[int, Field(ge=0)] = 5,
+    layers: Sequence[str] | None = None,
+    state: State = "folded and repaired",
+) -> nn.Module:
+    """A copy of `model` after `turns` turns of forgetting and repair, in eval mode.
+
+    rates: "fixed" gives every unit the time constant `tau` (FFR); "rank" gives the unit of rank r the
+    time constant r, 1 for the most active (VFR). t: the time each turn lets pass, in the unit of tau.
+    repair_epochs: epochs of the recipe on retain after each fold. layers: names of the Linear and
+    Conv2d layers that fade, by default all. state: "gate on" is the last turn's gate before it is
+    folded (as published), "gate off" the same model with the gate switched off again, "folded and
+    repaired" the finished, ordinary model.
+    """
+    model = copy.deepcopy(model)
+    repair = replace(recipe, epochs=repair_epochs)
+    for turn in range(turns):
+        open_gates(model, forget, rates=rates, tau=tau, layers=layers)
+        last = turn == turns - 1
+        if last and state == "gate off":
+            return model.eval()
+        set_time(model, t)
+        if last and state == "gate on":
+            return model.eval()
+        fold(model)
+        fit(model, retain.x, retain.y, repair, seed=run_seed(seed, "repair", turn))
+    return model.eval()
+
+
+def open_gates(
+    model: nn.Module, forget: Records, *, rates: Rates, tau: float, layers: Sequence[str] | None
+) -> None:
+    """Attach a gate, switched off, to every unit of the named layers, with time constants by the
+    activations that the forget records cause now."""
+    names = gateable(model) if layers is None else list(layers)
+    for name, activation in mean_activations(model, names, forget.x).items():
+        constants = ranks(activation) if rates == "rank" else torch.full_like(activation, tau)
+        attach(model.get_submodule(name), constants)
