@@ -1,0 +1,26 @@
+"""The room of the data: where records come from, how they are checked, and how they are split into sets."""
+
+from auditkit.data.dataset import Dataset, make_dataset
+from auditkit.data.download import fetch
+from auditkit.data.idx import read_idx
+from auditkit.data.neighbours import NearDuplicates, near_duplicates, nearest_distances
+from auditkit.data.sets import ForgetRequest, Sets, draw_sets, set_problems
+from auditkit.data.sources import SOURCES, SourceStatus, load, status
+
+__all__ = [
+    "SOURCES",
+    "Dataset",
+    "ForgetRequest",
+    "NearDuplicates",
+    "Sets",
+    "SourceStatus",
+    "draw_sets",
+    "fetch",
+    "load",
+    "make_dataset",
+    "near_duplicates",
+    "nearest_distances",
+    "read_idx",
+    "set_problems",
+    "status",
+]
