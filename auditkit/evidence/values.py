@@ -36,7 +36,7 @@ class Ran:
 
     name: a short key. question: what it asks, in words. margin: the bound locked before the run, in
     the unit of the number, None for a test that has none. p_passed: chance of a result this good if
-    the claim were wrong by the margin; p_refuted: chance of a result this bad if the claim were true,
+    the claim were wrong by the margin, None for a test without one; p_refuted: chance of a result this bad if the claim were true,
     p_refuted_holm the same after Holm's correction over all tests. informative: the no-op control
     did not pass this test. support_needs_informative: an uninformative result blocks support.
     """
@@ -45,7 +45,7 @@ class Ran:
     question: str
     number: Number
     margin: float | None
-    p_passed: float
+    p_passed: float | None
     p_refuted: float
     p_refuted_holm: float
     result: Result
@@ -84,15 +84,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Control:
-    """The same decision on models whose answer is known. expected, found: in words; passed: whether
-    the audit got it right."""
+    """The same decision on models whose answer is known. expected, found: in words; rho: None where it
+    could not be measured; passed: whether the audit got it right."""
 
     name: str
     meaning: str
     expected: str
     found: str
     outcome: Outcome
-    rho: Number
+    rho: Number | None
     passed: bool
 
 
@@ -134,7 +134,7 @@ class ResidualMemory:
     exact: on the forget records themselves. jittered: on records near them, one for each radius.
     honest: of the honest retrained control. per_run: arm -> one value a run, for the figure.
     effective_records: how many forget records carry it. smallest_detectable: the share of memory
-    left that this audit would have refused to support with probability 0.8.
+    left that this audit would have told from none with probability 0.8.
     """
 
     exact: Number

@@ -1,0 +1,190 @@
+"""The claim: what is said to be forgotten, by which procedure, judged by which criteria.
+
+A claim is a TOML file that becomes a frozen value. Every key has a default, so that a claim can be as
+short as what it says differently from the built-in one; no key that auditkit does not know is let
+through, as a misspelt margin that silently keeps its default is the worst error this tool could make.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from auditkit.attacks import ATTACKS
+from auditkit.errors import UsageError
+
+BUILT_IN = Path(__file__).parent / "digits-fnn.toml"
+"""The claim that `auditkit audit` judges if it is given none."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """Frozen, and closed to keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class DataClaim(Part):
+    """Where the records come from and how many play which part.
+
+    source: "digits", "mnist", "fashion-mnist", or a path to an .npz file, which like `directory` starts at
+    the folder of the claim.
+    directory: of the IDX files, if they are nowhere auditkit looks by itself; not part of the claim's
+    identity, the data's checksum is. train: retain + forget. The others: see `auditkit.data.Sets`.
+    """
+
+    source: str = "digits"
+    directory: Path | None = Field(default=None, exclude=True)
+    train: Count = 900
+    control: Count = 200
+    test: Count = 250
+    population: Annotated[int, Field(ge=0)] = 440
+
+
+class ForgetClaim(Part):
+    """Exactly one of: a random `fraction` of train, the `ids` of records, all records of a class `label`."""
+
+    fraction: float | None = None
+    ids: tuple[str, ...] | None = None
+    label: int | None = None
+
+
+class ModelClaim(Part):
+    """The architecture: its name in `auditkit.models.MODELS`, and the widths of its hidden layers."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (128,)
+
+
+class TrainingClaim(Part):
+    """How every arm is trained (see `auditkit.training.Recipe`)."""
+
+    epochs: Count = 60
+    batch_size: Count = 32
+    learning_rate: Positive = 0.003
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    optimiser: Literal["adam", "sgd"] = "adam"
+
+
+class ProcedureClaim(Part):
+    """The unlearning procedure: its name in `auditkit.unlearning.UNLEARNERS`, or the user's own as
+    "package.module:function" or "./file.py:function", starting at the folder of the claim: running
+    such a claim runs that code. options: its keyword arguments."""
+
+    name: str = "fnn"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class RunsClaim(Part):
+    """per_arm: runs of each of original, unlearned, retrained and the honest control. shadow: runs of
+    the attacker's own."""
+
+    per_arm: Annotated[int, Field(ge=3)] = 20
+    shadow: Annotated[int, Field(ge=0)] = 16
+
+
+class Criteria(Part):
+    """What would count as forgotten; locked before the first model is trained.
+
+    alpha: level of each test. residual_memory: margin on rho. attack_gap: margin on the difference of
+    each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may be.
+    jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance.
+    attacks: names in `auditkit.attacks.ATTACKS`. planning_sd: the standard deviation of the residual memory of one retrained run that the number of
+    runs is planned with.
+    """
+
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    residual_memory: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
+    accuracy: Probability = 0.01
+    jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.1, 0.3)
+    attacks: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(ATTACKS)
+    planning_sd: Positive = 0.15
+
+
+class Claim(Part):
+    """A claim of unlearning. name: a short handle. statement: what is claimed. claimant: who says so.
+    auditor: who checks. threat_model: what the attacker can do. seed: of everything random."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80)] = "digits-fnn"
+    statement: str = "The forget records have been erased from the model."
+    claimant: str = "not stated"
+    auditor: str = "whoever runs auditkit"
+    threat_model: str = (
+        "The attacker queries the model as often as they like, also near the forgotten records, reads its "
+        "logits, knows how it was trained, and holds other records like those it was trained on. They do "
+        "not see its weights."
+    )
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: DataClaim = DataClaim()
+    forget: ForgetClaim = ForgetClaim(fraction=0.2)
+    model: ModelClaim = ModelClaim()
+    training: TrainingClaim = TrainingClaim()
+    procedure: ProcedureClaim = ProcedureClaim()
+    runs: RunsClaim = RunsClaim()
+    criteria: Criteria = Criteria()
+
+
+def read_claim(path: Path) -> tuple[Claim, list[str]]:
+    """The claim in a TOML file, and every problem with what it says.
+
+    A key with a problem keeps its default in the claim returned, so that the caller can go on and
+    find the problems that lie elsewhere; such a claim must not be run. Raises UsageError where there
+    is no TOML to read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: a claim must be a readable TOML file, found: {error}") from error
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: a claim must be valid TOML, found: {error}") from error
+    return parse_claim(raw)
+
+
+def parse_claim(raw: dict[str, Any]) -> tuple[Claim, list[str]]:
+    """The same from the parsed TOML."""
+    try:
+        return Claim.model_validate(raw), []
+    except ValidationError as error:
+        problems = [_problem(e) for e in error.errors()]
+        sound = raw
+        for e in error.errors():
+            sound = _without(sound, e["loc"])
+        return Claim.model_validate(sound), problems
+
+
+def _problem(error: Any) -> str:
+    """A pydantic error as where, what is wrong, what was found, what to do."""
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _fields(error["loc"][:-1])
+        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+        return f"{where}: not a key of a claim; {meant}"
+    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+
+
+def _fields(loc: tuple[Any, ...]) -> list[str]:
+    part: type[BaseModel] = Claim
+    for name in loc:
+        annotation = part.model_fields[name].annotation
+        assert isinstance(annotation, type)
+        part = annotation
+    return list(part.model_fields)
+
+
+def _without(raw: dict[str, Any], loc: tuple[Any, ...]) -> dict[str, Any]:
+    """raw without the key at loc, or without as much of the path as is a table."""
+    head, *rest = loc
+    if head not in raw:
+        return raw
+    if rest and isinstance(raw[head], dict):
+        return {**raw, head: _without(raw[head], tuple(rest))}
+    return {key: value for key, value in raw.items() if key != head}

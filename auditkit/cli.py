@@ -1,0 +1,120 @@
+"""The command line. torch and the pipeline are imported by the command that needs them, so that
+`auditkit --help` answers at once."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from auditkit import __version__
+from auditkit.errors import AuditError
+
+EXIT = {"supported": 0, "not_supported": 1, "inconclusive": 3}
+"""Outcome -> exit code. 2 and 4 are those of `auditkit.errors`."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="auditkit")
+def main() -> None:
+    """Find out whether a claim of machine unlearning is true, and prove it.
+
+    Exit codes: 0 supported, 1 not supported, 2 usage or claim error, 3 inconclusive, 4 could not run.
+    """
+
+
+@main.command()
+@click.argument("claim", type=click.Path(path_type=Path), required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Directory for the evidence bundle.")
+@click.option("--json", "as_json", is_flag=True, help="Put evidence.json on standard output.")
+def audit(claim: Path | None, out: Path | None, as_json: bool) -> None:
+    """Audit CLAIM, a TOML file; without one, the built-in claim on the embedded data set."""
+    with failures(as_json):
+        from auditkit.claims import BUILT_IN, read_claim
+        from auditkit.evidence.canonical import canonical
+        from auditkit.pipeline import audit as run_audit
+        from auditkit.progress import OnConsole
+
+        path = claim or BUILT_IN
+        stated, problems = read_claim(path)
+        place = out or Path("audits") / (claim.stem if claim else stated.name)
+        tell = OnConsole()
+        evidence = run_audit(stated, place, folder=path.parent, problems=problems, tell=tell)
+        if as_json:
+            click.echo(canonical(evidence))
+        else:
+            click.echo(evidence.verdict.sentence)
+            for reason in evidence.verdict.reasons:
+                click.echo(f"  - {reason}")
+            click.echo(f"Report: {place / 'report.html'}")
+        sys.exit(EXIT[evidence.verdict.outcome])
+
+
+@main.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Put one JSON document on standard output.")
+def report(bundle: Path, as_json: bool) -> None:
+    """Render the report of BUNDLE again from its evidence. Exits 0 once it is written."""
+    with failures(as_json):
+        from auditkit.evidence.publish import report as render_again
+        from auditkit.progress import OnConsole
+
+        files = render_again(bundle, OnConsole())
+        click.echo(json.dumps({"written": files}) if as_json else "\n".join(str(bundle / f) for f in files))
+
+
+@main.group()
+def data() -> None:
+    """The data sets that auditkit knows by name."""
+
+
+@data.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Put one JSON document on standard output.")
+def list_(as_json: bool) -> None:
+    """Say which data sets there are, where each was found, and under which licence."""
+    from dataclasses import asdict
+
+    from auditkit.data import status
+
+    rows = [asdict(row) for row in status()]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        found = row["found"] or "not here: `auditkit data fetch` downloads it"
+        click.echo(f"{row['name']:<14} {row['records']:>6} records  {found}\n{'':<14} {row['licence']}")
+
+
+@data.command()
+@click.argument("name")
+def fetch(name: str) -> None:
+    """Download data set NAME (mnist or fashion-mnist) into the user's cache, resuming where it stopped."""
+    with failures(as_json=False):
+        from auditkit.data import fetch as download
+        from auditkit.progress import OnConsole
+
+        with OnConsole().downloads() as progress:
+            click.echo(str(download(name, progress=progress)))
+
+
+@contextmanager
+def failures(as_json: bool) -> Iterator[None]:
+    """Turn what goes wrong into one message and an exit code."""
+    try:
+        yield
+    except AuditError as error:
+        _fail(list(error.problems), error.exit_code, as_json)
+    except KeyboardInterrupt:
+        _fail(["stopped; what is done is kept, and the same command goes on from there"], 4, as_json)
+
+
+def _fail(problems: list[str], code: int, as_json: bool) -> NoReturn:
+    if as_json:
+        document: dict[str, Any] = {"error": problems, "exit_code": code}
+        click.echo(json.dumps(document))
+    heading = "error" if len(problems) == 1 else f"{len(problems)} errors"
+    click.echo(f"{heading}: " + "\n  ".join(["", *problems] if len(problems) > 1 else problems), err=True)
+    sys.exit(code)

@@ -1,0 +1,174 @@
+"""The evidence as a whole: every number of a finished audit in its place, and the files that hold it."""
+
+import io
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+
+from auditkit.evidence import summary
+from auditkit.evidence.canonical import salted
+from auditkit.evidence.values import (
+    ArmSummary,
+    Control,
+    DataSummary,
+    Evidence,
+    Finding,
+    NotChecked,
+    Verdict,
+)
+from auditkit.measure import COMPARED, Places, accuracy, arm_of
+from auditkit.plan import Study, plain_claim
+from auditkit.runs import Answers, Questions, environment
+from auditkit.signals import Signals
+from auditkit.statistics.arms import Arms, Scores
+
+SETS = ("retain", "forget", "control", "test", "population")
+
+NOT_CHECKED = (
+    NotChecked(
+        "relearned residual memory",
+        "whether forgetting survives fine-tuning on half of the forget records needs the weights of every "
+        "run; it is not among the required tests yet",
+    ),
+    NotChecked(
+        "attacks on the weights",
+        "gradients, features and frozen layers were not looked at: the threat model gives the attacker logits",
+    ),
+    NotChecked(
+        "per-record exposure",
+        "the strongest attacks on single records (LiRA, RMIA, U-LiRA) were not mounted, so nothing is said "
+        "of the worst-off record",
+    ),
+    NotChecked(
+        "the released model itself",
+        "the claim is about the procedure, as the auditor ran it here; whether a given released model was made "
+        "by it cannot be seen from these runs",
+    ),
+    NotChecked(
+        "copies elsewhere", "source data, backups, derived data sets and other models are out of sight"
+    ),
+)
+"""What this version of the audit does not look at. Said in every report."""
+
+
+def places_of(study: Study) -> Places:
+    """Where each set stands among the records that are asked about: one set after the other."""
+    ends = np.cumsum([len(getattr(study.sets, name)) for name in SETS])
+    starts = [0, *ends[:-1]]
+    return Places(*(np.arange(a, b, dtype=np.int64) for a, b in zip(starts, ends, strict=True)))
+
+
+def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The records every model is asked about, as positions in the data set, in the order of `places_of`."""
+    return np.concatenate([getattr(study.sets, name) for name in SETS])
+
+
+def signals_of(study: Study, answers: Mapping[str, Answers]) -> Signals:
+    """The exact answers of all arms as signals. An unlearned run counts as trained on what its original
+    was trained on: it was."""
+    records = asked_records(study)
+    logits, member, arms = [], [], []
+    for arm, answered in answers.items():
+        trained_on = study.members("original" if arm == "unlearned" else arm)
+        logits.append(answered["exact"])
+        member.append(np.array([np.isin(records, row) for row in trained_on]))
+        arms += [arm] * len(trained_on)
+    return Signals(
+        np.concatenate(logits),
+        np.concatenate(member),
+        study.data.y[records],
+        study.data.ids[records],
+        np.array(arms),
+        study.claim.seed,
+    )
+
+
+def assemble(
+    study: Study,
+    asked: Questions,
+    signals: Signals,
+    arms: Arms,
+    scores: Mapping[str, Mapping[str, Scores]],
+    states: Mapping[str, Answers],
+    decision: tuple[list[Finding], list[Control], Verdict],
+    lock_sha256: str,
+    key: bytes,
+) -> Evidence:
+    """Everything the audit found, as the value that evidence.json holds."""
+    findings, controls, verdict = decision
+    criteria, places = study.claim.criteria, places_of(study)
+    other = {name: arm_of(a["exact"], {}, signals.labels, places, {}) for name, a in states.items()}
+    labels = signals.labels[places.forget]
+    return Evidence(
+        schema=1,
+        lock_sha256=lock_sha256,
+        claim=plain_claim(study.claim, key),
+        data=_data_summary(study, asked),
+        environment=environment(),
+        arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
+        controls=tuple(controls),
+        residual_memory=summary.residual_memory(arms, labels, criteria.alpha),
+        states=summary.states(arms, other, study.state, len(places.test), criteria) if other else (),
+        findings=tuple(findings),
+        attacks=summary.attack_summaries(scores, arms, criteria.alpha),
+        utility=summary.utility(arms, len(places.test), criteria.alpha),
+        drift=summary.drift(arms.unlearned.margins["exact"], arms.retrained.margins["exact"], criteria.alpha),
+        not_checked=NOT_CHECKED,
+        warnings=tuple(study.warnings),
+        verdict=verdict,
+    )
+
+
+def _arm_summary(name: str, signals: Signals, places: Places, alpha: float) -> ArmSummary:
+    logits = signals.logits[signals.runs_of(name)]
+    parts = {s: getattr(places, s) for s in ("retain", "forget", "test")}
+    found = {s: (accuracy(logits, signals.labels, part), len(part)) for s, part in parts.items()}
+    return summary.arm_summary(name, found, alpha)
+
+
+def _data_summary(study: Study, asked: Questions) -> DataSummary:
+    return DataSummary(
+        name=study.data.name,
+        origin=study.data.origin,
+        licence=study.data.licence,
+        commitment=study.data.commitment(),
+        sets={name: len(getattr(study.sets, name)) for name in SETS},
+        near_duplicates=study.duplicates.count,
+        exact_duplicates=study.duplicates.exact,
+        jitter=dict(asked.radii),
+    )
+
+
+def salted_ids(signals: Signals, key: bytes) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """The ids of the records in the signals as they may leave the audit."""
+    return np.array([salted(key, str(identity)) for identity in signals.ids])
+
+
+def run_record(started: float, command: str) -> dict[str, object]:
+    """When and how long, and how much memory at most: all that may differ between two equal audits."""
+    finished = time.time()
+    # Linux counts in kilobytes, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "started": _utc(started),
+        "finished": _utc(finished),
+        "seconds": round(finished - started, 3),
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
+        "command": command,
+        "auditkit": environment()["auditkit"],
+    }
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def npz(arrays: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]) -> bytes:
+    """The arrays as an .npz file, the same bytes for the same arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()

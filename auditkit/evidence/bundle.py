@@ -1,0 +1,156 @@
+"""The evidence bundle: the directory an audit leaves behind.
+
+lock.json is there before the first model is trained; everything else is written at the end, each file
+aside and then renamed, the manifest last. The key that salts record ids lies beside the bundle, never
+in it.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from auditkit.errors import AuditError, IntegrityError, UsageError
+from auditkit.evidence.canonical import canonical
+
+LOCK, MANIFEST = "lock.json", "manifest.json"
+
+
+def open_key(out: Path) -> bytes:
+    """The key that salts the record ids of the bundle at `out`: made once, in a file beside it that
+    only its owner can read, and used again when the audit is resumed.
+
+    Raises UsageError where the bundle's place cannot be written to, or holds something else.
+    """
+    _check_place(out)
+    path = key_path(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            if (out / LOCK).exists():
+                raise IntegrityError(
+                    f"{path}: the key of the bundle {out} must lie beside it, found none; put it back, or "
+                    "choose another --out"
+                )
+            _write(path, secrets.token_hex(32).encode(), mode=0o600)
+        return bytes.fromhex(path.read_text())
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+    except ValueError as error:
+        raise IntegrityError(
+            f"{path}: must hold a key of hex digits; put back the one made with {out}"
+        ) from error
+
+
+def key_path(out: Path) -> Path:
+    """Where the key of the bundle at `out` lies."""
+    return out.with_name(out.name + ".key")
+
+
+def open_bundle(out: Path, lock: Mapping[str, object]) -> str:
+    """Lock the criteria: write lock.json, or find the same one there. Returns its SHA-256.
+
+    Raises UsageError if another audit has locked this place; nothing of it is touched.
+    """
+    _check_place(out)
+    content, path = canonical(lock), out / LOCK
+    if path.exists() and path.read_bytes() != content:
+        changed = _differences(json.loads(path.read_bytes()), json.loads(content))
+        raise UsageError(
+            f"{out}: holds the bundle of another audit, which differs in {', '.join(changed)}; choose another "
+            "--out, or remove that bundle"
+        )
+    if not path.exists():
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            _write(path, content)
+        except OSError as error:
+            raise _cannot_write(out, error) from error
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_bundle(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a finished audit, then the manifest of everything in the bundle."""
+    try:
+        for name, content in files.items():
+            (out / name).parent.mkdir(exist_ok=True)
+            _write(out / name, content)
+        _write(out / MANIFEST, canonical(manifest(out)))
+    except OSError as error:
+        raise _cannot_write(out, error) from error
+
+
+def manifest(out: Path) -> list[dict[str, object]]:
+    """Path, size in bytes and SHA-256 of every file in the bundle but the manifest, by path."""
+    paths = sorted(p for p in out.rglob("*") if p.is_file() and p != out / MANIFEST)
+    return [
+        {
+            "path": p.relative_to(out).as_posix(),
+            "size": p.stat().st_size,
+            "sha256": hashlib.sha256(p.read_bytes()).hexdigest(),
+        }
+        for p in paths
+    ]
+
+
+def read_bundle(out: Path) -> dict[str, bytes]:
+    """The files of a bundle, checked against its manifest: path -> content.
+
+    Raises UsageError where there is no finished bundle, IntegrityError naming every file that is not
+    what the manifest says.
+    """
+    try:
+        listed = json.loads((out / MANIFEST).read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{out}: must be the bundle of a finished audit, found no readable {MANIFEST}"
+        ) from error
+    files, problems = {}, []
+    for entry in listed:
+        path = out / entry["path"]
+        content = path.read_bytes() if path.is_file() else None
+        if content is None:
+            problems.append(f"{path}: is listed in {MANIFEST} and is missing")
+        elif hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            problems.append(f"{path}: its SHA-256 is not the one in {MANIFEST}: it was altered or truncated")
+        else:
+            files[entry["path"]] = content
+    if problems:
+        raise IntegrityError(*problems)
+    return files
+
+
+def _check_place(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: the output must be a directory, found a file; choose another --out")
+    if out.is_dir() and not (out / LOCK).exists() and any(out.iterdir()):
+        raise UsageError(
+            f"{out}: the output must be empty or a bundle of this audit, found other files; choose another --out"
+        )
+
+
+def _differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """The dotted names of the values in which two locks differ."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [where]
+    keys = sorted(old.keys() | new.keys())
+    return [d for k in keys for d in _differences(old.get(k), new.get(k), f"{where}.{k}" if where else k)]
+
+
+def _write(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write aside and rename, so that a file is there whole or not at all."""
+    aside = path.with_name(f".{path.name}.part")
+    with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+def _cannot_write(out: Path, error: OSError) -> AuditError:
+    return UsageError(
+        f"{out}: the output must be writable, found: {error.strerror or error}; choose another --out"
+    )

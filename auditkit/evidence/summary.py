@@ -1,0 +1,179 @@
+"""From arrays to the values of evidence.json: each number computed here, once."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from auditkit.attacks import ATTACKS
+from auditkit.claims import Criteria
+from auditkit.evidence.numbers import mean_number, plain_number
+from auditkit.evidence.values import (
+    ArmSummary,
+    AttackSummary,
+    ClassMemory,
+    Drift,
+    Number,
+    OperatingPoint,
+    ResidualMemory,
+    State,
+)
+from auditkit.statistics.arms import Arm, Arms, Scores
+from auditkit.statistics.hypotheses import t_quantile, welch
+from auditkit.statistics.margins import Floats, Ints, Margins, comparability, drift_line
+from auditkit.statistics.power import POWER
+from auditkit.statistics.residual import (
+    Memory,
+    effective_records,
+    memory,
+    rho_by_run,
+    rho_error,
+)
+from auditkit.statistics.roc import attainable_tpr, lowest_quotable_fpr
+from auditkit.verdict.required import COMPARABILITY_FLOOR, difference_number, rho_number
+
+FPRS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+"""False-positive rates a report quotes, as far as there are non-members enough (3/N)."""
+SHOWN_ARMS = ("original", "unlearned", "retrained")
+
+MEANINGS = {
+    "original": "trained on retain and forget records",
+    "unlearned": "made from the original runs by the procedure",
+    "retrained": "trained from scratch on the retain records only",
+    "honest": "retrained once more, independently: the honest control",
+}
+
+
+def residual_memory(arms: Arms, labels: Ints, alpha: float) -> ResidualMemory:
+    """Residual memory and what stands behind it. labels: of the forget records."""
+    seen = {query: _memory(arms, arms.unlearned, query) for query in arms.original.margins}
+    exact, honest = seen["exact"], _memory(arms, arms.honest, "exact")
+    n, records = exact.left.shape
+    per_class = [
+        ClassMemory(int(label), rho_number(exact.of(np.flatnonzero(labels == label)), alpha))
+        for label in np.unique(labels)
+    ]
+    noop = _memory(arms, arms.original, "exact")
+    return ResidualMemory(
+        exact=rho_number(exact, alpha),
+        jittered=tuple(
+            (float(query.split()[1]), rho_number(m, alpha)) for query, m in seen.items() if query != "exact"
+        ),
+        honest=rho_number(honest, alpha),
+        per_class=tuple(per_class),
+        per_run={
+            "original": tuple(rho_by_run(noop).tolist()),
+            "unlearned": tuple(rho_by_run(exact).tolist()),
+            "honest": tuple(rho_by_run(honest).tolist()),
+        },
+        effective_records=plain_number(
+            effective_records(exact),
+            n,
+            records,
+            "(sum of each record's share of the gap)^2 / sum of squares",
+            "residual-memory",
+        ),
+        smallest_detectable=_smallest_detectable(exact, alpha),
+    )
+
+
+def _memory(arms: Arms, arm: Arm, query: str) -> Memory:
+    return memory(arms.original.margins[query], arm.margins[query], arms.retrained.margins[query])
+
+
+def _smallest_detectable(seen: Memory, alpha: float) -> Number:
+    n, records = seen.left.shape
+    method = (
+        f"the residual memory told from none with probability {POWER:g}: (t_{1 - alpha:g} + t_{POWER:g}) x SE"
+    )
+    error = rho_error(seen)
+    value = (t_quantile(1 - alpha, n - 1) + t_quantile(POWER, n - 1)) * error
+    defined = rho_number(seen, alpha).value is not None
+    return plain_number(value if defined else None, n, records, method, "residual-memory")
+
+
+def attack_summaries(
+    scores: Mapping[str, Mapping[str, Scores]], arms: Arms, alpha: float
+) -> tuple[AttackSummary, ...]:
+    """One row an attack: its AUC in each arm, the gap to retrained, and the quotable operating points."""
+    rows = []
+    for name, by_arm in scores.items():
+        records = sum(part.shape[1] for part in (by_arm["original"].forget, by_arm["original"].control))
+        shown = {arm: by_arm[arm] for arm in SHOWN_ARMS}
+        gap = welch(arms.unlearned.aucs[name], arms.retrained.aucs[name])
+        runs = len(arms.retrained.aucs[name])
+        rows.append(
+            AttackSummary(
+                name=name,
+                title=ATTACKS[name].title,
+                paper=ATTACKS[name].paper,
+                auc={
+                    arm: mean_number(s.auc(), records, alpha, "the AUC, ties half")
+                    for arm, s in shown.items()
+                },
+                gap=difference_number(gap, alpha, runs, records, "AUC, unlearned - retrained"),
+                points=operating_points(shown, alpha),
+            )
+        )
+    return tuple(rows)
+
+
+def operating_points(by_arm: Mapping[str, Scores], alpha: float) -> tuple[OperatingPoint, ...]:
+    """The mean true-positive rate over runs at each quotable false-positive rate."""
+    nonmembers = next(iter(by_arm.values())).control.shape[1]
+    quotable = [fpr for fpr in FPRS if fpr >= lowest_quotable_fpr(nonmembers)]
+    return tuple(
+        OperatingPoint(fpr, {arm: _tpr(scores, fpr, alpha) for arm, scores in by_arm.items()})
+        for fpr in quotable
+    )
+
+
+def _tpr(scores: Scores, fpr: float, alpha: float) -> Number:
+    rates = [attainable_tpr(f, c, fpr) for f, c in zip(scores.forget, scores.control, strict=True)]
+    what = "the true-positive rate at the most permissive threshold with at most this false-positive rate"
+    return mean_number(np.array(rates), scores.forget.shape[1], alpha, what)
+
+
+def arm_summary(name: str, accuracy: Mapping[str, tuple[Floats, int]], alpha: float) -> ArmSummary:
+    """An arm's accuracies. accuracy: set -> ((runs,) accuracies, records in the set)."""
+    numbers = {s: mean_number(a, n, alpha, f"accuracy on {s}") for s, (a, n) in accuracy.items()}
+    runs = len(accuracy["test"][0])
+    return ArmSummary(name, MEANINGS[name], runs, numbers["retain"], numbers["forget"], numbers["test"])
+
+
+def utility(arms: Arms, records: int, alpha: float) -> Number:
+    """How much test accuracy the unlearned runs have lost against retrained ones."""
+    loss = welch(arms.retrained.accuracy, arms.unlearned.accuracy)
+    return difference_number(
+        loss, alpha, len(arms.retrained.accuracy), records, "test accuracy, retrained - unlearned"
+    )
+
+
+def drift(unlearned: Margins, retrained: Margins, alpha: float) -> Drift:
+    """How far the unlearned runs differ from retrained ones on control records."""
+    runs, records = unlearned.control.shape
+    _, slope = drift_line(unlearned.control, retrained.control.mean(axis=0))
+    ratio = plain_number(
+        comparability(unlearned, retrained),
+        runs,
+        records,
+        "mean correlation with the mean retrained run on control records, over the same for retrained runs",
+        "drift",
+    )
+    return Drift(
+        mean_number(slope, records, alpha, "the slope against the retrained runs"), ratio, COMPARABILITY_FLOOR
+    )
+
+
+def states(
+    arms: Arms, other: Mapping[str, Arm], claimed: str, test_records: int, criteria: Criteria
+) -> tuple[State, ...]:
+    """The procedure's models in each of their states. other: state -> arm."""
+    return tuple(
+        State(
+            name,
+            rho_number(_memory(arms, arm, "exact"), criteria.alpha),
+            mean_number(arm.accuracy, test_records, criteria.alpha, "accuracy on test"),
+            name == claimed,
+        )
+        for name, arm in other.items()
+    )

@@ -1,0 +1,69 @@
+"""THE main path: from a claim to its evidence, top to bottom on one screen."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from auditkit import runs
+from auditkit.attacks.battery import run_battery
+from auditkit.claims import Claim
+from auditkit.evidence.assemble import (
+    asked_records,
+    assemble,
+    npz,
+    places_of,
+    run_record,
+    salted_ids,
+    signals_of,
+)
+from auditkit.evidence.bundle import open_bundle, open_key, write_bundle
+from auditkit.evidence.canonical import canonical
+from auditkit.evidence.publish import report_files
+from auditkit.evidence.values import Evidence
+from auditkit.measure import arms_of, score_arrays
+from auditkit.plan import locked, prepare, tell_cost
+from auditkit.progress import Silent, Teller
+from auditkit.verdict import audit_arms
+
+
+def audit(
+    claim: Claim,
+    out: Path,
+    *,
+    folder: Path = Path(),
+    problems: Sequence[str] = (),
+    tell: Teller | None = None,
+) -> Evidence:
+    """Audit a claim and leave the evidence bundle at `out`.
+
+    folder: where relative paths in the claim start. problems: what was already found wrong with the
+    claim while reading it. tell: how to report progress. Interrupted at any moment, the same call goes
+    on where it was. Raises UsageError with every problem before anything is trained or written,
+    AuditError where the audit cannot run.
+    """
+    started, tell = time.time(), tell or Silent()
+    study = prepare(claim, folder, problems, tell)
+    key = open_key(out)
+    lock_sha256 = open_bundle(out, locked(study, key))
+    tell_cost(study, tell)
+
+    asked = runs.questions(study, asked_records(study))
+    answers, states = runs.collect_answers(study, asked, tell)
+    signals, places = signals_of(study, answers), places_of(study)
+
+    tell.say("attacking every compared run ...")
+    scores, skipped = run_battery(signals, claim.criteria.attacks, places.forget, places.control)
+    arms = arms_of(signals, answers, places, scores, skipped)
+
+    tell.say("deciding ...")
+    decision = audit_arms(arms, claim.criteria, len(places.forget), len(places.test), claim.seed)
+    evidence = assemble(study, asked, signals, arms, scores, states, decision, lock_sha256, key)
+
+    tell.say("writing the report ...")
+    arrays = score_arrays(arms, scores, salted_ids(signals, key), places)
+    record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")
+    files = {"evidence.json": canonical(evidence), "run.json": json.dumps(record, indent=1).encode()}
+    write_bundle(out, {**files, "scores/scores.npz": npz(arrays), **report_files(files, tell)})
+    return evidence

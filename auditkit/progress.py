@@ -1,0 +1,101 @@
+"""How an audit tells its user where it is."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+DownloadProgress = Callable[[str, int, int | None], None]
+
+
+class Teller(Protocol):
+    """Says lines, and follows the work of a stage."""
+
+    def say(self, text: str) -> None:
+        """Tell the user one thing."""
+
+    def stage(self, name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Follow a stage of `total` units of work; call what it gives with the units just done."""
+
+    def downloads(self) -> AbstractContextManager[DownloadProgress]:
+        """Follow downloads; call what it gives with (file, bytes so far, bytes in all if known)."""
+
+
+class Silent:
+    """Says nothing: for use as a library."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """Follow nothing."""
+        yield lambda done: None
+
+    @contextmanager
+    def downloads(self) -> Iterator[DownloadProgress]:
+        """Follow nothing."""
+        yield lambda file, done, total: None
+
+
+class OnConsole:
+    """Writes to standard error: bars on a terminal, plain lines elsewhere (as in CI)."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Write one line."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar with the time left on a terminal, else one line when the stage begins."""
+        if not self._console.is_terminal:
+            self.say(f"{name} ...")
+            yield lambda done: None
+            return
+        columns = (
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self._console) as bars:
+            task = bars.add_task(name, total=total)
+            yield lambda done: bars.advance(task, done)
+            bars.update(task, completed=total)
+
+    @contextmanager
+    def downloads(self) -> Iterator[DownloadProgress]:
+        """A bar a file on a terminal, else one line when a file begins."""
+        if not self._console.is_terminal:
+            begun: set[str] = set()
+
+            def begin(file: str, done: int, total: int | None) -> None:
+                if file not in begun:
+                    begun.add(file)
+                    self.say(f"downloading {file} ...")
+
+            yield begin
+            return
+        columns = (TextColumn("{task.description:<28}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        with Progress(*columns, console=self._console) as bars:
+            tasks: dict[str, TaskID] = {}
+
+            def advance(file: str, done: int, total: int | None) -> None:
+                task = tasks[file] if file in tasks else tasks.setdefault(file, bars.add_task(file))
+                bars.update(task, completed=done, total=total)
+
+            yield advance

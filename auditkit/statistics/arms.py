@@ -1,0 +1,74 @@
+"""What the decision is computed from: one value per run, arm by arm."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.roc import auc
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """An attack's scores for one arm. forget: (runs, forget records); control: (runs, control records)."""
+
+    forget: Floats
+    control: Floats
+
+    def auc(self) -> Floats:
+        """(runs,): how well the attack tells forget from control records, in each run."""
+        return np.array([auc(f, c) for f, c in zip(self.forget, self.control, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """One arm. margins: query ("exact", "jitter 0.1", ...) -> margins. aucs: attack -> (runs,).
+    accuracy: (runs,), on the test set."""
+
+    margins: Mapping[str, Margins]
+    aucs: Mapping[str, Floats]
+    accuracy: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Arms:
+    """The arms of an audit, equally many runs each. Run k of `unlearned` was made from run k of
+    `original`; `honest` is retrained once more, independently of `retrained`. skipped: attack -> why it
+    could not be mounted; such an attack has no AUCs in any arm."""
+
+    original: Arm
+    unlearned: Arm
+    retrained: Arm
+    honest: Arm
+    skipped: Mapping[str, str]
+
+    def claiming(self, arm: Arm) -> "Arms":
+        """The same audit of another arm in the place of the unlearned one."""
+        return replace(self, unlearned=arm)
+
+    def shuffled(self, seed: int) -> "Arms":
+        """The same audit with the labels "unlearned" and "retrained" exchanged in half of the runs,
+        chosen at random: no difference between the two is left on average."""
+        n = len(self.retrained.accuracy)
+        swapped = np.zeros(n, dtype=bool)
+        swapped[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
+        return replace(
+            self,
+            unlearned=_mixed(self.retrained, self.unlearned, swapped),
+            retrained=_mixed(self.unlearned, self.retrained, swapped),
+        )
+
+
+def _mixed(one: Arm, other: Arm, from_one: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Arm:
+    """The runs of `one` where from_one says so, those of `other` elsewhere."""
+
+    def mix(a: Floats, b: Floats) -> Floats:
+        return np.where(from_one.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+
+    margins = {
+        query: Margins(mix(a.forget, b.forget), mix(a.control, b.control))
+        for query, a, b in ((q, one.margins[q], other.margins[q]) for q in one.margins)
+    }
+    aucs = {name: mix(one.aucs[name], other.aucs[name]) for name in one.aucs}
+    return Arm(margins, aucs, mix(one.accuracy, other.accuracy))

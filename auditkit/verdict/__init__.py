@@ -1,0 +1,5 @@
+"""The verdict: required tests, controls, and what follows from them."""
+
+from auditkit.verdict.judge import audit_arms
+
+__all__ = ["audit_arms"]

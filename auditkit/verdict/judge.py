@@ -1,0 +1,185 @@
+"""From tests to an answer.
+
+supported      every required test passed, those that must be were informative, every control was right
+not_supported  some test is refuted (Holm over all of them), every control was right
+inconclusive   anything else
+
+A result is never read by itself: a test that the no-op control passes too cannot support, and if a
+control with a known answer comes out wrong it is the audit that has failed, not the claim.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from auditkit.claims import Criteria
+from auditkit.evidence.values import Control, Finding, Outcome, Ran, Result, Skipped, Verdict
+from auditkit.statistics.arms import Arms
+from auditkit.statistics.hypotheses import holm, t_quantile
+from auditkit.statistics.power import runs_to_decide
+from auditkit.verdict.required import required_findings
+
+NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")
+REFUTED: tuple[Outcome, ...] = ("not_supported",)
+EXPECTED = {NOT_REFUTED: "not refuted", REFUTED: "not supported"}
+WORDS: dict[Outcome, str] = {
+    "supported": "supported",
+    "not_supported": "not supported",
+    "inconclusive": "inconclusive",
+}
+HONEST = "more runs retrained from scratch, passed off as the unlearned ones"
+NOOP = "the original runs as they are, passed off as the unlearned ones"
+SHUFFLED = "the labels unlearned and retrained exchanged in half of the runs"
+
+
+def audit_arms(
+    arms: Arms, criteria: Criteria, records: int, test_records: int, seed: int
+) -> tuple[list[Finding], list[Control], Verdict]:
+    """Decide the claim, and the same for three arms whose answer is known.
+
+    records, test_records: how many forget and test records there are; seed: of the null of the
+    spared-records test and of the shuffled control.
+    """
+
+    def found(case: Arms) -> list[Finding]:
+        return required_findings(case, criteria, records, test_records, seed)
+
+    noop = found(arms.claiming(arms.original))
+    findings = judge(found(arms), noop, criteria.alpha)
+    known = (
+        ("honest retrain", HONEST, arms.claiming(arms.honest), NOT_REFUTED),
+        ("no-op", NOOP, arms.claiming(arms.original), REFUTED),
+        ("shuffled labels", SHUFFLED, arms.shuffled(seed), NOT_REFUTED),
+    )
+    controls = [
+        control(name, meaning, judge(found(case), noop, criteria.alpha), right)
+        for name, meaning, case, right in known
+    ]
+    return findings, controls, verdict(findings, controls, criteria)
+
+
+def control(name: str, meaning: str, findings: Sequence[Finding], right: tuple[Outcome, ...]) -> Control:
+    """A case whose answer is known: was the audit right about it? findings: judged."""
+    outcome = conclude(findings)
+    exact = next(f for f in findings if f.name == "residual memory, exact")
+    return Control(
+        name=name,
+        meaning=meaning,
+        expected=EXPECTED[right],
+        found=WORDS[outcome],
+        outcome=outcome,
+        rho=exact.number if isinstance(exact, Ran) else None,
+        passed=outcome in right,
+    )
+
+
+def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) -> list[Finding]:
+    """The findings with their results: Holm-adjusted, and informative unless the no-op passes too.
+
+    noop: the same tests on the no-op control.
+    """
+    ran = [f for f in findings if isinstance(f, Ran)]
+    adjusted = holm({f.name: f.p_refuted for f in ran})
+    passed_by_noop = {f.name for f in noop if isinstance(f, Ran) and passes(f, alpha)}
+
+    def judged(f: Finding) -> Finding:
+        if isinstance(f, Skipped):
+            return f
+        refuted = adjusted[f.name] <= alpha
+        result: Result = "refuted" if refuted else "passed" if passes(f, alpha) else "undecided"
+        return replace(
+            f, result=result, p_refuted_holm=adjusted[f.name], informative=f.name not in passed_by_noop
+        )
+
+    return [judged(f) for f in findings]
+
+
+def passes(finding: Ran, alpha: float) -> bool:
+    """Whether a test speaks for the claim at level alpha: it shows that the truth lies within the
+    margin, or, for a test without a margin, does not find what it looks for."""
+    return finding.p_passed <= alpha if finding.p_passed is not None else finding.p_refuted > alpha
+
+
+def conclude(findings: Sequence[Finding]) -> Outcome:
+    """The outcome of judged findings by themselves, controls apart."""
+    if any(isinstance(f, Ran) and f.result == "refuted" for f in findings):
+        return "not_supported"
+    return "inconclusive" if any(obstacle(f) for f in findings) else "supported"
+
+
+def obstacle(finding: Finding) -> str | None:
+    """Why a finding that refutes nothing stands in the way of support; None if it does not."""
+    if isinstance(finding, Skipped):
+        return f"{finding.name}: not decided, because {finding.reason}."
+    if finding.result == "undecided":
+        return f"{finding.name}: {said(finding)} does not settle on which side of the margin the truth lies."
+    if finding.support_needs_informative and not finding.informative:
+        return f"{finding.name}: passed, but so does a model from which nothing was removed, so it shows nothing."
+    return None
+
+
+def said(finding: Ran) -> str:
+    """The finding's number, interval and margin in words."""
+    n = finding.number
+    value = "no value" if n.value is None else f"{n.value:.3g}"
+    interval = "" if n.low is None or n.high is None else f" ({n.low:.3g} to {n.high:.3g})"
+    margin = "" if finding.margin is None else f" against a margin of {finding.margin:g}"
+    return value + interval + margin
+
+
+def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria) -> Verdict:
+    """The answer, with its reasons in sentences."""
+    outcome = conclude(findings)
+    failed = [c for c in controls if not c.passed]
+    if failed:
+        outcome = "inconclusive"
+    rho = next(f for f in findings if f.name == "residual memory, exact")
+    headline = f"residual memory {said(rho)}" if isinstance(rho, Ran) else rho.reason
+    sentences = {
+        "supported": f"Supported: on every required test the unlearned runs are like runs retrained without the "
+        f"forget records, {headline}.",
+        "not_supported": "Not supported: the unlearned runs are not like runs retrained without the forget records.",
+        "inconclusive": "Inconclusive: this audit can neither support nor refute the claim.",
+    }
+    if failed:
+        sentences["inconclusive"] = "Inconclusive: the audit itself failed a control, so it decides nothing."
+    return Verdict(
+        outcome=outcome,
+        sentence=sentences[outcome],
+        reasons=tuple(_reasons(findings, failed)),
+        margin=criteria.residual_memory,
+        confidence=1 - criteria.alpha,
+        runs_needed=_runs_needed(findings, criteria) if outcome == "inconclusive" and not failed else None,
+    )
+
+
+def _reasons(findings: Sequence[Finding], failed: Sequence[Control]) -> list[str]:
+    reasons = [f"Control {c.name}: expected {c.expected}, found {c.found}. The audit failed." for c in failed]
+    reasons += [
+        f"{f.name}: {said(f)} is refuted (p = {f.p_refuted_holm:.2g} after Holm's correction)."
+        for f in findings
+        if isinstance(f, Ran) and f.result == "refuted"
+    ]
+    reasons += [why for f in findings if (why := obstacle(f))]
+    return reasons or ["Every required test passed, and every control came out as it must."]
+
+
+def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
+    """The runs an arm that would settle every undecided test, if the truth is what it now seems; None
+    where something stands in the way that more runs would not remove."""
+    needed = []
+    for f in findings:
+        if not obstacle(f):
+            continue
+        if isinstance(f, Skipped) or f.margin is None:
+            return None
+        n = f.number
+        if n.value is None or n.low is None or n.high is None:
+            return None
+        sd = (n.high - n.low) / 2 / t_quantile(1 - criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
+        runs = runs_to_decide(n.value, sd, f.margin, criteria.alpha)
+        if runs is None:
+            return None
+        needed.append(max(runs, n.n_runs + 1))
+    return max(needed, default=None)

@@ -1,0 +1,207 @@
+"""The tests that a claim must pass, each as a finding.
+
+The tests themselves are in `auditkit.statistics`; here they are put as questions, with their numbers.
+"""
+
+import numpy as np
+
+from auditkit.claims import Criteria
+from auditkit.evidence.values import Finding, Number, Ran, Skipped
+from auditkit.statistics.arms import Arms
+from auditkit.statistics.hypotheses import (
+    Equivalence,
+    equivalence,
+    not_worse,
+    p_above,
+    paired,
+    ratio_equivalence,
+    t_quantile,
+    welch,
+)
+from auditkit.statistics.margins import Margins, comparability
+from auditkit.statistics.residual import Memory, memory, rho, rho_interval
+from auditkit.statistics.spared import spared
+
+COMPARABILITY_FLOOR = 0.7
+"""Below this share of the retrained runs' own agreement on control records, the unlearned runs are too
+different a model for their margins to be compared."""
+NULL_GROUPS = 499
+"""Divisions of the retrained runs that make the null of the spared-records test."""
+METHOD = "docs/method.md"
+
+
+def required_findings(
+    arms: Arms, criteria: Criteria, records: int, test_records: int, seed: int
+) -> list[Finding]:
+    """Every required test on these arms. Results are not yet judged: see `auditkit.verdict.judge`.
+
+    records: forget records; test_records: test records; seed: of the spared-records null.
+    """
+    findings: list[Finding] = [residual_finding(arms, query, criteria) for query in arms.original.margins]
+    findings.append(spared_finding(arms, criteria, seed))
+    findings += [gap_finding(arms, attack, criteria, records) for attack in criteria.attacks]
+    findings.append(accuracy_finding(arms, criteria, test_records))
+    return findings
+
+
+def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:
+    """Residual memory under one kind of query, against +-margin."""
+    name, near = f"residual memory, {query}", "" if query == "exact" else f", asked near them ({query})"
+    question = f"Is the memory left of the forget records{near} as small as after retraining?"
+    O, U, R = (arm.margins[query] for arm in (arms.original, arms.unlearned, arms.retrained))
+    if reason := incomparable(U, R):
+        return Skipped(name, question, reason)
+    seen = memory(O, U, R)
+    if reason := nothing_remembered(seen, criteria.alpha):
+        return Skipped(name, question, reason)
+    test = ratio_equivalence(seen.D, seen.G, criteria.residual_memory)
+    return _ran(
+        name,
+        question,
+        rho_number(seen, criteria.alpha),
+        criteria.residual_memory,
+        test,
+        needs_informative=True,
+    )
+
+
+def incomparable(U: Margins, R: Margins) -> str | None:
+    """Why the margins of the two arms cannot be compared, None if they can."""
+    ratio = comparability(U, R)
+    if ratio >= COMPARABILITY_FLOOR:
+        return None
+    return (
+        f"the unlearned runs rank control records too differently from retrained runs to be compared with them "
+        f"(agreement {ratio:.2f} of the retrained runs' own, floor {COMPARABILITY_FLOOR})"
+    )
+
+
+def nothing_remembered(seen: Memory, alpha: float) -> str | None:
+    """Why there is no residual memory to speak of (the power gate), None if there is."""
+    p = p_above(*paired(seen.G), 0)
+    if p <= alpha:
+        return None
+    return (
+        "the original runs show no measurable memory of the forget records compared with retrained runs "
+        f"(p = {p:.2f}), so there is nothing whose loss could be shown"
+    )
+
+
+def rho_number(seen: Memory, alpha: float) -> Number:
+    """Residual memory with its interval; no value where there was nothing to remember."""
+    low, high = rho_interval(seen, alpha)
+    defined = np.isfinite([low, high]).all()
+    return Number(
+        value=rho(seen) if defined else None,
+        low=low if defined else None,
+        high=high if defined else None,
+        confidence=1 - 2 * alpha,
+        n_runs=len(seen.D),
+        n_records=seen.left.shape[1],
+        method="cross-fitted residual memory, interval by inverting the t-test"
+        if defined
+        else "not defined: the gap between original and retrained runs cannot be told from zero",
+        source=f"{METHOD}#residual-memory",
+    )
+
+
+def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
+    """Whether a few forget records were never removed."""
+    name, question = "spared records", "Was any forget record left in?"
+    O, U, R, H = (
+        arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained, arms.honest)
+    )
+    if reason := incomparable(U, R):
+        return Skipped(name, question, reason)
+    result = spared(O, U, R, H, groups=NULL_GROUPS, seed=seed)
+    if not result.visible:
+        return Skipped(name, question, "memory is visible in no single forget record")
+    number = Number(
+        value=result.T,
+        low=None,
+        high=None,
+        confidence=1 - criteria.alpha,
+        n_runs=U.runs,
+        n_records=result.visible,
+        method="log likelihood ratio of one record in ten spared, over the records in which memory is "
+        f"visible; null from {NULL_GROUPS} divisions of the retrained runs",
+        source=f"{METHOD}#spared-records",
+    )
+    explanation = f"p = {result.p:.2g} that it would look so bad if every record had been forgotten."
+    return Ran(name, question, number, None, None, result.p, 1.0, "undecided", True, True, explanation)
+
+
+def gap_finding(arms: Arms, attack: str, criteria: Criteria, records: int) -> Finding:
+    """Whether an attack does on the unlearned runs what it does on retrained ones."""
+    name = f"attack gap, {attack}"
+    question = f"Does the attack '{attack}' find the forget records as well as after retraining?"
+    if reason := arms.skipped.get(attack):
+        return Skipped(name, question, reason)
+    difference = welch(arms.unlearned.aucs[attack], arms.retrained.aucs[attack])
+    return _ran(
+        name,
+        question,
+        difference_number(
+            difference,
+            criteria.alpha,
+            len(arms.retrained.aucs[attack]),
+            records,
+            "AUC, unlearned - retrained",
+        ),
+        criteria.attack_gap,
+        equivalence(*difference, criteria.attack_gap),
+        needs_informative=False,
+    )
+
+
+def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:
+    """Whether the unlearned runs are still as useful as retrained ones."""
+    loss = welch(arms.retrained.accuracy, arms.unlearned.accuracy)
+    return _ran(
+        "test accuracy",
+        "Is the test accuracy at most the margin lower than after retraining?",
+        difference_number(
+            loss,
+            criteria.alpha,
+            len(arms.retrained.accuracy),
+            records,
+            "test accuracy, retrained - unlearned",
+        ),
+        criteria.accuracy,
+        not_worse(*loss, criteria.accuracy),
+        needs_informative=False,
+    )
+
+
+def difference_number(
+    difference: tuple[float, float, float], alpha: float, runs: int, records: int, what: str
+) -> Number:
+    """A difference of two arms' means with its Welch interval of level 1 - 2 alpha."""
+    mean, error, df = difference
+    half = t_quantile(1 - alpha, df) * error
+    method = f"difference of means over runs ({what}), Welch's t"
+    return Number(
+        mean, mean - half, mean + half, 1 - 2 * alpha, runs, records, method, f"{METHOD}#differences"
+    )
+
+
+def _ran(
+    name: str, question: str, number: Number, margin: float, test: Equivalence, *, needs_informative: bool
+) -> Ran:
+    explanation = (
+        f"p = {test.p_within:.2g} that it would look so good if it were outside the margin, "
+        f"p = {test.p_outside:.2g} that it would look so bad if it were within."
+    )
+    return Ran(
+        name,
+        question,
+        number,
+        margin,
+        test.p_within,
+        test.p_outside,
+        1.0,
+        "undecided",
+        True,
+        needs_informative,
+        explanation,
+    )
