@@ -131,7 +131,8 @@ class ClassMemory:
 class ResidualMemory:
     """The headline number and what stands behind it.
 
-    exact: on the forget records themselves. jittered: on records near them, one for each radius.
+    exact: on the forget records themselves. jittered: on inputs near them, one for each radius, which is
+    given as a share of the usual nearest-neighbour distance.
     honest: of the honest retrained control. per_run: arm -> one value a run, for the figure.
     effective_records: how many forget records carry it. smallest_detectable: the share of memory
     left that this audit would have told from none with probability 0.8.
@@ -193,8 +194,8 @@ class Drift:
 class DataSummary:
     """The data, without any of it. commitment: SHA-256 over inputs, labels and ids. sets: the number
     of records in each. near_duplicates: forget records with a near-copy left in retain, of which
-    `exact_duplicates` are copies. jitter: the radii of the jittered queries, in units of the input,
-    for the share of the nearest-neighbour distance named in the claim."""
+    `exact_duplicates` are copies. jitter: "jitter <share>" -> the radius of that query, in the
+    unit of the input."""
 
     name: str
     origin: str

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -29,11 +30,11 @@ def stored(identity: Mapping[str, object], compute: Callable[[], Tensors]) -> Te
     read is computed again. A result is written aside and renamed, so a killed audit leaves no half file.
     """
     path = store_directory() / f"{digest(identity)}.safetensors"
-    if path.exists():
-        try:
+    try:
+        if path.exists():
             return load_file(path)
-        except (SafetensorError, OSError):
-            path.unlink(missing_ok=True)
+    except (SafetensorError, OSError):
+        pass  # it is replaced below
     result = {name: tensor.contiguous() for name, tensor in compute().items()}
     aside = path.with_name(f".{path.stem}.{os.getpid()}.part")
     try:
@@ -41,7 +42,8 @@ def stored(identity: Mapping[str, object], compute: Callable[[], Tensors]) -> Te
         save_file(result, aside)
         os.replace(aside, path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
         raise AuditError(
             f"{path.parent}: trained runs must be kept here, found: {error.strerror or error}; make room, or "
             "name another place in $AUDITKIT_CACHE"

@@ -1,0 +1,1 @@
+"""Evidence: the values an audit writes down, their canonical form, and the bundle that holds them."""

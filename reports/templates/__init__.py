@@ -1,0 +1,1 @@
+"""The report's one HTML template, its style sheet and the summary in Markdown."""

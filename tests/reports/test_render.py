@@ -1,0 +1,270 @@
+import json
+import re
+import tomllib
+from itertools import pairwise
+from typing import Any
+
+import jinja2
+import pytest
+
+from auditkit.reports import render
+from auditkit.reports.toml import toml
+from auditkit.reports.words import DOES_NOT_ESTABLISH
+from tests.reports import sample
+
+EVERY = pytest.mark.parametrize("name", sample.ALL)
+
+
+def html(name: str) -> str:
+    return render(sample.as_json(sample.ALL[name]), sample.RUN).html
+
+
+def changed(**fields: Any) -> bytes:
+    return json.dumps(json.loads(sample.as_json(sample.SUPPORTED)) | fields).encode()
+
+
+def test_summary_of_a_supported_claim() -> None:
+    """The summary of a supported claim is this text, whole."""
+    assert (
+        render(sample.as_json(sample.SUPPORTED), sample.RUN).summary
+        == """\
+# ✓ digits-fnn: supported
+
+**Supported: no test tells the unlearned models from models retrained without the records.**
+
+- All six required tests passed at the margins locked before the run.
+- All three controls came out as they should.
+
+## Required tests
+
+| question | found | margin | from | result |
+|---|---|---|---|---|
+| Is the memory of the forget records gone? | 0.031 [−0.039, 0.101] | 0.2 | 20 runs, 90 records | ✓ passed |
+| Is it gone near the forget records (jitter 0.1)? | 0.042 [−0.028, 0.112] | 0.2 | 20 runs, 90 records | ✓ passed |
+| Is it gone near the forget records (jitter 0.3)? | 0.055 [−0.015, 0.125] | 0.2 | 20 runs, 90 records | ✓ passed |
+| Were some forget records never removed? | 2.100 | none | 20 runs, 9 records | ✓ passed |
+| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | 0.03 | 20 runs, 270 records | ✓ passed, not informative |
+| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | 0.01 | 20 runs, 250 records | ✓ passed |
+
+## Controls
+
+| control | expected | found | audit right? |
+|---|---|---|---|
+| honest retrain | supported | supported | ✓ yes |
+| no-op | not supported | not supported | ✓ yes |
+| shuffled labels | not refuted | inconclusive | ✓ yes |
+
+This report presents technical measurements. It is not legal advice and does not establish compliance, anonymity or certification. A result of 'supported' means the stated tests, at the stated power, did not contradict the stated claim.
+"""
+    )
+
+
+def test_summary_of_an_audit_that_failed() -> None:
+    """The summary of an audit that failed is this text, whole, and obeys no mark in a claim's name."""
+    assert (
+        render(sample.as_json(sample.INCONCLUSIVE), sample.RUN).summary
+        == """\
+# ? pipes \\| and &lt;marks&gt;: inconclusive
+
+**Inconclusive: the audit failed, because it did not notice that the no-op control forgot nothing.**
+
+- The no-op control came out as supported.
+- One required test was skipped.
+- It would take 48 runs an arm to decide.
+
+## Required tests
+
+| question | found | margin | from | result |
+|---|---|---|---|---|
+| Is the memory of the forget records gone? | not defined | 0.2 | 20 runs, 90 records | ? undecided |
+| Does the memory come back when half of it is taught again? | not run | | | – skipped: needs the weights |
+| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | 0.03 | 20 runs, 270 records | ✓ passed, not informative |
+| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | 0.01 | 20 runs, 250 records | ✓ passed |
+
+## Controls
+
+| control | expected | found | audit right? |
+|---|---|---|---|
+| honest retrain | supported | supported | ✓ yes |
+| no-op | not supported | supported | ✗ no: the audit failed |
+| shuffled labels | not refuted | inconclusive | ✓ yes |
+
+This report presents technical measurements. It is not legal advice and does not establish compliance, anonymity or certification. A result of 'supported' means the stated tests, at the stated power, did not contradict the stated claim.
+"""
+    )
+
+
+VERDICTS = {
+    "supported": """\
+<section class="verdict supported" aria-label="Verdict">
+<p class="word"><span aria-hidden="true">✓</span> The claim is <span class="says">supported</span></p>
+<h2>Supported: no test tells the unlearned models from models retrained without the records.</h2>
+<ul>
+<li>All six required tests passed at the margins locked before the run.</li>
+<li>All three controls came out as they should.</li>
+</ul>
+<p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+</section>
+""",
+    "not_supported": """\
+<section class="verdict not_supported" aria-label="Verdict">
+<p class="word"><span aria-hidden="true">✗</span> The claim is <span class="says">not supported</span></p>
+<h2>Not supported: about 0.41 of the memory of the forget records is left.</h2>
+<ul>
+<li>Residual memory is refuted at margin 0.2 (Holm-corrected p = 0.0006).</li>
+</ul>
+<p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+</section>
+""",
+    "inconclusive": """\
+<section class="verdict inconclusive" aria-label="Verdict">
+<p class="word"><span aria-hidden="true">?</span> The claim is <span class="says">inconclusive</span></p>
+<h2>Inconclusive: the audit failed, because it did not notice that the no-op control forgot nothing.</h2>
+<ul>
+<li>The no-op control came out as supported.</li>
+<li>One required test was skipped.</li>
+<li>It would take 48 runs an arm to decide.</li>
+</ul>
+<p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+</section>
+""",
+}
+
+
+@EVERY
+def test_verdict_section(name: str) -> None:
+    """The page opens with the verdict: word, mark, sentence and reasons, exactly these."""
+    found = re.search(r'<section class="verdict.*?</section>\n', html(name), re.DOTALL)
+    assert found is not None
+    assert found[0] == VERDICTS[name]
+
+
+@EVERY
+def test_every_finding_is_told(name: str) -> None:
+    """Each finding's question stands on the page with its number, or with the reason it has none."""
+    page = html(name)
+    for finding in json.loads(sample.as_json(sample.ALL[name]))["findings"]:
+        row = page.split(f'<th scope="row">{finding["question"]} ')[1].split("</tr>")[0]
+        if finding["kind"] == "skipped":
+            told = f"not run: {finding['reason']}"
+        elif finding["number"]["value"] is None:
+            told = "not defined"
+        else:
+            told = f"{finding['number']['value']:.3f}".replace("-", "−")
+        assert told in row
+
+
+@EVERY
+def test_nothing_runs_and_nothing_loads(name: str) -> None:
+    """The page has no script and refers to nothing but its own parts."""
+    page = html(name)
+    assert "<script" not in page
+    references = re.findall(r'(?:href|src)="([^"]*)"|url\(([^)]*)\)|@import', page)
+    assert references
+    assert all((link or url).startswith("#") for link, url in references)
+
+
+@EVERY
+def test_ids_are_unique_and_links_lead_somewhere(name: str) -> None:
+    """No two elements share an id, those inside figures included, and every reference has its target."""
+    page = html(name)
+    ids = re.findall(r'\bid="([^"]*)"', page)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', page)) <= {(i, "") for i in ids} | {
+        ("", i) for i in ids
+    }
+
+
+def test_names_are_shown_not_obeyed() -> None:
+    """A claim named like a script tag appears as text, in the page, the summary and the figures."""
+    evil = '<script>alert("1")</script>'
+    hostile = changed(claim=sample.CLAIM | {"name": evil})
+    attacks = json.loads(hostile)["attacks"]
+    attacks[0]["title"] = attacks[0]["name"] = evil
+    rendered = render(json.dumps(json.loads(hostile) | {"attacks": attacks}).encode(), sample.RUN)
+    assert "<script" not in rendered.html
+    assert "<h1>&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;</h1>" in rendered.html
+    assert "<script" not in rendered.summary
+
+
+@pytest.mark.parametrize("field", ["lock_sha256", "claim", "data", "environment", "arms", "controls", "states",
+                                   "findings", "attacks", "utility", "drift", "not_checked", "warnings", "verdict"])  # fmt: skip
+def test_a_hole_in_the_evidence_is_an_error(field: str) -> None:
+    """Evidence that lacks a field gives no report at all."""
+    content = json.loads(sample.as_json(sample.SUPPORTED))
+    del content[field]
+    with pytest.raises((jinja2.UndefinedError, KeyError)):
+        render(json.dumps(content).encode(), sample.RUN)
+
+
+def test_a_failed_control_is_said_in_words() -> None:
+    """Where a control failed, the report says that the audit failed, and by which control."""
+    alarm = "The audit itself failed.</strong> It gave a wrong answer on no-op."
+    assert alarm in html("inconclusive")
+    assert "The audit itself failed" not in html("supported")
+
+
+def test_the_fixed_sentence() -> None:
+    """Page and summary carry the sentence on what a report does not establish, unchanged."""
+    rendered = render(sample.as_json(sample.SUPPORTED), sample.RUN)
+    assert DOES_NOT_ESTABLISH == (
+        "This report presents technical measurements. It is not legal advice and does not establish compliance, "
+        "anonymity or certification. A result of 'supported' means the stated tests, at the stated power, did not "
+        "contradict the stated claim."
+    )
+    assert DOES_NOT_ESTABLISH.replace("'", "&#39;") in rendered.html
+    assert DOES_NOT_ESTABLISH in rendered.summary
+
+
+@EVERY
+def test_verdicts_never_say_compliant(name: str) -> None:
+    """The word "compliant" is nowhere in a report."""
+    rendered = render(sample.as_json(sample.ALL[name]), sample.RUN)
+    assert "compliant" not in (rendered.html + rendered.summary).lower()
+
+
+def test_equal_evidence_gives_equal_text() -> None:
+    """Rendering twice gives the same text, figures included."""
+    evidence = sample.as_json(sample.SUPPORTED)
+    assert render(evidence, sample.RUN) == render(evidence, sample.RUN)
+
+
+def test_headings_leave_no_gap() -> None:
+    """Headings go one level down at a time, as PDF/UA asks."""
+    levels = [int(level) for level in re.findall(r"<h([1-6])", html("supported"))]
+    assert levels[0] == 1
+    assert all(below <= above + 1 for above, below in pairwise(levels))
+
+
+def test_a_claim_survives_as_toml() -> None:
+    """The TOML of a claim reads back as the claim, without what it leaves open."""
+    claim = sample.CLAIM | {
+        "odd key": 'quo"te\\ \n \x7f é',
+        "flag": True,
+        "none": None,
+        "small": 1e-05,
+        "list": [{"a": 1, "b": None}, {"a": "two"}],
+        "empty": {},
+    }
+    expected = {key: value for key, value in claim.items() if value is not None}
+    expected |= {"forget": {"fraction": 0.1}, "list": [{"a": 1}, {"a": "two"}]}
+    assert tomllib.loads(toml(claim)) == expected
+
+
+def test_toml_text() -> None:
+    """Values come before tables, tables have headers, and nothing else is added."""
+    nested = {"procedure": {"name": "fnn", "options": {"t": 50.0}}, "seed": 0, "forget": {"label": None}}
+    assert (
+        toml(nested)
+        == """\
+seed = 0
+
+[procedure]
+name = "fnn"
+
+[procedure.options]
+t = 50.0
+
+[forget]
+"""
+    )
