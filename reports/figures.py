@@ -77,9 +77,9 @@ def roc(name: str, title: str, points: Sequence[Record]) -> str:
     one. A rate of 0 has no place on a logarithmic axis; its line runs out of the panel at the foot.
     Returns SVG text for a page.
     """
-    figure = Figure(figsize=(2.5, 2.6), layout="constrained")
+    figure = Figure(figsize=(2.5, 2.75), layout="constrained")
     axes = figure.add_subplot()
-    axes.set_title(title, fontsize=9.5, weight="bold", color=INK, loc="left")
+    axes.set_title(title.replace(", ", ",\n"), fontsize=9, weight="bold", color=INK, loc="left")
     rates = [point["fpr"] for point in points]
     lowest = min(rates)
     axes.plot([lowest, 1], [lowest, 1], color=LINE, linewidth=1, zorder=1)

@@ -58,7 +58,7 @@ def _environment(**options: Any) -> Environment:
     )
     environment.filters |= {name: getattr(formats, name) for name in FORMATS}
     environment.filters |= {"toml": toml, "rows": rows, "result": result}
-    environment.filters |= {"by_query": by_query, "by_class": by_class}
+    environment.filters |= {"by_query": by_query}
     environment.globals |= {"rho_figure": rho_figure, "roc_figure": roc_figure}
     return environment
 
@@ -82,11 +82,6 @@ def by_query(memory: Record) -> list[tuple[str, Record]]:
     near = [(f"Near them, jitter {formats.exact(share)}", number) for share, number in memory["jittered"]]
     exact = ("The forget records themselves", memory["exact"])
     return [exact, *near, ("The same for the honest control", memory["honest"])]
-
-
-def by_class(memory: Record) -> list[tuple[str, Record]]:
-    """Residual memory of each class, with its name."""
-    return [(str(one["label"]), one["rho"]) for one in memory["per_class"]]
 
 
 def rho_figure(evidence: Record) -> Markup:

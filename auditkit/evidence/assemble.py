@@ -116,7 +116,7 @@ def assemble(
         findings=tuple(findings),
         attacks=summary.attack_summaries(scores, arms, criteria.alpha),
         utility=summary.utility(arms, len(places.test), criteria.alpha),
-        drift=summary.drift(arms.unlearned.margins["exact"], arms.retrained.margins["exact"], criteria.alpha),
+        drift=summary.drift(arms, criteria.alpha),
         not_checked=NOT_CHECKED,
         warnings=tuple(study.warnings),
         verdict=verdict,

@@ -19,16 +19,18 @@ from auditkit.evidence.values import (
 )
 from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.hypotheses import t_quantile, welch
-from auditkit.statistics.margins import Floats, Ints, Margins, comparability, drift_line
+from auditkit.statistics.margins import Floats, Ints, calibrated, comparability, drift_line
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import (
     Memory,
+    drift_error,
     effective_records,
     memory,
     rho_by_run,
     rho_error,
 )
 from auditkit.statistics.roc import attainable_tpr, lowest_quotable_fpr
+from auditkit.statistics.spared import excess_spread
 from auditkit.verdict.required import COMPARABILITY_FLOOR, difference_number, rho_number
 
 FPRS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -49,8 +51,9 @@ def residual_memory(arms: Arms, labels: Ints, alpha: float) -> ResidualMemory:
     exact, honest = seen["exact"], _memory(arms, arms.honest, "exact")
     n, records = exact.left.shape
     per_class = [
-        ClassMemory(int(label), rho_number(exact.of(np.flatnonzero(labels == label)), alpha))
+        ClassMemory(int(label), rho_number(exact.of(own), alpha), rho_number(honest.of(own), alpha))
         for label in np.unique(labels)
+        for own in [np.flatnonzero(labels == label)]
     ]
     noop = _memory(arms, arms.original, "exact")
     return ResidualMemory(
@@ -118,13 +121,15 @@ def attack_summaries(
 
 
 def operating_points(by_arm: Mapping[str, Scores], alpha: float) -> tuple[OperatingPoint, ...]:
-    """The mean true-positive rate over runs at each quotable false-positive rate."""
+    """The mean true-positive rate over runs at each quotable false-positive rate at which the attack
+    accuses any record at all: one with two answers, as the gap attack, has no threshold so strict."""
     nonmembers = next(iter(by_arm.values())).control.shape[1]
-    quotable = [fpr for fpr in FPRS if fpr >= lowest_quotable_fpr(nonmembers)]
-    return tuple(
+    points = (
         OperatingPoint(fpr, {arm: _tpr(scores, fpr, alpha) for arm, scores in by_arm.items()})
-        for fpr in quotable
+        for fpr in FPRS
+        if fpr >= lowest_quotable_fpr(nonmembers)
     )
+    return tuple(point for point in points if any(number.value for number in point.arms.values()))
 
 
 def _tpr(scores: Scores, fpr: float, alpha: float) -> Number:
@@ -148,10 +153,16 @@ def utility(arms: Arms, records: int, alpha: float) -> Number:
     )
 
 
-def drift(unlearned: Margins, retrained: Margins, alpha: float) -> Drift:
+def drift(arms: Arms, alpha: float) -> Drift:
     """How far the unlearned runs differ from retrained ones on control records."""
+    original, unlearned, retrained = (
+        arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained)
+    )
+    reference = retrained.control.mean(axis=0)
+    U, R = (calibrated(arm, reference).control for arm in (unlearned, retrained))
+    error = drift_error(original, unlearned, retrained)
     runs, records = unlearned.control.shape
-    _, slope = drift_line(unlearned.control, retrained.control.mean(axis=0))
+    _, slope = drift_line(unlearned.control, reference)
     ratio = plain_number(
         comparability(unlearned, retrained),
         runs,
@@ -159,8 +170,26 @@ def drift(unlearned: Margins, retrained: Margins, alpha: float) -> Drift:
         "mean correlation with the mean retrained run on control records, over the same for retrained runs",
         "drift",
     )
+    spread = plain_number(
+        excess_spread(U, R),
+        runs,
+        records,
+        "kappa = max(1, mean of d^2/V over control records)",
+        "spared-records",
+    )
+    rho_error = plain_number(
+        error if np.isfinite(error) else None,
+        runs,
+        records,
+        "SD of residual memory if forget records drifted as control records do",
+        "drift",
+    )
     return Drift(
-        mean_number(slope, records, alpha, "the slope against the retrained runs"), ratio, COMPARABILITY_FLOOR
+        slope=mean_number(slope, records, alpha, "the slope against the retrained runs"),
+        comparability=ratio,
+        floor=COMPARABILITY_FLOOR,
+        excess_spread=spread,
+        rho_error=rho_error,
     )
 
 

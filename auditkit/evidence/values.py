@@ -121,10 +121,11 @@ class State:
 
 @dataclass(frozen=True)
 class ClassMemory:
-    """Residual memory of the forget records of one class."""
+    """Residual memory of the forget records of one class, and the same of the honest control."""
 
     label: int
     rho: Number
+    honest: Number
 
 
 @dataclass(frozen=True)
@@ -182,12 +183,17 @@ class Drift:
 
     slope: of the margins on control records against the retrained runs' (1 = none). comparability:
     how well they rank control records, relative to retrained runs among themselves (1 = as well);
-    below `floor` the two cannot be compared.
+    below `floor` the two cannot be compared. excess_spread: kappa, by how much calibrated control
+    margins differ, in units of what chance between runs gives (1 = as retrained runs among themselves).
+    rho_error: the standard deviation of residual memory that so much drift on forget records would
+    cause by itself; the interval of residual memory does not contain it.
     """
 
     slope: Number
     comparability: Number
     floor: float
+    excess_spread: Number
+    rho_error: Number
 
 
 @dataclass(frozen=True)

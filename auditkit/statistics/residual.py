@@ -111,6 +111,20 @@ def rho_by_run(memory: Memory) -> Floats:
     return np.asarray(memory.D / memory.G.mean())
 
 
+def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> float:
+    """The standard deviation that drift alone gives rho: if the unlearned runs differed from retrained
+    ones on each forget record as they do on control records, by chance over records and beyond chance
+    over runs. 0 where they do not differ beyond chance."""
+    reference = retrained.control.mean(axis=0)
+    O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
+    d = U.control.mean(axis=0) - R.control.mean(axis=0)
+    chance = U.control.var(axis=0, ddof=1) / U.runs + R.control.var(axis=0, ddof=1) / R.runs
+    drift = np.sqrt(max(0.0, float(np.mean(d**2 - chance))))
+    v = weights(O.forget, R.forget)
+    gap = float(v @ (O.forget.mean(axis=0) - R.forget.mean(axis=0)))
+    return float(np.sqrt(v @ v)) * drift / gap if gap > 0 else float("nan")
+
+
 def effective_records(memory: Memory) -> float:
     """How many records carry the measurement: (sum g)^2 / sum g^2 over each record's share g of the
     gap. It is the number of forget records if all count the same, 1 if one of them is all there is."""

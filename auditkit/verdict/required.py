@@ -120,7 +120,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
         value=result.T,
         low=None,
         high=None,
-        confidence=1 - criteria.alpha,
+        confidence=None,
         n_runs=U.runs,
         n_records=result.visible,
         method="log likelihood ratio of one record in ten spared, over the records in which memory is "

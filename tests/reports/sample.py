@@ -203,7 +203,7 @@ SUPPORTED = Evidence(
         exact=rho(0.031),
         jittered=((0.1, rho(0.042)), (0.3, rho(0.055))),
         honest=rho(-0.012),
-        per_class=tuple(ClassMemory(k, rho(0.01 * k - 0.03, 0.3, 9)) for k in range(5)),
+        per_class=tuple(ClassMemory(k, rho(0.01 * k - 0.03, 0.3, 9), rho(0.002 * k, 0.3, 9)) for k in range(5)),
         per_run={"original": STAYED, "unlearned": FORGOT, "honest": HONEST},
         effective_records=Number(9.4, None, None, None, 20, 90, "Kish's formula on the weights", "Kish 1965"),
         smallest_detectable=Number(0.12, None, None, None, 20, 90, "power 0.8 at the honest runs' spread", "decision.md, 3"),
@@ -220,6 +220,8 @@ SUPPORTED = Evidence(
         Number(1.02, 0.97, 1.07, 0.9, 20, 180, "least squares of margins on retrained means", "decision.md, 2"),
         Number(0.98, None, None, None, 20, 180, "rank correlation over that of retrained runs", "decision.md, 3"),
         0.7,
+        Number(1.4, None, None, None, 20, 180, "kappa", "decision.md, 3"),
+        Number(0.02, None, None, None, 20, 180, "drift of control records", "decision.md, 3"),
     ),
     not_checked=(
         NotChecked("The weights", "The threat model gives access to logits only."),

@@ -7,7 +7,6 @@ from auditkit.models import answer, mlp
 from auditkit.training import Recipe, fit, run_seed, train, unstack
 from auditkit.training.stacked import initialise
 
-
 # printf 7/original/0 | sha256sum, its first 16 digits, halved
 SEED_7_ORIGINAL_0 = int("100b4305fae038d9", 16) >> 1
 
