@@ -84,7 +84,7 @@ def list_(as_json: bool) -> None:
         click.echo(json.dumps(rows))
         return
     for row in rows:
-        found = row["found"] or "not here: `auditkit data fetch` downloads it"
+        found = row["found"] or f"not here: `auditkit data fetch {row['name']}` downloads it"
         click.echo(f"{row['name']:<14} {row['records']:>6} records  {found}\n{'':<14} {row['licence']}")
 
 

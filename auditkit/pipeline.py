@@ -23,7 +23,7 @@ from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
-from auditkit.plan import locked, prepare, tell_cost
+from auditkit.plan import locked, prepare, tell_cost, threads, threads_of
 from auditkit.progress import Silent, Teller
 from auditkit.verdict import audit_arms
 
@@ -47,10 +47,11 @@ def audit(
     study = prepare(claim, folder, problems, tell)
     key = open_key(out)
     lock_sha256 = open_bundle(out, locked(study, key))
-    tell_cost(study, tell)
 
-    asked = runs.questions(study, asked_records(study))
-    answers, states = runs.collect_answers(study, asked, tell)
+    with threads(threads_of(study)):
+        tell_cost(study, tell)
+        asked = runs.questions(study, asked_records(study))
+        answers, states = runs.collect_answers(study, asked, tell)
     signals, places = signals_of(study, answers), places_of(study)
 
     tell.say("attacking every compared run ...")

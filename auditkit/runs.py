@@ -18,7 +18,7 @@ from torch import nn
 from auditkit.data import nearest_distances
 from auditkit.errors import AuditError
 from auditkit.models import answer
-from auditkit.plan import TRAINED, Study, run_seeds, visits
+from auditkit.plan import TRAINED, Study, run_seeds, threads_of, visits
 from auditkit.progress import Teller
 from auditkit.training import run_seed, train, unstack
 from auditkit.training.stacked import Stack
@@ -168,20 +168,20 @@ def _identity(study: Study) -> dict[str, object]:
     """What every stored result depends on."""
     return {
         "data": study.data.commitment(),
-        "environment": environment(),
+        "environment": environment(study),
         "model": study.claim.model.model_dump(),
         "recipe": asdict(study.recipe),
     }
 
 
-def environment() -> dict[str, str]:
+def environment(study: Study) -> dict[str, str]:
     """What the numbers depend on besides the claim: versions, kind of machine, threads, our own code."""
     packages = ("torch", "numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox", "auditkit")
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "device": "cpu",
-        "threads": str(torch.get_num_threads()),
+        "threads": str(threads_of(study)),
         **{name: version(name) for name in packages},
         "code_sha256": code_digest(),
     }

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def assemble(
         lock_sha256=lock_sha256,
         claim=plain_claim(study.claim, key),
         data=_data_summary(study, asked),
-        environment=environment(),
+        environment=environment(study),
         arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
         controls=tuple(controls),
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),
@@ -159,7 +160,7 @@ def run_record(started: float, command: str) -> dict[str, object]:
         "seconds": round(finished - started, 3),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
         "command": command,
-        "auditkit": environment()["auditkit"],
+        "auditkit": version("auditkit"),
     }
 
 

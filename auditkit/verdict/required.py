@@ -25,7 +25,7 @@ from auditkit.statistics.spared import spared
 COMPARABILITY_FLOOR = 0.7
 """Below this share of the retrained runs' own agreement on control records, the unlearned runs are too
 different a model for their margins to be compared."""
-NULL_GROUPS = 499
+NULL_GROUPS = 999
 """Divisions of the retrained runs that make the null of the spared-records test."""
 METHOD = "docs/method.md"
 

@@ -1,0 +1,287 @@
+"""Whole audits, small: real digits, real training, real files."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pikepdf
+import pytest
+
+from auditkit.claims import parse_claim
+from auditkit.errors import IntegrityError, UsageError
+from auditkit.evidence.bundle import key_path, read_bundle
+from auditkit.evidence.publish import report
+from auditkit.pipeline import audit
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "data": {"train": 400, "control": 120, "test": 150, "population": 200},
+    "forget": {"fraction": 0.2},
+    "model": {"hidden": [64]},
+    "training": {"epochs": 40},
+    "runs": {"per_arm": 12, "shadow": 4},
+}
+
+
+def claim_of(**changes: Any) -> Any:
+    claim, problems = parse_claim(SMALL | changes)
+    assert problems == []
+    return claim
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(autouse=True)
+def one_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """These audits share their trained runs: all are of one claim but for the procedure."""
+    monkeypatch.setenv("AUDITKIT_CACHE", str(store))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Path:
+    """The bundle of a finished small FNN audit."""
+    out = tmp_path_factory.mktemp("audits") / "small"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDITKIT_CACHE", str(store))
+        audit(claim_of(), out)
+    return out
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "auditkit", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_no_op_is_not_supported(tmp_path: Path) -> None:
+    """Nothing was done, and the audit says so: every part of the memory is left."""
+    evidence = audit(claim_of(procedure={"name": "noop"}), tmp_path / "out")
+    assert evidence.verdict.outcome == "not_supported"
+    exact = evidence.residual_memory.exact
+    assert (exact.value, exact.low, exact.high) == pytest.approx((1, 1, 1))
+
+
+def test_an_honest_retraining_is_not_refuted(tmp_path: Path) -> None:
+    """Exact unlearning leaves no memory that the audit could hold against it."""
+    evidence = audit(claim_of(procedure={"name": "retrain"}), tmp_path / "out")
+    assert evidence.verdict.outcome != "not_supported"
+    exact = evidence.residual_memory.exact
+    assert exact.low is not None
+    assert exact.high is not None
+    assert exact.low < 0.05 < exact.high + 0.1
+    assert exact.high < 0.5
+
+
+def test_fnn_is_seen_in_three_states(finished: Path) -> None:
+    """With the gate off nothing is forgotten at all, exactly; folding and repair forget most."""
+    states = json.loads((finished / "evidence.json").read_text())["states"]
+    assert [state["name"] for state in states] == ["gate on", "gate off", "folded and repaired"]
+    on, off, repaired = (state["rho"]["value"] for state in states)
+    assert off == pytest.approx(1)
+    assert repaired < on
+    assert [state["claimed"] for state in states] == [False, False, True]
+
+
+def test_the_same_audit_gives_the_same_bytes(finished: Path, tmp_path: Path) -> None:
+    """Trained again from nothing, evidence and scores are byte-identical; only the key differs."""
+    out = tmp_path / "again"
+    key_path(out).write_bytes(key_path(finished).read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDITKIT_CACHE", str(tmp_path / "empty store"))
+        audit(claim_of(), out)
+    for name in ("lock.json", "evidence.json", "scores/scores.npz"):
+        assert (out / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_the_bundle_holds_what_its_manifest_says(finished: Path) -> None:
+    """Every file is there, and an altered one is noticed and named."""
+    assert sorted(read_bundle(finished)) == [
+        "evidence.json",
+        "lock.json",
+        "report.html",
+        "report.pdf",
+        "run.json",
+        "scores/scores.npz",
+        "summary.md",
+    ]
+    page = finished / "summary.md"
+    whole = page.read_bytes()
+    try:
+        page.write_bytes(whole + b" ")
+        with pytest.raises(IntegrityError, match=r"summary\.md"):
+            read_bundle(finished)
+    finally:
+        page.write_bytes(whole)
+
+
+def test_the_bundle_is_no_copy_of_the_data(finished: Path) -> None:
+    """No record id and no input leaves the audit; scores carry salted ids."""
+    for path in finished.rglob("*"):
+        if path.is_file():
+            assert b"digits-0" not in path.read_bytes(), path
+    scores = np.load(finished / "scores" / "scores.npz")
+    assert len(scores["forget_ids"]) == 80
+    assert all(re.fullmatch("[0-9a-f]{64}", identity) for identity in scores["forget_ids"])
+    assert {scores[name].shape[-1] for name in scores.files if name.endswith("/forget")} == {80}
+
+
+def test_the_pdf_carries_the_evidence(finished: Path) -> None:
+    """evidence.json is attached to the PDF, byte for byte."""
+    with pikepdf.open(finished / "report.pdf") as document:
+        assert (
+            document.attachments["evidence.json"].get_file().read_bytes()
+            == (finished / "evidence.json").read_bytes()
+        )
+
+
+def test_a_report_is_rendered_again_to_the_same_bytes(finished: Path) -> None:
+    """`auditkit report` makes the same files from the evidence alone."""
+    before = {name: (finished / name).read_bytes() for name in ("report.html", "report.pdf", "summary.md")}
+    assert sorted(report(finished)) == sorted(before)
+    assert {name: (finished / name).read_bytes() for name in before} == before
+
+
+def test_rendering_a_report_needs_no_torch(finished: Path) -> None:
+    """`report` imports neither torch nor any procedure."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom auditkit.evidence.publish import report\n"
+        f"report(Path({str(finished)!r}))\n"
+        "assert 'torch' not in sys.modules and 'auditkit.unlearning' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_place_locked_by_another_claim_is_left_alone(finished: Path) -> None:
+    """Another claim cannot overwrite a bundle; the error names what differs."""
+    before = {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
+    with pytest.raises(UsageError, match=r"differs in claim\.procedure\.name"):
+        audit(claim_of(procedure={"name": "noop"}), finished)
+    assert {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()} == before
+
+
+def test_a_users_own_procedure_runs(tmp_path: Path) -> None:
+    """A procedure in the user's file is imported, given its options, and audited."""
+    (tmp_path / "mine.py").write_text(
+        "import copy\n"
+        "def unlearn(model, retain, forget, *, seed: int, scale: float):\n"
+        "    model = copy.deepcopy(model)\n"
+        "    for p in list(model.parameters())[-2:]:\n"
+        "        p.data.mul_(scale)\n"
+        "    return model\n"
+    )
+    procedure = {"name": "./mine.py:unlearn", "options": {"scale": 0.1}}
+    evidence = audit(claim_of(procedure=procedure), tmp_path / "out", folder=tmp_path)
+    assert evidence.verdict.outcome == "not_supported"
+    assert evidence.residual_memory.exact.value == pytest.approx(1, abs=1e-6)  # a temperature forgets nothing
+    assert evidence.states == ()
+
+
+def test_a_procedure_that_fails_is_named(tmp_path: Path) -> None:
+    """What a user's procedure raises comes out as one error with the run and its seed, exit code 4."""
+    (tmp_path / "mine.py").write_text(
+        "def unlearn(model, retain, forget, *, seed):\n    raise ZeroDivisionError('oh')\n"
+    )
+    (tmp_path / "claim.toml").write_text(_toml(procedure="./mine.py:unlearn"))
+    done = run("audit", "claim.toml", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 4
+    assert re.search(
+        r"error: procedure './mine\.py:unlearn' failed on run 0 \(seed \d+\): ZeroDivisionError: oh",
+        done.stderr,
+    )
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["lock.json"]
+
+
+def test_answers_that_are_not_finite_stop_the_audit(tmp_path: Path) -> None:
+    """A diverged run is named, and no verdict is written."""
+    (tmp_path / "mine.py").write_text(
+        "def unlearn(model, retain, forget, *, seed):\n"
+        "    list(model.parameters())[-1].data.fill_(float('nan'))\n"
+        "    return model\n"
+    )
+    (tmp_path / "claim.toml").write_text(_toml(procedure="./mine.py:unlearn"))
+    done = run("audit", "claim.toml", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "unlearned run 0 answers with numbers that are not finite" in done.stderr
+
+
+@pytest.mark.parametrize(("procedure", "code"), [("noop", 1)])
+def test_the_exit_code_is_the_verdict(tmp_path: Path, procedure: str, code: int) -> None:
+    """The command exits with the code of its outcome and puts one JSON document on standard output."""
+    (tmp_path / "claim.toml").write_text(_toml(procedure=procedure))
+    done = run("audit", "claim.toml", "--out", "out", "--json", cwd=tmp_path)
+    assert done.returncode == code
+    assert done.stdout.encode().rstrip() == (tmp_path / "out" / "evidence.json").read_bytes()
+    assert "12 each of original" in done.stderr
+
+
+def test_wrong_usage_exits_with_two_and_leaves_nothing(tmp_path: Path) -> None:
+    """A claim with problems lists them all on standard error, writes nothing, and exits with 2."""
+    (tmp_path / "claim.toml").write_text("sede = 1\n[criteria]\naccuracy = 0\n")
+    done = run("audit", "claim.toml", "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "2 errors: ",
+        "  criteria.accuracy: input should be greater than 0, found 0",
+        "  sede: not a key of a claim; did you mean 'seed'?",
+    ]
+    assert json.loads(done.stdout)["exit_code"] == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["claim.toml"]
+
+
+def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Ctrl-C while training keeps the finished arms; the same command ends with the bytes of an
+    undisturbed audit."""
+    (tmp_path / "claim.toml").write_text(_toml(procedure="noop", seed=5, epochs=8))
+    environment = {**os.environ, "AUDITKIT_CACHE": str(tmp_path / "store")}
+    command = [sys.executable, "-m", "auditkit", "audit", "claim.toml", "--out", "out"]
+    first = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "store").glob("*.safetensors")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGINT)
+    _, told = first.communicate(timeout=60)
+    assert first.returncode == 4
+    assert "stopped; what is done is kept" in told
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["lock.json"]
+
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    resumed = (tmp_path / "out" / "evidence.json").read_bytes()
+    other = [*command[:-1], "other"]
+    key_path(tmp_path / "other").write_bytes(key_path(tmp_path / "out").read_bytes())
+    environment["AUDITKIT_CACHE"] = str(tmp_path / "other store")
+    subprocess.run(other, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert (tmp_path / "other" / "evidence.json").read_bytes() == resumed
+
+
+def test_data_sets_are_listed(tmp_path: Path) -> None:
+    """`auditkit data list` names each set with its records and licence."""
+    done = run("data", "list", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [(row["name"], row["records"]) for row in json.loads(done.stdout)] == [
+        ("digits", 1797),
+        ("mnist", 70000),
+        ("fashion-mnist", 70000),
+    ]
+
+
+def _toml(procedure: str, seed: int = 0, epochs: int = 40) -> str:
+    return f"""
+name = "small"
+seed = {seed}
+data = {{train = 400, control = 120, test = 150, population = 200}}
+forget = {{fraction = 0.2}}
+model = {{hidden = [64]}}
+training = {{epochs = {epochs}}}
+runs = {{per_arm = 12, shadow = 4}}
+procedure = {{name = "{procedure}"}}
+"""

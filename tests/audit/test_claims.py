@@ -1,0 +1,188 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditkit.checks import claim_problems, data_problems, duplicate_warnings
+from auditkit.claims import BUILT_IN, Claim, parse_claim, read_claim
+from auditkit.data import NearDuplicates, load
+from auditkit.errors import UsageError
+from auditkit.plan import plain_claim, prepare
+from auditkit.progress import Silent
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_example_is_a_sound_claim(path: Path) -> None:
+    """Every claim in examples/ is read without a problem, and is named like its file."""
+    claim, problems = read_claim(path)
+    assert problems == []
+    assert claim_problems(claim, path.parent) == []
+    assert claim.name == path.stem
+
+
+def test_the_built_in_claim_is_the_first_example() -> None:
+    """`auditkit audit` without a claim judges examples/digits-fnn.toml."""
+    assert (EXAMPLES / "digits-fnn.toml").read_bytes() == BUILT_IN.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("raw", "problem"),
+    [
+        ({"sede": 1}, "sede: not a key of a claim; did you mean 'seed'?"),
+        (
+            {"criteria": {"residual_memroy": 0.1}},
+            "criteria.residual_memroy: not a key of a claim; did you mean 'residual_memory'?",
+        ),
+        (
+            {"criteria": {"residual_memory": 0}},
+            "criteria.residual_memory: input should be greater than 0, found 0",
+        ),
+        (
+            {"criteria": {"attack_gap": -0.1}},
+            "criteria.attack_gap: input should be greater than 0, found -0.1",
+        ),
+        ({"criteria": {"jitter": [0.1, -1]}}, "criteria.jitter.1: input should be greater than 0, found -1"),
+        ({"runs": {"per_arm": 2}}, "runs.per_arm: input should be greater than or equal to 3, found 2"),
+        (
+            {"training": {"learning_rate": float("nan")}},
+            "training.learning_rate: input should be a finite number, found nan",
+        ),
+        ({"model": {"name": "cnn"}}, "model.name: input should be 'mlp', found 'cnn'"),
+        ({"seed": -1}, "seed: input should be greater than or equal to 0, found -1"),
+    ],
+)
+def test_a_key_with_a_problem_is_named_with_what_was_found(raw: dict[str, Any], problem: str) -> None:
+    """An unknown, misspelt or impossible key is one problem that says where, what and what was found."""
+    claim, problems = parse_claim(raw)
+    assert problems == [problem]
+    assert claim == Claim()
+
+
+def test_all_problems_of_a_claim_are_reported_at_once() -> None:
+    """Misspelt keys, bad margins, an unknown attack, too few runs and impossible sets come together."""
+    claim, problems = parse_claim(
+        {
+            "nmae": "x",
+            "data": {"train": 1700},
+            "forget": {"fraction": 0.9},
+            "runs": {"per_arm": 4},
+            "criteria": {"accuracy": -1, "attacks": ["lss"]},
+            "procedure": {"name": "fnn", "options": {"t": -1, "foo": 2}},
+        }
+    )
+    with pytest.raises(UsageError) as refused:
+        prepare(claim, Path(), problems, Silent())
+    beginnings = [problem.split(" must ")[0].split(":")[0] for problem in refused.value.problems]
+    assert beginnings == [
+        "criteria.accuracy",
+        "nmae",
+        "procedure.options.t",
+        "procedure.options.foo",
+        "criteria.attacks",
+        "runs.per_arm",
+        "train, control, test and population",
+        "forget",
+    ]
+
+
+def test_too_few_runs_are_refused_with_the_number_that_would_do() -> None:
+    """Four runs cannot decide at margin 0.2; the message says that 12 would."""
+    claim, _ = parse_claim({"runs": {"per_arm": 4}})
+    (problem,) = claim_problems(claim, Path())
+    assert problem == (
+        "runs.per_arm must give a true claim at least a 80% chance of support at margin 0.2 and planning "
+        "SD 0.15; 4 runs give 16%; 12 runs would do"
+    )
+    enough, _ = parse_claim({"runs": {"per_arm": 12}})
+    assert claim_problems(enough, Path()) == []
+    almost, _ = parse_claim({"runs": {"per_arm": 11}})
+    assert len(claim_problems(almost, Path())) == 1
+
+
+@pytest.mark.parametrize(
+    ("forget", "problem"),
+    [
+        ({}, "forget: what to forget must be said as exactly one"),
+        ({"fraction": 0.1, "label": 3}, "found fraction and label"),
+        ({"ids": []}, "forget.ids must name records, found none"),
+        ({"fraction": 0.0001}, "forget must hold records, found 0"),
+        ({"fraction": 0.6}, "forget must not be larger than retain"),
+        ({"ids": ["digits-0001", "nobody"]}, "found 1 unknown: nobody"),
+        ({"label": 11}, "label must be a class, 0..9, found 11"),
+    ],
+)
+def test_what_to_forget_must_make_sense(forget: dict[str, Any], problem: str) -> None:
+    """An empty, too large, ambiguous or unknown forget set is refused before training."""
+    claim, problems = parse_claim({"forget": forget})
+    with pytest.raises(UsageError, match=problem):
+        prepare(claim, Path(), problems, Silent())
+
+
+def test_shadow_runs_need_a_population() -> None:
+    """Shadow runs without records of the attacker's own are refused with a remedy."""
+    claim, _ = parse_claim({"data": {"population": 5}})
+    (problem,) = data_problems(claim, load("digits"))
+    assert "raise it, or set runs.shadow = 0" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("fnnn", "procedure.name must be one of fnn, noop, retrain"),
+        ("./mine.py:unlearn", "could not be imported: FileNotFoundError"),
+        ("no.such.module:unlearn", "could not be imported: ModuleNotFoundError"),
+        ("math:pi", "must be a function, found float"),
+    ],
+)
+def test_a_procedure_that_is_not_there_is_refused(tmp_path: Path, name: str, problem: str) -> None:
+    """A procedure that cannot be found or called is one problem with the claim."""
+    claim, _ = parse_claim({"procedure": {"name": name}})
+    (found,) = claim_problems(claim, tmp_path)
+    assert problem in found
+
+
+def test_the_options_of_a_users_procedure_are_checked_by_its_annotations(tmp_path: Path) -> None:
+    """A user's procedure gets the same refusals, from its own signature."""
+    (tmp_path / "mine.py").write_text(
+        "def unlearn(model, retain, forget, *, seed: int, strength: float = 1.0):\n    return model\n"
+    )
+    claim, _ = parse_claim(
+        {"procedure": {"name": "./mine.py:unlearn", "options": {"strength": "much", "x": 1}}}
+    )
+    strength, unknown = claim_problems(claim, tmp_path)
+    assert strength == (
+        "procedure.options.strength: input should be a valid number, unable to parse string as a number, "
+        "found 'much'"
+    )
+    assert unknown == "procedure.options.x: not an option of this procedure; its options: strength"
+
+
+@pytest.mark.parametrize("content", ["name = ", "\xff"])
+def test_a_file_that_is_no_toml_is_one_clear_error(tmp_path: Path, content: str) -> None:
+    """Broken TOML and broken text are errors that name the file."""
+    path = tmp_path / "claim.toml"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(UsageError, match=r"claim\.toml: a claim must be"):
+        read_claim(path)
+
+
+def test_ids_leave_the_audit_only_as_a_commitment() -> None:
+    """The claim that is written down does not name the records to forget."""
+    claim, _ = parse_claim({"forget": {"ids": ["digits-0001", "digits-0002"]}})
+    written = plain_claim(claim, b"key")
+    assert written["forget"] == {
+        "records": 2,
+        "commitment": written["forget"]["commitment"],  # type: ignore[index]
+    }
+    assert "digits-0001" not in str(written)
+
+
+def test_near_copies_are_said_in_words() -> None:
+    """A warning says how many forget records have a near-copy, and what that means."""
+    assert duplicate_warnings(NearDuplicates(0, 0, (), 0.1, 1.0), 90) == []
+    (warning,) = duplicate_warnings(NearDuplicates(7, 2, (), 0.1, 1.0), 90)
+    assert warning.startswith(
+        "7 of 90 forget records have a near-copy left in retain (2 of them an exact copy)."
+    )
