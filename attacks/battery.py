@@ -27,7 +27,9 @@ def run_battery(
         attack = ATTACKS[name]
         try:
             scores[name] = {
-                arm: _stack([attack.score(signals, int(run)) for run in signals.runs_of(arm)], forget, control)
+                arm: _stack(
+                    [attack.score(signals, int(run)) for run in signals.runs_of(arm)], forget, control
+                )
                 for arm in ARMS
             }
         except NotApplicable as error:

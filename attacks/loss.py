@@ -6,10 +6,11 @@ Overfitting" (CSF 2018), Adversary 2, with the cross-entropy l = -log p_y.
 
 import numpy as np
 
-from auditkit.signals import Signals, log_softmax
+from auditkit.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 
 
 def score(signals: Signals, target: int) -> Floats:
-    """The negative cross-entropy, log p_y, from logits."""
-    return log_softmax(signals.logits[target])[np.arange(len(signals.labels)), signals.labels]
+    """The negative cross-entropy: log p_y = -log(1 + exp(-phi)), which tells apart records however sure
+    the model is of them."""
+    return np.asarray(-np.logaddexp(0.0, -phi(signals.logits[target], signals.labels)))

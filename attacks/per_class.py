@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from auditkit.attacks.errors import NotApplicable
+from auditkit.attacks.shadows import shadow_examples
 from auditkit.signals import Signals
 from auditkit.statistics.margins import Floats
 
@@ -35,14 +35,11 @@ def class_thresholds(score: Score, signals: Signals) -> Floats:
     """The best threshold for each class, learnt on the shadow runs: (classes,).
 
     A class in which the shadow runs have no members or no non-members gets the threshold of all
-    classes together. NotApplicable without shadow runs.
+    classes together. NotApplicable without shadow runs to learn from.
     """
-    shadows = signals.runs_of("shadow")
-    own = np.flatnonzero(signals.member[shadows].any(axis=0))
-    if not len(own):
-        raise NotApplicable("thresholds per class are learnt on shadow runs, and there are none")
-    values = np.concatenate([score(signals, run)[own] for run in shadows])
-    member = signals.member[np.ix_(shadows, own)].ravel()
+    shadows, own, trained_on = shadow_examples(signals)
+    values = np.concatenate([score(signals, int(run))[own] for run in shadows])
+    member = trained_on.ravel()
     label = np.tile(signals.labels[own], len(shadows))
     overall = best_threshold(values[member], values[~member])
     result = np.full(signals.logits.shape[-1], overall)

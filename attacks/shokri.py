@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from auditkit.attacks.errors import NotApplicable
+from auditkit.attacks.shadows import shadow_examples
 from auditkit.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats
 
@@ -30,16 +30,12 @@ def _attack_model(signals: Signals) -> Any:
     from art.attacks.inference.membership_inference import MembershipInferenceBlackBox
     from art.estimators.classification import BlackBoxClassifierNeuralNetwork
 
-    shadows = signals.runs_of("shadow")
-    own = np.flatnonzero(signals.member[shadows].any(axis=0))
-    if not len(own):
-        raise NotApplicable("the attack learns from shadow runs, and there are none")
+    shadows, own, member = shadow_examples(signals)
     classes = signals.logits.shape[-1]
     estimator = BlackBoxClassifierNeuralNetwork(lambda x: x, input_shape=(classes,), nb_classes=classes)
     attack = MembershipInferenceBlackBox(estimator, attack_model_type="rf", scaler_type=None)
     attack.attack_model.set_params(random_state=signals.seed % 2**32, min_samples_leaf=5, n_jobs=1)
     features = log_softmax(signals.logits[np.ix_(shadows, own)])
-    member = signals.member[np.ix_(shadows, own)]
     labels = np.broadcast_to(signals.labels[own], member.shape)
     attack.fit(y=labels[member], pred=features[member], test_y=labels[~member], test_pred=features[~member])
     return attack

@@ -13,6 +13,9 @@ from auditkit.errors import UsageError
 from auditkit.statistics.power import POWER, equivalence_power, runs_for_power
 from auditkit.unlearning.resolve import option_problems, resolve
 
+LEAST_CONTROL = 20
+LEAST_SHADOWS = 4
+
 
 def claim_problems(claim: Claim, folder: Path) -> list[str]:
     """What is wrong with a claim, whatever the data."""
@@ -40,6 +43,11 @@ def data_problems(claim: Claim, data: Dataset) -> list[str]:
     if claim.data.test < 1:
         problems.append(
             f"data.test must be at least 1 record, found {claim.data.test}; accuracy is read there"
+        )
+    if claim.data.control < LEAST_CONTROL:
+        problems.append(
+            f"data.control must be at least {LEAST_CONTROL} records, found {claim.data.control}; runs are put on "
+            "one scale by a line through them"
         )
     least = 2 * data.n_classes
     if claim.runs.shadow and claim.data.population < least:
@@ -71,12 +79,19 @@ def procedure_problems(claim: Claim, folder: Path) -> list[str]:
 
 
 def attack_problems(claim: Claim) -> list[str]:
-    """Whether there are such attacks."""
-    unknown = [name for name in claim.criteria.attacks if name not in ATTACKS]
-    if not unknown:
-        return []
-    problem = f"criteria.attacks must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or remove it"
-    return [problem]
+    """Whether there are such attacks, and shadow runs enough to learn from."""
+    problems = []
+    if unknown := [name for name in claim.criteria.attacks if name not in ATTACKS]:
+        problems.append(
+            f"criteria.attacks must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
+            "remove it"
+        )
+    if 0 < claim.runs.shadow < LEAST_SHADOWS:
+        problems.append(
+            f"runs.shadow must be 0 or at least {LEAST_SHADOWS}, found {claim.runs.shadow}; the attacker learns "
+            "from runs that saw a record and from runs that did not"
+        )
+    return problems
 
 
 def power_problems(claim: Claim) -> list[str]:

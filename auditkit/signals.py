@@ -62,6 +62,19 @@ class Signals:
         )
 
 
+def phi(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
+    """The margin z_y - logsumexp_{k != y} z_k, the log odds of the label: float64 (..., records).
+
+    logits: (..., records, classes); labels: (records,).
+    """
+    z = np.asarray(logits, dtype=np.float64)
+    z = z - z.max(axis=-1, keepdims=True)
+    own = np.arange(z.shape[-2]), labels
+    others = z.copy()
+    others[..., *own] = -np.inf
+    return np.asarray(z[..., *own] - np.logaddexp.reduce(others, axis=-1))
+
+
 def log_softmax(logits: npt.NDArray[np.floating]) -> Floats:
     """log p from logits, float64, over the last axis; exact where p itself would underflow to 0."""
     z = np.asarray(logits, dtype=np.float64)

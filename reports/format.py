@@ -26,6 +26,13 @@ def exact(value: float | None) -> str:
     return "none" if value is None else f"{value:.6g}"
 
 
+def bound(finding: Record) -> str:
+    """The margin of a test as it was set: "±0.2", "at most 0.01", or "none"."""
+    if finding["margin"] is None:
+        return "none"
+    return ("±" if finding["two_sided"] else "at most ") + exact(finding["margin"])
+
+
 def interval(number: Record) -> str:
     """A `Number`'s interval, "[low, high]"; an end that it does not have is "unbounded". Empty for a
     number that comes without an interval, and for one that is not defined at all."""

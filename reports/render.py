@@ -17,7 +17,7 @@ from auditkit.reports.toml import toml
 
 # The functions of format.py that the templates use as filters.
 FORMATS = (
-    "bases", "chance", "clock", "counted", "decimal", "duration", "exact", "in_order", "interval",
+    "bases", "bound", "chance", "clock", "counted", "decimal", "duration", "exact", "in_order", "interval",
     "memory", "number", "percent", "phrase", "size", "title",
 )  # fmt: skip
 

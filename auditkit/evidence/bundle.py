@@ -17,6 +17,7 @@ from auditkit.errors import AuditError, IntegrityError, UsageError
 from auditkit.evidence.canonical import canonical
 
 LOCK, MANIFEST = "lock.json", "manifest.json"
+KEY_BYTES = 32
 
 
 def open_key(out: Path) -> bytes:
@@ -25,6 +26,7 @@ def open_key(out: Path) -> bytes:
 
     Raises UsageError where the bundle's place cannot be written to, or holds something else.
     """
+    out = out.resolve()
     _check_place(out)
     path = key_path(out)
     try:
@@ -35,19 +37,28 @@ def open_key(out: Path) -> bytes:
                     f"{path}: the key of the bundle {out} must lie beside it, found none; put it back, or "
                     "choose another --out"
                 )
-            _write(path, secrets.token_hex(32).encode(), mode=0o600)
-        return bytes.fromhex(path.read_text())
+            _write(path, secrets.token_hex(KEY_BYTES).encode(), mode=0o600)
+        return _key(path)
     except OSError as error:
         raise _cannot_write(out, error) from error
-    except ValueError as error:
+
+
+def _key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
         raise IntegrityError(
-            f"{path}: must hold a key of hex digits; put back the one made with {out}"
-        ) from error
+            f"{path}: must hold a key of hex digits, {KEY_BYTES} bytes; put back the one made with the bundle"
+        )
+    return key
 
 
 def key_path(out: Path) -> Path:
     """Where the key of the bundle at `out` lies."""
-    return out.with_name(out.name + ".key")
+    place = out.resolve()
+    return place.with_name(place.name + ".key")
 
 
 def open_bundle(out: Path, lock: Mapping[str, object]) -> str:
@@ -58,9 +69,12 @@ def open_bundle(out: Path, lock: Mapping[str, object]) -> str:
     _check_place(out)
     content, path = canonical(lock), out / LOCK
     if path.exists() and path.read_bytes() != content:
-        changed = _differences(json.loads(path.read_bytes()), json.loads(content))
+        try:
+            changed = _differences(json.loads(path.read_bytes()), json.loads(content))
+        except ValueError as error:
+            raise IntegrityError(f"{path}: is damaged; remove the bundle, or choose another --out") from error
         raise UsageError(
-            f"{out}: holds the bundle of another audit, which differs in {', '.join(changed)}; choose another "
+            f"{out}: holds the bundle of another audit, which differs in {', '.join(changed) or 'how its lock is written'}; choose another "
             "--out, or remove that bundle"
         )
     if not path.exists():
@@ -85,14 +99,13 @@ def write_bundle(out: Path, files: Mapping[str, bytes]) -> None:
 
 def manifest(out: Path) -> list[dict[str, object]]:
     """Path, size in bytes and SHA-256 of every file in the bundle but the manifest, by path."""
-    paths = sorted(p for p in out.rglob("*") if p.is_file() and p != out / MANIFEST)
     return [
         {
-            "path": p.relative_to(out).as_posix(),
-            "size": p.stat().st_size,
-            "sha256": hashlib.sha256(p.read_bytes()).hexdigest(),
+            "path": name,
+            "size": (out / name).stat().st_size,
+            "sha256": hashlib.sha256((out / name).read_bytes()).hexdigest(),
         }
-        for p in paths
+        for name in _files(out)
     ]
 
 
@@ -102,31 +115,51 @@ def read_bundle(out: Path) -> dict[str, bytes]:
     Raises UsageError where there is no finished bundle, IntegrityError naming every file that is not
     what the manifest says.
     """
-    try:
-        listed = json.loads((out / MANIFEST).read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{out}: must be the bundle of a finished audit, found no readable {MANIFEST}"
-        ) from error
+    listed = _listed(out)
     files, problems = {}, []
-    for entry in listed:
-        path = out / entry["path"]
+    for name, sha256 in listed.items():
+        path = out / name
         content = path.read_bytes() if path.is_file() else None
         if content is None:
             problems.append(f"{path}: is listed in {MANIFEST} and is missing")
-        elif hashlib.sha256(content).hexdigest() != entry["sha256"]:
+        elif hashlib.sha256(content).hexdigest() != sha256:
             problems.append(f"{path}: its SHA-256 is not the one in {MANIFEST}: it was altered or truncated")
         else:
-            files[entry["path"]] = content
+            files[name] = content
+    problems += [f"{out / name}: is not listed in {MANIFEST}" for name in _files(out) if name not in listed]
     if problems:
         raise IntegrityError(*problems)
     return files
 
 
+def _listed(out: Path) -> dict[str, str]:
+    """Path -> SHA-256, as the manifest says."""
+    try:
+        listed = {entry["path"]: entry["sha256"] for entry in json.loads((out / MANIFEST).read_bytes())}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"{out}: must be the bundle of a finished audit, found no readable {MANIFEST}"
+        ) from error
+    inside = out.resolve()
+    if outside := [name for name in listed if not (out / name).resolve().is_relative_to(inside)]:
+        raise IntegrityError(f"{out / MANIFEST}: lists files outside the bundle: {', '.join(outside)}")
+    return listed
+
+
+def _files(out: Path) -> list[str]:
+    """The files of a bundle by name, but for the manifest and what a killed audit left aside."""
+    paths = (p for p in out.rglob("*") if p.is_file() and p != out / MANIFEST and not _aside(p))
+    return sorted(p.relative_to(out).as_posix() for p in paths)
+
+
+def _aside(path: Path) -> bool:
+    return path.name.startswith(".") and path.name.endswith(".part")
+
+
 def _check_place(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: the output must be a directory, found a file; choose another --out")
-    if out.is_dir() and not (out / LOCK).exists() and any(out.iterdir()):
+    if out.is_dir() and not (out / LOCK).exists() and not all(map(_aside, out.iterdir())):
         raise UsageError(
             f"{out}: the output must be empty or a bundle of this audit, found other files; choose another --out"
         )
@@ -137,7 +170,12 @@ def _differences(old: Any, new: Any, where: str = "") -> list[str]:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [] if old == new else [where]
     keys = sorted(old.keys() | new.keys())
-    return [d for k in keys for d in _differences(old.get(k), new.get(k), f"{where}.{k}" if where else k)]
+    missing = object()
+    return [
+        d
+        for k in keys
+        for d in _differences(old.get(k, missing), new.get(k, missing), f"{where}.{k}" if where else k)
+    ]
 
 
 def _write(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -18,7 +18,9 @@ def to_plain(value: object) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("the keys of evidence must be strings")
+        return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     if isinstance(value, np.bool_ | np.integer | np.floating):
@@ -46,4 +48,4 @@ def salted(key: bytes, identity: str) -> str:
 
 def commitment(key: bytes, identities: Iterable[str]) -> str:
     """A salted commitment to a set of records: the same whatever their order."""
-    return salted(key, "\n".join(sorted(identities)))
+    return salted(key, canonical(sorted(identities)).decode())

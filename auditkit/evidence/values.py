@@ -35,16 +35,19 @@ class Ran:
     """A test that ran.
 
     name: a short key. question: what it asks, in words. margin: the bound locked before the run, in
-    the unit of the number, None for a test that has none. p_passed: chance of a result this good if
-    the claim were wrong by the margin, None for a test without one; p_refuted: chance of a result this bad if the claim were true,
-    p_refuted_holm the same after Holm's correction over all tests. informative: the no-op control
-    did not pass this test. support_needs_informative: an uninformative result blocks support.
+    the unit of the number, None for a test that has none. two_sided: the margin is +-margin, and
+    not an upper bound. p_passed: chance of a result this good if the claim were wrong by the margin, None
+    for a test without one. p_refuted: chance of a result this bad if the claim were true; p_refuted_holm:
+    the same after Holm's correction over all tests. informative: the no-op control did not pass this
+    test. support_needs_informative: an uninformative result blocks support. explanation: what else a
+    reader must know of it, often nothing.
     """
 
     name: str
     question: str
     number: Number
     margin: float | None
+    two_sided: bool
     p_passed: float | None
     p_refuted: float
     p_refuted_holm: float

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from auditkit.statistics.margins import Floats
+from auditkit.statistics.margins import Floats, variance
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ def p_below(mean: float, error: float, df: float, bound: float) -> float:
 
 def paired(x: Floats) -> tuple[float, float, float]:
     """(mean, standard error, degrees of freedom) of one value a run."""
-    return float(x.mean()), float(x.std(ddof=1) / np.sqrt(len(x))), len(x) - 1.0
+    return float(x.mean()), float(np.sqrt(variance(x) / len(x))), len(x) - 1.0
 
 
 def welch(x: Floats, y: Floats) -> tuple[float, float, float]:
     """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms."""
-    a, b = x.var(ddof=1) / len(x), y.var(ddof=1) / len(y)
+    a, b = float(variance(x)) / len(x), float(variance(y)) / len(y)
     scale = a**2 / (len(x) - 1) + b**2 / (len(y) - 1)
     return float(x.mean() - y.mean()), float(np.sqrt(a + b)), float((a + b) ** 2 / scale) if scale else 1.0
 
@@ -82,7 +82,10 @@ def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalenc
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Holm's adjusted p-values: rejecting where they are <= alpha wrongly rejects any at all with
-    probability at most alpha, however the tests depend on each other (Holm 1979)."""
+    probability at most alpha, however the tests depend on each other (Holm 1979). ValueError for NaN,
+    which would hide every other p-value."""
+    if undefined := [name for name, p in p_values.items() if not 0 <= p <= 1]:
+        raise ValueError(f"p-values must be in [0, 1], got {[p_values[name] for name in undefined]}")
     adjusted, running = {}, 0.0
     for i, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
         running = max(running, min(1.0, (len(p_values) - i) * p))

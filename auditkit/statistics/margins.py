@@ -56,14 +56,22 @@ def stacked(*arms: Margins) -> Margins:
     return Margins(np.concatenate([a.forget for a in arms]), np.concatenate([a.control for a in arms]))
 
 
+def variance(x: Floats) -> Floats:
+    """The sample variance over runs (axis 0, ddof 1); exactly 0 where all that differs is rounding."""
+    found = x.var(axis=0, ddof=1)
+    rounding = (16 * np.finfo(np.float64).eps * np.abs(x).max(axis=0)) ** 2
+    return np.where(found > rounding, found, 0.0)
+
+
 def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
     """The least-squares line control = a + b * reference of each run: (a, b), each (runs,).
 
     control: (runs, records), a run's margins on control records; reference: (records,), the mean of
-    the retrained runs there. (0, 1) means no drift.
+    the retrained runs there. (0, 1) means no drift; the slope is 0 where the reference does not vary.
     """
     centred = reference - reference.mean()
-    slope = control @ centred / (centred @ centred)
+    scale = centred @ centred
+    slope = control @ centred / scale if scale > 0 else np.zeros(len(control))
     return control.mean(axis=1) - slope * reference.mean(), slope
 
 
@@ -90,12 +98,15 @@ def comparability(arm: Margins, retrained: Margins) -> float:
     among themselves: 1 = as well as a retrained run, 0 = not at all.
 
     It is the mean correlation of the arm's runs with the mean retrained run on control records,
-    divided by the same mean for each retrained run against the others.
+    divided by the same mean for each retrained run against the others; 0 where those do not agree.
     """
     mean = retrained.control.mean(axis=0)
     n = retrained.runs
     own = [_correlation(run, (mean * n - run) / (n - 1)) for run in retrained.control]
-    return float(np.mean([_correlation(run, mean) for run in arm.control]) / np.mean(own))
+    agreement = float(np.mean(own))
+    return (
+        float(np.mean([_correlation(run, mean) for run in arm.control])) / agreement if agreement > 0 else 0.0
+    )
 
 
 def _correlation(a: Floats, b: Floats) -> float:

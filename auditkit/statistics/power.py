@@ -1,16 +1,21 @@
 """What an audit can decide, before any of it is paid for."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import integrate, stats
 
 POWER = 0.8
 """An audit that would support a true claim less often than this is refused before training."""
 
+MOST = 10_000
+"""More runs than this are not proposed to anyone."""
 
-def equivalence_power(n: int, sd: float, margin: float, alpha: float) -> float:
-    """The probability that two one-sided t-tests at level alpha find a true mean of 0 within +-margin.
 
-    n: observations, each with standard deviation sd. Exact, by integrating over the distribution of
+def equivalence_power(n: int, sd: float, margin: float, alpha: float, mean: float = 0.0) -> float:
+    """The probability that two one-sided t-tests at level alpha find a true mean within +-margin.
+
+    n: observations, each with standard deviation sd > 0. Exact, by integrating over the distribution of
     the sample variance (Phillips 1990).
     """
     if n < 2:
@@ -21,29 +26,52 @@ def equivalence_power(n: int, sd: float, margin: float, alpha: float) -> float:
 
     def supported(chi2: float) -> float:
         room = margin / error - t * np.sqrt(chi2 / df)
-        return float((2 * stats.norm.cdf(room) - 1) * stats.chi2.pdf(chi2, df))
+        inside = stats.norm.cdf(room - mean / error) - stats.norm.cdf(-room - mean / error)
+        return float(inside * stats.chi2.pdf(chi2, df))
 
     low, high = (float(stats.chi2.ppf(q, df)) for q in (1e-10, 1 - 1e-10))
     return float(integrate.quad(supported, low, max(low, min(widest, high)), limit=200)[0])
 
 
-def runs_for_power(sd: float, margin: float, alpha: float, *, most: int = 10_000) -> int | None:
-    """The fewest observations that reach POWER, None if `most` do not."""
-    n = 2
-    while equivalence_power(n, sd, margin, alpha) < POWER:
-        n += max(1, n // 20)
-        if n > most:
+def one_sided_power(n: int, sd: float, distance: float, alpha: float) -> float:
+    """The probability that a one-sided t-test at level alpha finds a true mean on its side of a bound that
+    lies `distance` away."""
+    if n < 2:
+        return 0.0
+    return float(stats.nct.sf(stats.t.ppf(1 - alpha, n - 1), n - 1, distance * np.sqrt(n) / sd))
+
+
+def runs_for_power(sd: float, margin: float, alpha: float, mean: float = 0.0) -> int | None:
+    """The fewest observations with which equivalence_power reaches POWER, None if MOST do not."""
+    return _fewest(lambda n: equivalence_power(n, sd, margin, alpha, mean))
+
+
+def runs_to_decide(
+    value: float, sd: float, margin: float, alpha: float, *, tests: int, two_sided: bool
+) -> int | None:
+    """How many runs would decide on which side of the margin a value lies, with probability POWER, if it
+    is what it now seems to be; None if MOST would not.
+
+    sd: of one run. tests: how many tests Holm's correction is over, which a refutation must survive.
+    two_sided: the margin is +-margin and not an upper bound.
+    """
+    if two_sided and abs(value) < margin:
+        return runs_for_power(sd, margin, alpha, value)
+    if not two_sided and value < margin:
+        return _fewest(lambda n: one_sided_power(n, sd, margin - value, alpha))
+    level = alpha / tests / (2 if two_sided else 1)
+    return _fewest(lambda n: one_sided_power(n, sd, abs(value) - margin, level))
+
+
+def _fewest(power: Callable[[int], float]) -> int | None:
+    """The smallest n with power(n) >= POWER, by doubling and halving: power grows with n."""
+    high = 2
+    while power(high) < POWER:
+        high *= 2
+        if high > MOST:
             return None
-    while n > 2 and equivalence_power(n - 1, sd, margin, alpha) >= POWER:
-        n -= 1
-    return n
-
-
-def runs_to_decide(value: float, sd: float, margin: float, alpha: float) -> int | None:
-    """How many runs would decide on which side of +-margin a value lies, with probability POWER, if
-    it is what it now seems to be. sd: of one run. None if it seems to lie on the margin."""
-    distance = abs(margin - abs(value))
-    if distance < 1e-3 * margin:
-        return None
-    z = stats.norm.ppf(1 - alpha) + stats.norm.ppf(POWER)
-    return int(np.ceil((z * sd / distance) ** 2)) + 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return high

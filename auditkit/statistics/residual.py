@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditkit.statistics.hypotheses import t_quantile
-from auditkit.statistics.margins import Floats, Ints, Margins, calibrated
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,8 @@ def weights(O: Floats, R: Floats) -> Floats:
     s^2 is the variance within the two arms, shrunk half-way to its mean over records: with few runs
     a variance near zero is luck, not precision.
     """
-    variance = (O.var(axis=0, ddof=1) + R.var(axis=0, ddof=1)) / 2
-    shrunk = (variance + variance.mean()) / 2
+    within = (variance(O) + variance(R)) / 2
+    shrunk = (within + within.mean()) / 2
     gap = O.mean(axis=0) - R.mean(axis=0)
     return np.asarray(np.divide(gap, shrunk, out=np.zeros_like(gap), where=shrunk > 0))
 
@@ -107,8 +107,10 @@ def rho_error(memory: Memory) -> float:
 
 
 def rho_by_run(memory: Memory) -> Floats:
-    """D_k over the mean of G: (runs,), one dot a run; their mean is rho."""
-    return np.asarray(memory.D / memory.G.mean())
+    """D_k over the mean of G: (runs,), one dot a run; their mean is rho. Empty where there was nothing to
+    remember."""
+    G = float(memory.G.mean())
+    return np.asarray(memory.D / G) if G != 0 else np.empty(0)
 
 
 def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> float:
@@ -118,7 +120,7 @@ def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> fl
     reference = retrained.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
     d = U.control.mean(axis=0) - R.control.mean(axis=0)
-    chance = U.control.var(axis=0, ddof=1) / U.runs + R.control.var(axis=0, ddof=1) / R.runs
+    chance = variance(U.control) / U.runs + variance(R.control) / R.runs
     drift = np.sqrt(max(0.0, float(np.mean(d**2 - chance))))
     v = weights(O.forget, R.forget)
     gap = float(v @ (O.forget.mean(axis=0) - R.forget.mean(axis=0)))

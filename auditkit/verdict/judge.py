@@ -112,6 +112,8 @@ def obstacle(finding: Finding) -> str | None:
     """Why a finding that refutes nothing stands in the way of support; None if it does not."""
     if isinstance(finding, Skipped):
         return f"{finding.name}: not decided, because {finding.reason}."
+    if finding.result == "undecided" and finding.margin is None:
+        return f"{finding.name}: {said(finding)} is suspicious (p = {finding.p_refuted:.2g}) but refutes nothing."
     if finding.result == "undecided":
         return f"{finding.name}: {said(finding)} does not settle on which side of the margin the truth lies."
     if finding.support_needs_informative and not finding.informative:
@@ -124,7 +126,8 @@ def said(finding: Ran) -> str:
     n = finding.number
     value = "no value" if n.value is None else f"{n.value:.3g}"
     interval = "" if n.low is None or n.high is None else f" ({n.low:.3g} to {n.high:.3g})"
-    margin = "" if finding.margin is None else f" against a margin of {finding.margin:g}"
+    sides = "±" if finding.two_sided else ""
+    margin = "" if finding.margin is None else f" against a margin of {sides}{finding.margin:g}"
     return value + interval + margin
 
 
@@ -142,7 +145,9 @@ def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: 
         "not_supported": "Not supported: the unlearned runs are not like runs retrained without the forget records.",
         "inconclusive": "Inconclusive: this audit can neither support nor refute the claim.",
     }
-    if failed:
+    if isinstance(rho, Skipped):
+        sentences["inconclusive"] = f"Inconclusive: {rho.reason}."
+    elif failed:
         sentences["inconclusive"] = "Inconclusive: the audit itself failed a control, so it decides nothing."
     return Verdict(
         outcome=outcome,
@@ -178,7 +183,9 @@ def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
         if n.value is None or n.low is None or n.high is None:
             return None
         sd = (n.high - n.low) / 2 / t_quantile(1 - criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
-        runs = runs_to_decide(n.value, sd, f.margin, criteria.alpha)
+        runs = runs_to_decide(
+            n.value, sd, f.margin, criteria.alpha, tests=len(findings), two_sided=f.two_sided
+        )
         if runs is None:
             return None
         needed.append(max(runs, n.n_runs + 1))

@@ -19,6 +19,7 @@ from auditkit.statistics.hypotheses import (
     welch,
 )
 from auditkit.statistics.margins import Margins, comparability
+from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory, rho, rho_interval
 from auditkit.statistics.spared import spared
 
@@ -41,7 +42,17 @@ def required_findings(
     findings.append(spared_finding(arms, criteria, seed))
     findings += [gap_finding(arms, attack, criteria, records) for attack in criteria.attacks]
     findings.append(accuracy_finding(arms, criteria, test_records))
+    if reason := copied(arms.unlearned.margins["exact"]):
+        return [Skipped(finding.name, finding.question, reason) for finding in findings]
     return findings
+
+
+def copied(U: Margins) -> str | None:
+    """Why the runs of an arm are not the independent runs that every test takes them for, None if they
+    may be."""
+    if len(np.unique(np.hstack([U.forget, U.control]), axis=0)) == U.runs:
+        return None
+    return "some unlearned runs answer exactly alike: they are copies of one run, not independent runs"
 
 
 def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:
@@ -61,6 +72,7 @@ def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:
         rho_number(seen, criteria.alpha),
         criteria.residual_memory,
         test,
+        two_sided=True,
         needs_informative=True,
     )
 
@@ -113,9 +125,15 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
     )
     if reason := incomparable(U, R):
         return Skipped(name, question, reason)
-    result = spared(O, U, R, H, groups=NULL_GROUPS, seed=seed)
+    result = spared(O, U, R, H, groups=NULL_GROUPS, seed=seed, alpha=criteria.alpha)
     if not result.visible:
         return Skipped(name, question, "memory is visible in no single forget record")
+    seen = (
+        f"had one in ten of the {result.visible} records in which memory is visible been left in, this test "
+        f"would have noticed with probability {result.power:.2g}"
+    )
+    if result.p > criteria.alpha and result.power < POWER:
+        return Skipped(name, question, f"{seen}, which is too little to rely on")
     number = Number(
         value=result.T,
         low=None,
@@ -127,8 +145,20 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
         f"visible; null from {NULL_GROUPS} divisions of the retrained runs",
         source=f"{METHOD}#spared-records",
     )
-    explanation = f"p = {result.p:.2g} that it would look so bad if every record had been forgotten."
-    return Ran(name, question, number, None, None, result.p, 1.0, "undecided", True, True, explanation)
+    return Ran(
+        name=name,
+        question=question,
+        number=number,
+        margin=None,
+        two_sided=False,
+        p_passed=None,
+        p_refuted=result.p,
+        p_refuted_holm=1.0,
+        result="undecided",
+        informative=True,
+        support_needs_informative=True,
+        explanation=f"{seen[0].upper()}{seen[1:]}.",
+    )
 
 
 def gap_finding(arms: Arms, attack: str, criteria: Criteria, records: int) -> Finding:
@@ -150,6 +180,7 @@ def gap_finding(arms: Arms, attack: str, criteria: Criteria, records: int) -> Fi
         ),
         criteria.attack_gap,
         equivalence(*difference, criteria.attack_gap),
+        two_sided=True,
         needs_informative=False,
     )
 
@@ -169,6 +200,7 @@ def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:
         ),
         criteria.accuracy,
         not_worse(*loss, criteria.accuracy),
+        two_sided=False,
         needs_informative=False,
     )
 
@@ -186,22 +218,26 @@ def difference_number(
 
 
 def _ran(
-    name: str, question: str, number: Number, margin: float, test: Equivalence, *, needs_informative: bool
+    name: str,
+    question: str,
+    number: Number,
+    margin: float,
+    test: Equivalence,
+    *,
+    two_sided: bool,
+    needs_informative: bool,
 ) -> Ran:
-    explanation = (
-        f"p = {test.p_within:.2g} that it would look so good if it were outside the margin, "
-        f"p = {test.p_outside:.2g} that it would look so bad if it were within."
-    )
     return Ran(
-        name,
-        question,
-        number,
-        margin,
-        test.p_within,
-        test.p_outside,
-        1.0,
-        "undecided",
-        True,
-        needs_informative,
-        explanation,
+        name=name,
+        question=question,
+        number=number,
+        margin=margin,
+        two_sided=two_sided,
+        p_passed=test.p_within,
+        p_refuted=test.p_outside,
+        p_refuted_holm=1.0,
+        result="undecided",
+        informative=True,
+        support_needs_informative=needs_informative,
+        explanation="",
     )

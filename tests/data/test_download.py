@@ -9,12 +9,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from small_idx import small_contents, small_sums
 
 from auditkit.data import fetch
 from auditkit.data.catalogue import STEMS
 from auditkit.data.sources import load_idx
 from auditkit.errors import AuditError, IntegrityError, UsageError
+from tests.data.small_idx import small_contents, small_sums
 
 CONTENTS = small_contents()
 SUMS = small_sums(CONTENTS)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_idx import idx_bytes
 
 from auditkit.data import read_idx
 from auditkit.errors import IntegrityError, UsageError
+from tests.data.small_idx import idx_bytes
 
 VALUES = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
 CONTENT = idx_bytes(VALUES)

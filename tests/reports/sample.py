@@ -81,7 +81,7 @@ def accuracy(value: float, records: int) -> Number:
 def ran(name: str, question: str, number: Number, margin: float | None, **changed: object) -> Ran:
     """A test that passed, but for what is changed."""
     passed = Ran(
-        name, question, number, margin, 0.0004, 0.81, 1.0, "passed", True, True,
+        name, question, number, margin, True, 0.0004, 0.81, 1.0, "passed", True, True,
         "Both one-sided tests reject a difference as large as the margin.",
     )  # fmt: skip
     return replace(passed, **changed)  # type: ignore[arg-type]
@@ -113,6 +113,7 @@ FINDINGS = (
         "Is the test accuracy no worse than that of retrained models?",
         Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
         0.01,
+        two_sided=False,
         support_needs_informative=False,
     ),
 )  # fmt: skip

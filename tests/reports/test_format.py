@@ -70,3 +70,12 @@ def test_markdown() -> None:
     assert formats.markdown("a|b *c* <d> & `e`\nf") == r"a\|b \*c\* &lt;d&gt; &amp; \`e\` f"
     assert formats.markdown("[0.1, 0.2]") == "[0.1, 0.2]"
     assert formats.markdown("[x](y) [x]: y") == r"[x\](y) [x\]: y"
+
+
+@pytest.mark.parametrize(
+    ("margin", "two_sided", "text"),
+    [(0.2, True, "±0.2"), (0.01, False, "at most 0.01"), (None, False, "none")],
+)
+def test_a_margin_says_its_sides(margin: float | None, two_sided: bool, text: str) -> None:
+    """A two-sided margin has a sign, an upper bound says "at most", and no margin is "none"."""
+    assert formats.bound({"margin": margin, "two_sided": two_sided}) == text

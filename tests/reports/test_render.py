@@ -39,12 +39,12 @@ def test_summary_of_a_supported_claim() -> None:
 
 | question | found | margin | from | result |
 |---|---|---|---|---|
-| Is the memory of the forget records gone? | 0.031 [−0.039, 0.101] | 0.2 | 20 runs, 90 records | ✓ passed |
-| Is it gone near the forget records (jitter 0.1)? | 0.042 [−0.028, 0.112] | 0.2 | 20 runs, 90 records | ✓ passed |
-| Is it gone near the forget records (jitter 0.3)? | 0.055 [−0.015, 0.125] | 0.2 | 20 runs, 90 records | ✓ passed |
+| Is the memory of the forget records gone? | 0.031 [−0.039, 0.101] | ±0.2 | 20 runs, 90 records | ✓ passed |
+| Is it gone near the forget records (jitter 0.1)? | 0.042 [−0.028, 0.112] | ±0.2 | 20 runs, 90 records | ✓ passed |
+| Is it gone near the forget records (jitter 0.3)? | 0.055 [−0.015, 0.125] | ±0.2 | 20 runs, 90 records | ✓ passed |
 | Were some forget records never removed? | 2.100 | none | 20 runs, 9 records | ✓ passed |
-| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | 0.03 | 20 runs, 270 records | ✓ passed, not informative |
-| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | 0.01 | 20 runs, 250 records | ✓ passed |
+| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | ±0.03 | 20 runs, 270 records | ✓ passed, not informative |
+| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | at most 0.01 | 20 runs, 250 records | ✓ passed |
 
 ## Controls
 
@@ -76,10 +76,10 @@ def test_summary_of_an_audit_that_failed() -> None:
 
 | question | found | margin | from | result |
 |---|---|---|---|---|
-| Is the memory of the forget records gone? | not defined | 0.2 | 20 runs, 90 records | ? undecided |
+| Is the memory of the forget records gone? | not defined | ±0.2 | 20 runs, 90 records | ? undecided |
 | Does the memory come back when half of it is taught again? | not run | | | – skipped: needs the weights |
-| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | 0.03 | 20 runs, 270 records | ✓ passed, not informative |
-| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | 0.01 | 20 runs, 250 records | ✓ passed |
+| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | ±0.03 | 20 runs, 270 records | ✓ passed, not informative |
+| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | at most 0.01 | 20 runs, 250 records | ✓ passed |
 
 ## Controls
 
@@ -144,7 +144,7 @@ def test_every_finding_is_told(name: str) -> None:
     """Each finding's question stands on the page with its number, or with the reason it has none."""
     page = html(name)
     for finding in json.loads(sample.as_json(sample.ALL[name]))["findings"]:
-        row = page.split(f'<th scope="row">{finding["question"]} ')[1].split("</tr>")[0]
+        row = page.split(f'<th scope="row">{finding["question"]}')[1].split("</tr>")[0]
         if finding["kind"] == "skipped":
             told = f"not run: {finding['reason']}"
         elif finding["number"]["value"] is None:

@@ -1,0 +1,25 @@
+"""The attacker's own runs: what they were trained on, and what they were not."""
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.attacks.errors import NotApplicable
+from auditkit.signals import Signals
+from auditkit.statistics.margins import Ints
+
+
+def shadow_examples(signals: Signals) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
+    """(shadow runs, the attacker's own records, which run was trained on which: (runs, records)).
+
+    The attacker's records are those that some shadow run was trained on. NotApplicable where there are
+    no shadow runs, or none that missed a record another one saw.
+    """
+    runs = signals.runs_of("shadow")
+    own = np.flatnonzero(signals.member[runs].any(axis=0))
+    member = signals.member[np.ix_(runs, own)]
+    if member.all():
+        raise NotApplicable(
+            "the attack learns from shadow runs, some trained on a record and some not; there are "
+            f"{len(runs)} shadow runs"
+        )
+    return runs, own, member

@@ -1,0 +1,77 @@
+"""Arms of made-up runs: Gaussian margins whose true residual memory is known."""
+
+import numpy as np
+
+from auditkit.statistics.arms import Arm, Arms, Scores
+from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.residual import Memory, memory
+
+QUERIES = ("exact", "jitter 0.1")
+ATTACKS = ("loss", "gap")
+
+
+def simulated_arm(
+    rng: np.random.Generator, forget: Floats, control: Floats, runs: int, *, noise: float, accuracy: float
+) -> Arm:
+    """An arm whose runs have these expected margins on forget and control records, with independent noise."""
+    margins = {
+        query: Margins(
+            forget + noise * rng.normal(size=(runs, len(forget))),
+            control + noise * rng.normal(size=(runs, len(control))),
+        )
+        for query in QUERIES
+    }
+    return Arm(margins, aucs_of(margins["exact"]), accuracy + 0.003 * rng.normal(size=runs))
+
+
+def aucs_of(exact: Margins) -> dict[str, Floats]:
+    """Two attacks that look at nothing but the margin: by its size, and by whether it is positive."""
+    right = Scores((exact.forget > 0).astype(np.float64), (exact.control > 0).astype(np.float64))
+    return {"loss": Scores(exact.forget, exact.control).auc(), "gap": right.auc()}
+
+
+def simulated_arms(
+    seed: int,
+    *,
+    n: int = 12,
+    forget: int = 40,
+    control: int = 80,
+    gap: float = 3.0,
+    share: float = 0.0,
+    spared: int = 0,
+    noise: float = 1.0,
+    accuracy: float = 0.9,
+) -> Arms:
+    """Four arms of n runs. Training on a forget record raises its margin by |N(0, 1)| gap; unlearning
+    leaves `share` of that, and all of it on the first `spared` records; `accuracy` is the unlearned runs'."""
+    rng = np.random.default_rng(seed)
+    f, c = rng.normal(0.5, 2, forget), rng.normal(0.5, 2, control)
+    remembered = gap * np.abs(rng.normal(size=forget))
+    left = np.full(forget, share)
+    left[:spared] = 1
+
+    def arm(expected: Floats, accuracy: float = 0.9) -> Arm:
+        return simulated_arm(rng, expected, c, n, noise=noise, accuracy=accuracy)
+
+    return Arms(arm(f + remembered), arm(f + left * remembered, accuracy), arm(f), arm(f), {})
+
+
+def linear_arms(
+    seed: int, *, n: int, forget: int, control: int, gap: float, share: float
+) -> tuple[Margins, Margins, Margins]:
+    """(original, unlearned, retrained) in which the clip cuts nothing off, so that the true residual
+    memory is exactly `share`: forget margins lie well inside those of control records."""
+    rng = np.random.default_rng(seed)
+    f, c = rng.normal(0, 1, forget), rng.normal(0, 40, control)
+    remembered = gap * rng.uniform(0.2, 1, forget)
+
+    def arm(expected: Floats) -> Margins:
+        return Margins(expected + rng.normal(size=(n, forget)), c + rng.normal(size=(n, control)))
+
+    return arm(f + remembered), arm(f + share * remembered), arm(f)
+
+
+def memory_of(arms: Arms) -> Memory:
+    """The memory of the forget records, by exact queries."""
+    O, U, R = (arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained))
+    return memory(O, U, R)

@@ -1,0 +1,140 @@
+import math
+
+import numpy as np
+import pytest
+
+from auditkit.statistics.arms import Arms
+from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.power import POWER
+from auditkit.statistics.spared import Spared, excess_spread, spared
+from tests.statistics.simulated_arms import simulated_arms
+
+AUDITS = 100
+
+
+def exact(arms: Arms) -> tuple[Margins, Margins, Margins, Margins]:
+    """The margins of original, unlearned, retrained and honest runs."""
+    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    return O, U, R, H
+
+
+def asked(arms: Arms, groups: int = 99) -> Spared:
+    return spared(*exact(arms), groups=groups, seed=0, alpha=0.05)
+
+
+def by_hand(O: Margins, U: Margins, R: Margins) -> tuple[float, int]:
+    """The statistic record by record, after method/decision.md section 3."""
+    reference = R.control.mean(axis=0)
+    limit = np.quantile(abs(reference), 0.6)
+
+    def put_right(values: Floats, control: Floats) -> Floats:
+        lines = [np.polyfit(reference, run, 1) for run in control]
+        return np.array(
+            [np.clip((run - a) / b, -limit, limit) for run, (b, a) in zip(values, lines, strict=True)]
+        )
+
+    o, u, r = (put_right(arm.forget, arm.control) for arm in (O, U, R))
+    uc, rc = put_right(U.control, U.control), put_right(R.control, R.control)
+    n = len(u)
+    excess = []
+    for i in range(uc.shape[1]):
+        V = (np.var(uc[:, i], ddof=1) + np.var(rc[:, i], ddof=1)) / n
+        if V > 1e-20:
+            excess.append((uc[:, i].mean() - rc[:, i].mean()) ** 2 / V)
+    kappa = max(1, np.mean(excess))
+    T, visible = 0.0, 0
+    for i in range(o.shape[1]):
+        delta = o[:, i].mean() - r[:, i].mean()
+        s = math.sqrt((np.var(o[:, i], ddof=1) + np.var(r[:, i], ddof=1)) / 2)
+        V = kappa * (np.var(u[:, i], ddof=1) + np.var(r[:, i], ddof=1)) / n
+        visible += delta > 0.7 * s
+        if delta > 0.7 * s and V > 1e-20:
+            d = u[:, i].mean() - r[:, i].mean()
+            T += math.log(1 + 0.1 * (math.exp(delta * d / V - delta**2 / (2 * V)) - 1))
+    return T, visible
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_statistic_is_the_formula_record_by_record(seed: int) -> None:
+    """T and the number of visible records equal an explicit loop written from the method."""
+    O, U, R, _ = exact(simulated_arms(seed, n=6, spared=2, share=0.1))
+    found = spared(O, U, R, R, groups=1, seed=0, alpha=0.05)
+    slow_T, slow_visible = by_hand(O, U, R)
+    assert pytest.approx(slow_T) == found.T
+    assert found.visible == slow_visible
+    assert 0 < found.visible < 40
+
+
+def test_false_alarms_are_no_more_frequent_than_p_says() -> None:
+    """If unlearned runs are like retrained ones, P(p <= .05) is at most .05, with few runs and with many."""
+    for n in (3, 8):
+        p = [asked(simulated_arms(seed, n=n, forget=20, control=40), 39).p for seed in range(AUDITS)]
+        assert np.mean(np.array(p) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / AUDITS)
+
+
+def test_a_few_spared_records_are_caught() -> None:
+    """5 of 60 records that were never removed are found at p = .01 in most audits."""
+    p = [asked(simulated_arms(seed, forget=60, spared=5)).p for seed in range(20)]
+    assert np.mean(np.array(p) <= 0.01) >= 0.7
+
+
+def test_a_noop_is_caught() -> None:
+    """A procedure that does nothing has the smallest p-value there is."""
+    arms = simulated_arms(1)
+    assert asked(arms.claiming(arms.original)).p == 1 / 100
+
+
+def test_p_is_the_larger_of_markov_and_the_groups() -> None:
+    """p is the larger of exp(-T) and (1 + groups with as large a T) / (1 + groups)."""
+    for seed, kept in ((0, 0), (1, 1), (2, 2), (3, 0)):
+        found = asked(simulated_arms(seed, n=6, spared=kept))
+        by_groups = (1 + sum(t >= found.T for t in found.null)) / (1 + len(found.null))
+        assert found.p == max(by_groups, min(1, math.exp(-found.T)))
+        assert len(found.null) == 99
+
+
+def test_the_null_depends_on_its_seed_alone() -> None:
+    """The same seed gives the same null and p-value, another seed another null, and T is not touched by it."""
+    arms = exact(simulated_arms(5))
+    one, same, other = (spared(*arms, groups=20, seed=s, alpha=0.05) for s in (1, 1, 2))
+    assert np.array_equal(one.null, same.null)
+    assert one.p == same.p
+    assert not np.array_equal(one.null, other.null)
+    assert one.T == other.T
+
+
+def test_nothing_visible_finds_nothing() -> None:
+    """Where no record shows memory, no record takes part, T is 0 and p is 1."""
+    arms = simulated_arms(0)
+    found = asked(Arms(arms.retrained, arms.unlearned, arms.retrained, arms.honest, {}), 9)
+    assert (found.visible, found.T, found.p) == (0, 0, 1)
+
+
+def test_excess_spread_is_never_below_one() -> None:
+    """κ is 1 for arms that agree better than chance or do not vary, and grows with a difference on control records."""
+    rng = np.random.default_rng(0)
+    R = rng.normal(size=(10, 200))
+    assert excess_spread(R, R) == 1
+    assert excess_spread(np.ones((3, 5)), np.zeros((3, 5))) == 1
+    chance = excess_spread(rng.normal(size=(10, 200)), R)
+    assert 1 <= chance < 1.4
+    assert excess_spread(rng.normal(size=(10, 200)) + 2 * rng.normal(size=200), R) > 10
+
+
+def test_shifting_control_records_hides_nothing_unsaid() -> None:
+    """If a procedure shifts control records at will, records left in are found or the test says it is blind."""
+    passed = []
+    for seed in range(20):
+        O, U, R, H = exact(simulated_arms(seed, forget=60, spared=6, gap=2))
+        shift = np.random.default_rng(seed).normal(0, 2, U.control.shape[1])
+        ref = np.stack([np.ones_like(shift), R.control.mean(axis=0)], axis=1)
+        shift -= ref @ np.linalg.lstsq(ref, shift)[0]  # leaves the drift line, hence ρ, as it was
+        found = spared(O, Margins(U.forget, U.control + shift), R, H, groups=99, seed=0, alpha=0.05)
+        passed.append(found.p > 0.05 and found.power >= POWER)
+    assert np.mean(passed) <= 0.05
+
+
+def test_an_honest_arm_leaves_the_test_its_sight() -> None:
+    """Among retrained runs, planted records are noticed with the power that support asks for."""
+    power = [asked(simulated_arms(seed, forget=60)).power for seed in range(20)]
+    assert np.mean(np.array(power) >= POWER) >= 0.9

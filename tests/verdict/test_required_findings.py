@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from auditkit.claims import Criteria
+from auditkit.evidence.values import Finding, Ran, Skipped
+from auditkit.statistics.arms import Arm, Arms
+from auditkit.statistics.hypotheses import equivalence, ratio_equivalence, welch
+from auditkit.statistics.margins import Margins
+from auditkit.statistics.residual import rho, rho_interval
+from auditkit.statistics.spared import spared
+from auditkit.verdict import audit_arms, required
+from auditkit.verdict.required import required_findings
+from tests.statistics.simulated_arms import ATTACKS, memory_of, simulated_arms
+
+CRITERIA = Criteria(attacks=ATTACKS)
+
+
+@pytest.fixture(autouse=True)
+def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(required, "NULL_GROUPS", 19)
+
+
+def findings_of(arms: Arms) -> dict[str, Finding]:
+    return {f.name: f for f in required_findings(arms, CRITERIA, 40, 250, 0)}
+
+
+def with_margins(arm: Arm, exact: Margins) -> Arm:
+    return replace(arm, margins={**arm.margins, "exact": exact})
+
+
+def test_every_required_test_is_put_once_and_in_order() -> None:
+    """A finding for each query, for spared records, each attack and the accuracy; none is left out."""
+    assert list(findings_of(simulated_arms(0, n=4))) == [
+        "residual memory, exact",
+        "residual memory, jitter 0.1",
+        "spared records",
+        "attack gap, loss",
+        "attack gap, gap",
+        "test accuracy",
+    ]
+
+
+def test_findings_carry_the_numbers_of_the_statistics() -> None:
+    """Each finding has the value, interval, p-values and sizes of its own test."""
+    arms = simulated_arms(1, n=14, share=0.1, spared=6)
+    found = findings_of(arms)
+    seen = memory_of(arms)
+    memory, low_high = found["residual memory, exact"], rho_interval(seen, 0.05)
+    assert isinstance(memory, Ran)
+    assert (memory.number.value, memory.number.low, memory.number.high) == (rho(seen), *low_high)
+    test = ratio_equivalence(seen.D, seen.G, 0.2)
+    assert (memory.p_passed, memory.p_refuted, memory.margin) == (test.p_within, test.p_outside, 0.2)
+    assert (memory.number.n_runs, memory.number.n_records, memory.number.confidence) == (14, 40, 0.9)
+
+    parts = (arms.original, arms.unlearned, arms.retrained, arms.honest)
+    by_hand = spared(*(a.margins["exact"] for a in parts), groups=19, seed=0, alpha=0.05)
+    left_in = found["spared records"]
+    assert isinstance(left_in, Ran)
+    assert (left_in.number.value, left_in.p_refuted, left_in.p_passed) == (by_hand.T, by_hand.p, None)
+    assert left_in.number.n_records == by_hand.visible
+
+    attack = found["attack gap, gap"]
+    assert isinstance(attack, Ran)
+    difference = welch(arms.unlearned.aucs["gap"], arms.retrained.aucs["gap"])
+    gap = equivalence(*difference, 0.03)
+    assert (attack.number.value, attack.p_passed, attack.p_refuted) == (
+        difference[0],
+        gap.p_within,
+        gap.p_outside,
+    )
+    accuracy = found["test accuracy"]
+    assert isinstance(accuracy, Ran)
+    assert accuracy.number.value == arms.retrained.accuracy.mean() - arms.unlearned.accuracy.mean()
+    assert accuracy.number.n_records == 250
+
+
+def test_only_memory_must_be_informative() -> None:
+    """Residual memory and spared records must be informative to support; attacks and accuracy need not."""
+    needs = {
+        name: f.support_needs_informative
+        for name, f in findings_of(simulated_arms(0)).items()
+        if isinstance(f, Ran)
+    }
+    assert [name for name, must in needs.items() if must] == [
+        "residual memory, exact",
+        "residual memory, jitter 0.1",
+        "spared records",
+    ]
+
+
+def test_without_memory_the_power_gate_is_closed() -> None:
+    """Where the original runs remember nothing, memory is skipped, the verdict is inconclusive, and no runs are promised."""
+    arms = simulated_arms(0, n=6, gap=0.0)
+    found = findings_of(arms)
+    for query in arms.original.margins:
+        gate = found[f"residual memory, {query}"]
+        assert isinstance(gate, Skipped)
+        assert gate.reason.startswith("the original runs show no measurable memory of the forget records")
+    _, _, verdict = audit_arms(arms, CRITERIA, 40, 250, 0)
+    assert (verdict.outcome, verdict.runs_needed) == ("inconclusive", None)
+
+
+def test_an_arm_that_ranks_control_records_otherwise_is_not_compared() -> None:
+    """Unlearned runs below the comparability floor have no residual memory, and no verdict is reached."""
+    arms = simulated_arms(0, n=6)
+    rng = np.random.default_rng(0)
+    broken = {
+        q: Margins(m.forget, rng.normal(size=m.control.shape)) for q, m in arms.unlearned.margins.items()
+    }
+    arms = arms.claiming(replace(arms.unlearned, margins=broken))
+    found = findings_of(arms)
+    for name in ("residual memory, exact", "residual memory, jitter 0.1", "spared records"):
+        skipped = found[name]
+        assert isinstance(skipped, Skipped)
+        assert "rank control records too differently" in skipped.reason
+    assert audit_arms(arms, CRITERIA, 40, 250, 0)[2].outcome == "inconclusive"
+
+
+def test_an_attack_that_could_not_be_mounted_is_skipped() -> None:
+    """A skipped attack has its reason in the finding, and stands in the way of support."""
+    arms = replace(simulated_arms(0), skipped={"gap": "nobody home"})
+    attack = findings_of(arms)["attack gap, gap"]
+    assert isinstance(attack, Skipped)
+    assert attack.reason == "nobody home"
+    _, _, verdict = audit_arms(arms, CRITERIA, 40, 250, 0)
+    assert verdict.outcome == "inconclusive"
+    assert "attack gap, gap: not decided, because nobody home." in verdict.reasons
+
+
+def test_an_audit_is_a_function_of_its_arms_and_seed() -> None:
+    """The same arms and seed give the same findings, controls and verdict."""
+    one, again = (audit_arms(simulated_arms(2, n=4), CRITERIA, 40, 250, 7) for _ in range(2))
+    assert one == again
+
+
+def test_temperature_of_an_arm_changes_no_memory() -> None:
+    """All logits of the unlearned runs times 10 change neither residual memory nor the spared records."""
+    arms = simulated_arms(3, n=5, share=0.3)
+    hot = {q: Margins(10 * m.forget, 10 * m.control) for q, m in arms.unlearned.margins.items()}
+    before, after = findings_of(arms), findings_of(arms.claiming(replace(arms.unlearned, margins=hot)))
+    for name in ("residual memory, exact", "residual memory, jitter 0.1", "spared records"):
+        one, other = before[name], after[name]
+        assert isinstance(one, Ran)
+        assert isinstance(other, Ran)
+        assert other.number.value == pytest.approx(one.number.value)
+        assert other.p_refuted == pytest.approx(one.p_refuted)
+
+
+def test_only_inputs_near_the_records_give_a_lookup_filter_away() -> None:
+    """Unlearned runs that are like retrained ones at the exact inputs only are refuted by the jittered ones."""
+    arms = simulated_arms(4)
+    filtered = with_margins(arms.original, arms.honest.margins["exact"])
+    findings, _, verdict = audit_arms(
+        arms.claiming(replace(filtered, aucs=arms.honest.aucs)), CRITERIA, 40, 250, 0
+    )
+    results = {f.name: f.result for f in findings if isinstance(f, Ran)}
+    assert results["residual memory, exact"] == "passed"
+    assert results["residual memory, jitter 0.1"] == "refuted"
+    assert verdict.outcome == "not_supported"
