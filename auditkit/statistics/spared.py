@@ -34,14 +34,15 @@ PLANTINGS = 50
 @dataclass(frozen=True, eq=False)
 class Spared:
     """T: the statistic. p: the probability of so large a T if no record was spared. null: (groups,),
-    T of groups of retrained runs. visible: how many records took part. power: how often the test
-    rejects at its level when one visible record in ten of these very runs is given the margins of the
-    original ones."""
+    T of groups of retrained runs. visible: how many records took part. kappa: the excess spread on
+    control records. power: how often the test rejects at its level when one visible record in ten of
+    these very runs is given the margins of the original ones."""
 
     T: float
     p: float
     null: Floats
     visible: int
+    kappa: float
     power: float
 
 
@@ -64,7 +65,14 @@ def spared(
     rejected = [
         p_value(statistic(O, planted, R, seen), null) <= alpha for planted in _plantings(O, U, seen, seed)
     ]
-    return Spared(T, p_value(T, null), null, len(seen), float(np.mean(rejected)) if rejected else 0.0)
+    return Spared(
+        T=T,
+        p=p_value(T, null),
+        null=null,
+        visible=len(seen),
+        kappa=excess_spread(U.control, R.control),
+        power=float(np.mean(rejected)) if rejected else 0.0,
+    )
 
 
 @lru_cache(maxsize=4)  # one audit asks for the same null of the claim and of its controls

@@ -133,7 +133,11 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
         f"would have noticed with probability {result.power:.2g}"
     )
     if result.p > criteria.alpha and result.power < POWER:
-        return Skipped(name, question, f"{seen}, which is too little to rely on")
+        reason = (
+            f"{seen}, which is too little to rely on (unlearned runs differ from retrained ones also on records "
+            f"that nobody was to forget: {result.kappa:.2g} times what chance explains)"
+        )
+        return Skipped(name, question, reason)
     number = Number(
         value=result.T,
         low=None,
