@@ -10,7 +10,7 @@ PANGO  := libpango-1.0-0 libpangoft2-1.0-0
 TESTED := dataset-fashion-mnist poppler-utils
 
 CLAIM ?=
-OUT   ?= audits/digits-fnn
+OUT   ?= audits/$(if $(CLAIM),$(basename $(notdir $(CLAIM))),digits-fnn)
 
 .PHONY: audit test lint pdf-libraries clean
 

@@ -30,6 +30,7 @@ from auditkit.training import Recipe, run_seed, train
 from auditkit.training.stacked import initialise
 from auditkit.unlearning import OTHER_STATES
 from auditkit.unlearning.resolve import bind, resolve
+from auditkit.verdict.required import required_tests
 
 SMALL_STEP = 2e8
 """FLOPs of a training step of one stack below which one thread is used: threads would wait for each other
@@ -142,6 +143,7 @@ def locked(study: Study, key: bytes) -> dict[str, object]:
                 for name, positions in asdict(study.sets).items()
             },
         },
+        "required_tests": required_tests(study.claim.criteria),
         "seeds": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
         "plan": {"training": "one stack an arm", "device": "cpu", "threads": threads_of(study)},
     }

@@ -99,9 +99,12 @@ def pdf(html: str, evidence_json: bytes, created: str) -> bytes:
 def _libraries() -> tuple[Any, Any]:
     """WeasyPrint and pikepdf. Imported late: the page must be there also where they are not."""
     try:
-        import pikepdf
-        import weasyprint
-        import weasyprint.text.fonts
+        with catch_warnings():
+            # WeasyPrint 70 warns that a later version will need another system library; this one does not.
+            simplefilter("ignore", DeprecationWarning)
+            import pikepdf
+            import weasyprint
+            import weasyprint.text.fonts
     except ImportError as error:
         raise PdfUnavailable(f"{_PACKAGES} ({error})") from error
     except OSError as error:

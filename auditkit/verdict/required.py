@@ -31,6 +31,21 @@ NULL_GROUPS = 999
 METHOD = "docs/method.md"
 
 
+def queries(criteria: Criteria) -> list[str]:
+    """How every record is asked about: as it is, and near it at each radius."""
+    return ["exact", *(f"jitter {share:g}" for share in criteria.jitter)]
+
+
+def required_tests(criteria: Criteria) -> list[str]:
+    """The names of the tests that support needs, in the order of `required_findings`: what is locked."""
+    return [
+        *(f"residual memory, {query}" for query in queries(criteria)),
+        "spared records",
+        *(f"attack gap, {attack}" for attack in criteria.attacks),
+        "test accuracy",
+    ]
+
+
 def required_findings(
     arms: Arms, criteria: Criteria, records: int, test_records: int, seed: int
 ) -> list[Finding]:
@@ -38,7 +53,7 @@ def required_findings(
 
     records: forget records; test_records: test records; seed: of the spared-records null.
     """
-    findings: list[Finding] = [residual_finding(arms, query, criteria) for query in arms.original.margins]
+    findings: list[Finding] = [residual_finding(arms, query, criteria) for query in queries(criteria)]
     findings.append(spared_finding(arms, criteria, seed))
     findings += [gap_finding(arms, attack, criteria, records) for attack in criteria.attacks]
     findings.append(accuracy_finding(arms, criteria, test_records))

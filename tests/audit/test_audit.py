@@ -1,5 +1,6 @@
 """Whole audits, small: real digits, real training, real files."""
 
+import hashlib
 import json
 import os
 import re
@@ -101,6 +102,14 @@ def test_the_same_audit_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
         audit(claim_of(), out)
     for name in ("lock.json", "evidence.json", "scores/scores.npz"):
         assert (out / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_what_was_required_is_what_was_locked(finished: Path) -> None:
+    """The tests in the evidence are those that were locked before the first run, in their order."""
+    lock, evidence = (json.loads((finished / name).read_bytes()) for name in ("lock.json", "evidence.json"))
+    assert [finding["name"] for finding in evidence["findings"]] == lock["required_tests"]
+    assert lock["claim"] == evidence["claim"]
+    assert evidence["lock_sha256"] == hashlib.sha256((finished / "lock.json").read_bytes()).hexdigest()
 
 
 def test_the_bundle_holds_what_its_manifest_says(finished: Path) -> None:
@@ -244,7 +253,15 @@ def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "claim.toml").write_text(_toml(procedure="noop", seed=5, epochs=8))
     environment = {**os.environ, "AUDITKIT_CACHE": str(tmp_path / "store")}
     command = [sys.executable, "-m", "auditkit", "audit", "claim.toml", "--out", "out"]
-    first = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a job in the background of a shell inherits SIGINT ignored; who types Ctrl-C is in the foreground
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not list((tmp_path / "store").glob("*.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -14,7 +14,7 @@ from auditkit.verdict import audit_arms, required
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, memory_of, simulated_arms
 
-CRITERIA = Criteria(attacks=ATTACKS)
+CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,))
 
 
 @pytest.fixture(autouse=True)
