@@ -260,7 +260,7 @@ def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         # a job in the background of a shell inherits SIGINT ignored; who types Ctrl-C is in the foreground
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- no threads here
     )
     deadline = time.monotonic() + 120
     while not list((tmp_path / "store").glob("*.safetensors")) and time.monotonic() < deadline:
