@@ -178,9 +178,11 @@ def visits(study: Study, arm: str) -> int:
 
 
 def tell_cost(study: Study, tell: Teller) -> None:
-    """Say how many runs this takes and about how long, by timing one epoch of the original arm."""
+    """Say what is doubtful about the data, how many runs this takes and about how long: an epoch is timed."""
     runs, total = study.claim.runs, sum(visits(study, arm) for arm in TRAINED)
     seconds = total / _visits_a_second(study)
+    for warning in study.warnings:
+        tell.say(f"warning: {warning}")
     tell.say(
         f"{4 * runs.per_arm + runs.shadow} runs: {runs.per_arm} each of original, retrained, honest control "
         f"and unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
