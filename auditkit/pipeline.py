@@ -59,7 +59,7 @@ def audit(
     arms = arms_of(signals, answers, places, scores, skipped)
 
     tell.say("deciding ...")
-    decision = audit_arms(arms, claim.criteria, len(places.forget), len(places.test), claim.seed)
+    decision = audit_arms(arms, claim.criteria, len(places.test), claim.seed)
     evidence = assemble(study, asked, signals, arms, scores, states, decision, lock_sha256, key)
 
     tell.say("writing the report ...")

@@ -34,16 +34,16 @@ SHUFFLED = "the labels unlearned and retrained exchanged in half of the runs"
 
 
 def audit_arms(
-    arms: Arms, criteria: Criteria, records: int, test_records: int, seed: int
+    arms: Arms, criteria: Criteria, test_records: int, seed: int
 ) -> tuple[list[Finding], list[Control], Verdict]:
     """Decide the claim, and the same for three arms whose answer is known.
 
-    records, test_records: how many forget and test records there are; seed: of the null of the
-    spared-records test and of the shuffled control.
+    test_records: how many test records there are; seed: of the null of the spared-records test and of
+    the shuffled control.
     """
 
     def found(case: Arms) -> list[Finding]:
-        return required_findings(case, criteria, records, test_records, seed)
+        return required_findings(case, criteria, test_records, seed)
 
     noop = found(arms.claiming(arms.original))
     findings = judge(found(arms), noop, criteria.alpha)

@@ -46,16 +46,14 @@ def required_tests(criteria: Criteria) -> list[str]:
     ]
 
 
-def required_findings(
-    arms: Arms, criteria: Criteria, records: int, test_records: int, seed: int
-) -> list[Finding]:
+def required_findings(arms: Arms, criteria: Criteria, test_records: int, seed: int) -> list[Finding]:
     """Every required test on these arms. Results are not yet judged: see `auditkit.verdict.judge`.
 
-    records: forget records; test_records: test records; seed: of the spared-records null.
+    test_records: how many test records there are; seed: of the spared-records null.
     """
     findings: list[Finding] = [residual_finding(arms, query, criteria) for query in queries(criteria)]
     findings.append(spared_finding(arms, criteria, seed))
-    findings += [gap_finding(arms, attack, criteria, records) for attack in criteria.attacks]
+    findings += [gap_finding(arms, attack, criteria) for attack in criteria.attacks]
     findings.append(accuracy_finding(arms, criteria, test_records))
     if reason := copied(arms.unlearned.margins["exact"]):
         return [Skipped(finding.name, finding.question, reason) for finding in findings]
@@ -180,12 +178,14 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
     )
 
 
-def gap_finding(arms: Arms, attack: str, criteria: Criteria, records: int) -> Finding:
+def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
     """Whether an attack does on the unlearned runs what it does on retrained ones."""
     name = f"attack gap, {attack}"
     question = f"Does the attack '{attack}' find the forget records as well as after retraining?"
     if reason := arms.skipped.get(attack):
         return Skipped(name, question, reason)
+    exact = arms.retrained.margins["exact"]
+    records = exact.forget.shape[1] + exact.control.shape[1]
     difference = welch(arms.unlearned.aucs[attack], arms.retrained.aucs[attack])
     return _ran(
         name,

@@ -19,7 +19,7 @@ ALPHA = CRITERIA.alpha
 
 
 def audited(arms: Arms) -> tuple[Outcome, list[Control]]:
-    _, controls, verdict = audit_arms(arms, CRITERIA, 40, 250, 0)
+    _, controls, verdict = audit_arms(arms, CRITERIA, 250, 0)
     return verdict.outcome, controls
 
 
@@ -35,7 +35,7 @@ def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: 
     criteria, audits, refuted = Criteria(attacks=("loss",), jitter=(0.1,)), 200, 0
     for seed in range(audits):
         arms = simulated_arms(seed, n=5, forget=20, control=40)
-        findings = judge(required_findings(arms, criteria, 20, 250, seed), [], ALPHA)
+        findings = judge(required_findings(arms, criteria, 250, seed), [], ALPHA)
         refuted += conclude(findings) == "not_supported"
     assert refuted <= audits * ALPHA + 3 * np.sqrt(audits * ALPHA * (1 - ALPHA))
 
@@ -103,7 +103,7 @@ def noisier(arms: Arms, noise: float) -> Arms:
 def test_noise_alone_is_not_refuted_as_memory() -> None:
     """An unlearned arm that differs by noise only is not refuted by residual memory or spared records."""
     for seed in range(4):
-        findings, _, _ = audit_arms(noisier(simulated_arms(seed), 0.7), CRITERIA, 40, 250, 0)
+        findings, _, _ = audit_arms(noisier(simulated_arms(seed), 0.7), CRITERIA, 250, 0)
         memory = [f for f in findings if isinstance(f, Ran) and f.support_needs_informative]
         assert len(memory) >= 2
         assert all(f.result != "refuted" for f in memory)
@@ -124,7 +124,7 @@ def test_copies_of_one_run_decide_nothing() -> None:
     """Copies of one run, original or honest, are no independent runs: every test is skipped and says so."""
     arms = simulated_arms(0)
     for arm in (arms.original, arms.honest):
-        findings, _, verdict = audit_arms(arms.claiming(copied(arm)), CRITERIA, 40, 250, 0)
+        findings, _, verdict = audit_arms(arms.claiming(copied(arm)), CRITERIA, 250, 0)
         assert verdict.outcome == "inconclusive"
         assert all(isinstance(f, Skipped) and "copies of one run" in f.reason for f in findings)
 

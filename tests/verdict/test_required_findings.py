@@ -23,7 +23,7 @@ def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def findings_of(arms: Arms) -> dict[str, Finding]:
-    return {f.name: f for f in required_findings(arms, CRITERIA, 40, 250, 0)}
+    return {f.name: f for f in required_findings(arms, CRITERIA, 250, 0)}
 
 
 def with_margins(arm: Arm, exact: Margins) -> Arm:
@@ -98,7 +98,7 @@ def test_without_memory_the_power_gate_is_closed() -> None:
         gate = found[f"residual memory, {query}"]
         assert isinstance(gate, Skipped)
         assert gate.reason.startswith("the original runs show no measurable memory of the forget records")
-    _, _, verdict = audit_arms(arms, CRITERIA, 40, 250, 0)
+    _, _, verdict = audit_arms(arms, CRITERIA, 250, 0)
     assert (verdict.outcome, verdict.runs_needed) == ("inconclusive", None)
 
 
@@ -115,7 +115,7 @@ def test_an_arm_that_ranks_control_records_otherwise_is_not_compared() -> None:
         skipped = found[name]
         assert isinstance(skipped, Skipped)
         assert "rank control records too differently" in skipped.reason
-    assert audit_arms(arms, CRITERIA, 40, 250, 0)[2].outcome == "inconclusive"
+    assert audit_arms(arms, CRITERIA, 250, 0)[2].outcome == "inconclusive"
 
 
 def test_an_attack_that_could_not_be_mounted_is_skipped() -> None:
@@ -124,14 +124,14 @@ def test_an_attack_that_could_not_be_mounted_is_skipped() -> None:
     attack = findings_of(arms)["attack gap, gap"]
     assert isinstance(attack, Skipped)
     assert attack.reason == "nobody home"
-    _, _, verdict = audit_arms(arms, CRITERIA, 40, 250, 0)
+    _, _, verdict = audit_arms(arms, CRITERIA, 250, 0)
     assert verdict.outcome == "inconclusive"
     assert "attack gap, gap: not decided, because nobody home." in verdict.reasons
 
 
 def test_an_audit_is_a_function_of_its_arms_and_seed() -> None:
     """The same arms and seed give the same findings, controls and verdict."""
-    one, again = (audit_arms(simulated_arms(2, n=4), CRITERIA, 40, 250, 7) for _ in range(2))
+    one, again = (audit_arms(simulated_arms(2, n=4), CRITERIA, 250, 7) for _ in range(2))
     assert one == again
 
 
@@ -153,7 +153,7 @@ def test_only_inputs_near_the_records_give_a_lookup_filter_away() -> None:
     arms = simulated_arms(4)
     filtered = with_margins(arms.original, arms.honest.margins["exact"])
     findings, _, verdict = audit_arms(
-        arms.claiming(replace(filtered, aucs=arms.honest.aucs)), CRITERIA, 40, 250, 0
+        arms.claiming(replace(filtered, aucs=arms.honest.aucs)), CRITERIA, 250, 0
     )
     results = {f.name: f.result for f in findings if isinstance(f, Ran)}
     assert results["residual memory, exact"] == "passed"
