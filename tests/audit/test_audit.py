@@ -22,6 +22,7 @@ from auditkit.evidence.bundle import key_path, read_bundle
 from auditkit.evidence.publish import report
 from auditkit.pipeline import audit
 from auditkit.progress import Silent
+from tests.reports.test_pdf import needs_subset
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -186,6 +187,7 @@ def test_the_pdf_carries_the_evidence(finished: Path) -> None:
         )
 
 
+@needs_subset
 def test_a_report_is_rendered_again_to_the_same_bytes(finished: Path) -> None:
     """`auditkit report` makes the same files from the evidence alone."""
     before = {name: (finished / name).read_bytes() for name in ("report.html", "report.pdf", "summary.md")}
