@@ -65,7 +65,10 @@ def copied(U: Margins) -> str | None:
     may be."""
     if len(np.unique(np.hstack([U.forget, U.control]), axis=0)) == U.runs:
         return None
-    return "some unlearned runs answer exactly alike: they are copies of one run, not independent runs"
+    return (
+        "some unlearned runs answer exactly alike: they are copies of one run and not independent, or their "
+        "answers are too coarse to tell runs apart"
+    )
 
 
 def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:

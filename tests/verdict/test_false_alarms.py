@@ -126,7 +126,9 @@ def test_copies_of_one_run_decide_nothing() -> None:
     for arm in (arms.original, arms.honest):
         findings, _, verdict = audit_arms(arms.claiming(copied(arm)), CRITERIA, 250, 0)
         assert verdict.outcome == "inconclusive"
-        assert all(isinstance(f, Skipped) and "copies of one run" in f.reason for f in findings)
+        assert all(
+            isinstance(f, Skipped) and "copies of one run and not independent" in f.reason for f in findings
+        )
 
 
 @pytest.mark.usefixtures("_few_groups")
