@@ -130,12 +130,15 @@ def _unlearn(
     seeds = run_seeds(study.claim, "unlearned")
     for k, (original, seed) in enumerate(zip(_models(study, originals), seeds, strict=True)):
         try:
-            yield procedure(original, retain, forget, seed=seed)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)  # for a procedure that draws from torch's own generator
+                unlearned = procedure(original, retain, forget, seed=seed)
         except Exception as error:  # the procedure may be the user's own: say whose failure it is
             raise AuditError(
                 f"procedure {study.claim.procedure.name!r} failed on run {k} (seed {seed}): "
                 f"{type(error).__name__}: {error}; mend it and run the same command again"
             ) from error
+        yield unlearned
         advance(1)
 
 

@@ -19,6 +19,7 @@ from sklearn.datasets import load_digits
 from auditkit.claims import parse_claim
 from auditkit.errors import IntegrityError, UsageError
 from auditkit.evidence.bundle import key_path, read_bundle
+from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report
 from auditkit.pipeline import audit
 from auditkit.progress import Silent
@@ -216,15 +217,18 @@ def test_a_place_locked_by_another_claim_is_left_alone(finished: Path) -> None:
 def test_a_users_own_procedure_runs(tmp_path: Path) -> None:
     """A procedure in the user's file is imported, given its options, and audited."""
     (tmp_path / "mine.py").write_text(
-        "import copy\n"
+        "import copy, torch\n"
         "def unlearn(model, retain, forget, *, seed: int, scale: float):\n"
         "    model = copy.deepcopy(model)\n"
         "    for p in list(model.parameters())[-2:]:\n"
-        "        p.data.mul_(scale)\n"
+        "        p.data.mul_(scale * (1 + torch.rand(())))\n"
         "    return model\n"
     )
     procedure = {"name": "./mine.py:unlearn", "options": {"scale": 0.1}}
     evidence = audit(claim_of(procedure=procedure), tmp_path / "out", folder=tmp_path)
+    key_path(tmp_path / "again").write_bytes(key_path(tmp_path / "out").read_bytes())
+    again = audit(claim_of(procedure=procedure), tmp_path / "again", folder=tmp_path)
+    assert canonical(again) == canonical(evidence)  # what it drew at random, it drew from the run's seed
     assert evidence.verdict.outcome == "not_supported"
     assert evidence.residual_memory.exact.value == pytest.approx(1, abs=1e-6)  # a temperature forgets nothing
     assert evidence.states == ()
