@@ -220,8 +220,9 @@ def test_a_users_own_procedure_runs(tmp_path: Path) -> None:
         "import copy, torch\n"
         "def unlearn(model, retain, forget, *, seed: int, scale: float):\n"
         "    model = copy.deepcopy(model)\n"
+        "    cooler = scale * (1 + torch.rand(()))\n"
         "    for p in list(model.parameters())[-2:]:\n"
-        "        p.data.mul_(scale * (1 + torch.rand(())))\n"
+        "        p.data.mul_(cooler)\n"
         "    return model\n"
     )
     procedure = {"name": "./mine.py:unlearn", "options": {"scale": 0.1}}
