@@ -39,9 +39,9 @@ def arms_of(
     """
 
     def arm(name: str) -> Arm:
-        aucs = {attack: by_arm[name].auc() for attack, by_arm in scores.items()}
+        own = {attack: by_arm[name] for attack, by_arm in scores.items()}
         near = {query: logits for query, logits in answers[name].items() if query != "exact"}
-        return arm_of(signals.logits[signals.runs_of(name)], near, signals.labels, places, aucs)
+        return arm_of(signals.logits[signals.runs_of(name)], near, signals.labels, places, own)
 
     original, unlearned, retrained, honest = (arm(name) for name in COMPARED)
     return Arms(original, unlearned, retrained, honest, skipped)
@@ -52,9 +52,9 @@ def arm_of(
     near: Mapping[str, npt.NDArray[np.float32]],
     labels: Ints,
     places: Places,
-    aucs: Mapping[str, Floats],
+    scores: Mapping[str, Scores],
 ) -> Arm:
-    """One arm. logits: (runs, records, classes); near: jittered query -> logits; aucs: attack -> (runs,)."""
+    """One arm. logits: (runs, records, classes); near: jittered query -> logits; scores: attack -> scores."""
     exact = hinge(logits, labels)
     beside = labels[np.concatenate([places.forget, places.control])]
     split = len(places.forget)
@@ -62,7 +62,7 @@ def arm_of(
     for query, answers in near.items():
         mean = hinge(answers, beside).mean(axis=1)
         margins[query] = Margins(mean[:, :split], mean[:, split:])
-    return Arm(margins, aucs, accuracy(logits, labels, places.test))
+    return Arm(margins, scores, accuracy(logits, labels, places.test))
 
 
 def accuracy(logits: npt.NDArray[np.float32], labels: Ints, records: Ints) -> Floats:

@@ -102,8 +102,8 @@ def attack_summaries(
     for name, by_arm in scores.items():
         records = sum(part.shape[1] for part in (by_arm["original"].forget, by_arm["original"].control))
         shown = {arm: by_arm[arm] for arm in SHOWN_ARMS}
-        gap = welch(arms.unlearned.aucs[name], arms.retrained.aucs[name])
-        runs = len(arms.retrained.aucs[name])
+        gap = welch(by_arm["unlearned"].auc(), by_arm["retrained"].auc())
+        runs = len(by_arm["retrained"].forget)
         rows.append(
             AttackSummary(
                 name=name,

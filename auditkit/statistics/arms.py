@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auditkit.statistics.margins import Floats, Margins
-from auditkit.statistics.roc import auc
+from auditkit.statistics.roc import auc, placements
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,14 +20,29 @@ class Scores:
         """(runs,): how well the attack tells forget from control records, in each run."""
         return np.array([auc(f, c) for f, c in zip(self.forget, self.control, strict=True)])
 
+    def placements(self) -> tuple[Floats, Floats]:
+        """((forget records,), (control records,)): each record's mean part in the AUC over runs."""
+        parts = [placements(f, c) for f, c in zip(self.forget, self.control, strict=True)]
+        return np.mean([f for f, _ in parts], axis=0), np.mean([c for _, c in parts], axis=0)
+
+
+def record_error(one: Scores, other: Scores) -> float:
+    """The standard error, over records, of the difference of two arms' mean AUCs on the same records
+    (DeLong's paired variance). Runs that merely train differently rank single records differently, and
+    with other records the difference would come out otherwise: this is by how much. A single record on
+    one side adds nothing: it is then all there is.
+    """
+    differences = (a - b for a, b in zip(one.placements(), other.placements(), strict=True))
+    return float(np.sqrt(sum(d.var(ddof=1) / len(d) for d in differences if len(d) > 1)))
+
 
 @dataclass(frozen=True, eq=False)
 class Arm:
-    """One arm. margins: query ("exact", "jitter 0.1", ...) -> margins. aucs: attack -> (runs,).
+    """One arm. margins: query ("exact", "jitter 0.1", ...) -> margins. scores: attack -> scores.
     accuracy: (runs,), on the test set."""
 
     margins: Mapping[str, Margins]
-    aucs: Mapping[str, Floats]
+    scores: Mapping[str, Scores]
     accuracy: Floats
 
 
@@ -35,7 +50,7 @@ class Arm:
 class Arms:
     """The arms of an audit, equally many runs each. Run k of `unlearned` was made from run k of
     `original`; `honest` is retrained once more, independently of `retrained`. skipped: attack -> why it
-    could not be mounted; such an attack has no AUCs in any arm."""
+    could not be mounted; such an attack has no scores in any arm."""
 
     original: Arm
     unlearned: Arm
@@ -70,5 +85,8 @@ def _mixed(one: Arm, other: Arm, from_one: np.ndarray[tuple[int], np.dtype[np.bo
         query: Margins(mix(a.forget, b.forget), mix(a.control, b.control))
         for query, a, b in ((q, one.margins[q], other.margins[q]) for q in one.margins)
     }
-    aucs = {name: mix(one.aucs[name], other.aucs[name]) for name in one.aucs}
-    return Arm(margins, aucs, mix(one.accuracy, other.accuracy))
+    scores = {
+        name: Scores(mix(a.forget, b.forget), mix(a.control, b.control))
+        for name, a, b in ((n, one.scores[n], other.scores[n]) for n in one.scores)
+    }
+    return Arm(margins, scores, mix(one.accuracy, other.accuracy))

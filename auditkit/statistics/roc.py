@@ -20,6 +20,19 @@ def auc(members: Floats, nonmembers: Floats) -> float:
     return float(below / (len(members) * len(nonmembers)))
 
 
+def placements(members: Floats, nonmembers: Floats) -> tuple[Floats, Floats]:
+    """Each record's part in the AUC (DeLong, DeLong & Clarke-Pearson 1988): for each member the share of
+    non-members that score lower, for each non-member the share of members that score higher, ties
+    counting half. Both average to the AUC."""
+    return _share_below(members, nonmembers), 1 - _share_below(nonmembers, members)
+
+
+def _share_below(x: Floats, others: Floats) -> Floats:
+    ordered = np.sort(others)
+    below = np.searchsorted(ordered, x, side="left") + np.searchsorted(ordered, x, side="right")
+    return np.asarray(below / (2 * len(others)))
+
+
 def lowest_quotable_fpr(nonmembers: int) -> float:
     """The smallest false-positive rate that this many non-members can say anything about, 3/N."""
     return 3 / nonmembers

@@ -7,7 +7,7 @@ import numpy as np
 
 from auditkit.claims import Criteria
 from auditkit.evidence.values import Finding, Number, Ran, Skipped
-from auditkit.statistics.arms import Arms
+from auditkit.statistics.arms import Arms, record_error
 from auditkit.statistics.hypotheses import (
     Equivalence,
     equivalence,
@@ -187,24 +187,20 @@ def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
     question = f"Does the attack '{attack}' find the forget records as well as after retraining?"
     if reason := arms.skipped.get(attack):
         return Skipped(name, question, reason)
-    exact = arms.retrained.margins["exact"]
-    records = exact.forget.shape[1] + exact.control.shape[1]
-    difference = welch(arms.unlearned.aucs[attack], arms.retrained.aucs[attack])
-    return _ran(
-        name,
-        question,
-        difference_number(
-            difference,
-            criteria.alpha,
-            len(arms.retrained.aucs[attack]),
-            records,
-            "AUC, unlearned - retrained",
-        ),
-        criteria.attack_gap,
-        equivalence(*difference, criteria.attack_gap),
-        two_sided=True,
-        needs_informative=False,
+    U, R = arms.unlearned.scores[attack], arms.retrained.scores[attack]
+    mean, error, df = welch(U.auc(), R.auc())
+    records = U.forget.shape[1] + U.control.shape[1]
+    number = difference_number(
+        (mean, error, df), criteria.alpha, len(R.forget), records, "AUC, unlearned - retrained"
     )
+    # To refute, the gap must be there for other records too: a recipe that ranks single records
+    # differently moves an AUC without remembering any of them.
+    with_records = float(np.hypot(error, record_error(U, R)))
+    test = Equivalence(
+        p_within=equivalence(mean, error, df, criteria.attack_gap).p_within,
+        p_outside=equivalence(mean, with_records, df, criteria.attack_gap).p_outside,
+    )
+    return _ran(name, question, number, criteria.attack_gap, test, two_sided=True, needs_informative=False)
 
 
 def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:

@@ -10,7 +10,7 @@ from tests.statistics.simulated_arms import simulated_arms
 def parts(arm: Arm) -> list[Floats]:
     """Everything an arm holds, one row a run."""
     margins = [m for q in arm.margins.values() for m in (q.forget, q.control)]
-    return [*margins, *arm.aucs.values(), arm.accuracy]
+    return [*margins, *(part for s in arm.scores.values() for part in (s.forget, s.control)), arm.accuracy]
 
 
 def test_scores_give_one_auc_a_run() -> None:

@@ -61,10 +61,10 @@ def test_every_compared_arm_is_measured_from_its_own_runs() -> None:
     for name in COMPARED:
         arm = getattr(arms, name)
         by_arm = scores["loss"][name]
-        assert arm.aucs["loss"].tolist() == [
+        assert arm.scores["loss"].auc().tolist() == [
             auc(f, c) for f, c in zip(by_arm.forget, by_arm.control, strict=True)
         ]
-        assert list(arm.aucs) == ["loss"]
+        assert list(arm.scores) == ["loss"]
         assert np.array_equal(arm.accuracy, accuracy(answers[name]["exact"], signals.labels, PLACES.test))
 
 

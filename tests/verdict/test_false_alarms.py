@@ -11,8 +11,8 @@ from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.margins import Margins
 from auditkit.verdict import audit_arms, required
 from auditkit.verdict.judge import conclude, judge
-from auditkit.verdict.required import required_findings
-from tests.statistics.simulated_arms import ATTACKS, aucs_of, simulated_arms
+from auditkit.verdict.required import gap_finding, required_findings
+from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
 
 CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,))
 ALPHA = CRITERIA.alpha
@@ -96,7 +96,7 @@ def noisier(arms: Arms, noise: float) -> Arms:
         )
 
     margins = {q: shaken(m) for q, m in arms.unlearned.margins.items()}
-    return arms.claiming(Arm(margins, aucs_of(margins["exact"]), arms.unlearned.accuracy))
+    return arms.claiming(Arm(margins, scores_of(margins["exact"]), arms.unlearned.accuracy))
 
 
 @pytest.mark.usefixtures("_few_groups")
@@ -116,7 +116,7 @@ def copied(arm: Arm) -> Arm:
         return m.take(np.zeros(m.runs, dtype=np.int64))
 
     margins = {q: copies(m) for q, m in arm.margins.items()}
-    return Arm(margins, aucs_of(margins["exact"]), np.full_like(arm.accuracy, arm.accuracy[0]))
+    return Arm(margins, scores_of(margins["exact"]), np.full_like(arm.accuracy, arm.accuracy[0]))
 
 
 @pytest.mark.usefixtures("_few_groups")
@@ -177,3 +177,23 @@ def test_control_records_that_are_all_alike_are_skipped_over(records: int) -> No
 
     arms = Arms(flat(arms.original), flat(arms.unlearned), flat(arms.retrained), flat(arms.honest), {})
     assert audited(arms)[0] == "inconclusive"
+
+
+def test_another_recipe_is_not_refuted_by_attacks() -> None:
+    """Retrained runs by a recipe that ranks single records differently are not refuted by an attack gap."""
+    refuted = 0
+    for seed in range(60):
+        arms = simulated_arms(seed, n=12)
+        rng = np.random.default_rng(seed + 1000)
+        other = {
+            query: Margins(
+                m.forget + rng.normal(size=m.forget.shape[1]), m.control + rng.normal(size=m.control.shape[1])
+            )
+            for query, m in arms.honest.margins.items()
+        }
+        arm = Arm(other, scores_of(other["exact"]), arms.honest.accuracy)
+        findings = [gap_finding(arms.claiming(arm), attack, CRITERIA) for attack in ATTACKS]
+        refuted += any(
+            isinstance(f, Ran) and f.result == "refuted" for f in judge(findings, [], CRITERIA.alpha)
+        )
+    assert refuted <= 6  # 5 % of 60 is 3; P(more than 6) = .03

@@ -63,7 +63,7 @@ def test_findings_carry_the_numbers_of_the_statistics() -> None:
 
     attack = found["attack gap, gap"]
     assert isinstance(attack, Ran)
-    difference = welch(arms.unlearned.aucs["gap"], arms.retrained.aucs["gap"])
+    difference = welch(arms.unlearned.scores["gap"].auc(), arms.retrained.scores["gap"].auc())
     gap = equivalence(*difference, 0.03)
     assert (attack.number.value, attack.p_passed, attack.p_refuted) == (
         difference[0],
@@ -153,7 +153,7 @@ def test_only_inputs_near_the_records_give_a_lookup_filter_away() -> None:
     arms = simulated_arms(4)
     filtered = with_margins(arms.original, arms.honest.margins["exact"])
     findings, _, verdict = audit_arms(
-        arms.claiming(replace(filtered, aucs=arms.honest.aucs)), CRITERIA, 250, 0
+        arms.claiming(replace(filtered, scores=arms.honest.scores)), CRITERIA, 250, 0
     )
     results = {f.name: f.result for f in findings if isinstance(f, Ran)}
     assert results["residual memory, exact"] == "passed"
