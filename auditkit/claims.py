@@ -93,7 +93,8 @@ class Criteria(Part):
 
     alpha: level of each test. residual_memory: margin on rho. attack_gap: margin on the difference of
     each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may be.
-    jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance.
+    jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a filter that
+    answers for the forget records escapes only if it reaches further than the largest.
     attacks: names in `auditkit.attacks.ATTACKS`. planning_sd: the standard deviation of the residual memory of one retrained run that the number of
     runs is planned with.
     """
@@ -102,7 +103,7 @@ class Criteria(Part):
     residual_memory: Annotated[float, Field(gt=0, lt=1)] = 0.2
     attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
     accuracy: Probability = 0.01
-    jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.1, 0.3)
+    jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.1, 0.3, 1.0)
     attacks: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(ATTACKS)
     planning_sd: Positive = 0.15
 
