@@ -209,3 +209,49 @@ def test_noop_forgets_nothing() -> None:
     np.testing.assert_array_equal(
         answer(UNLEARNERS["noop"](model(), retain, forget, seed=1), x()), answer(model(), x())
     )
+
+
+def test_fixed_rates_fade_the_named_layers_alone() -> None:
+    """FFR scales every unit of the named layers by exp(-t/tau), and no other layer."""
+    retain, forget = some_records()
+    on = fnn.unlearn(
+        model(),
+        retain,
+        forget,
+        seed=1,
+        recipe=RECIPE,
+        rates="fixed",
+        tau=4.0,
+        t=2.0,
+        layers=["1"],
+        state="gate on",
+    )
+    by_hand = model()
+    with torch.no_grad():
+        for parameter in by_hand.get_submodule("1").parameters():
+            parameter.mul_(np.exp(-0.5))
+    np.testing.assert_allclose(answer(on, x()), answer(by_hand, x()), rtol=1e-5, atol=1e-6)
+
+
+def test_two_turns_are_one_turn_after_another() -> None:
+    """Without repair, the second turn ranks and fades what the first has left."""
+    retain, forget = some_records()
+
+    def turned(net: nn.Module, turns: int) -> nn.Module:
+        return fnn.unlearn(net, retain, forget, seed=1, recipe=RECIPE, t=2.0, turns=turns, repair_epochs=0)
+
+    np.testing.assert_array_equal(answer(turned(model(), 2), x()), answer(turned(turned(model(), 1), 1), x()))
+    assert not np.allclose(answer(turned(model(), 2), x()), answer(turned(model(), 1), x()))
+
+
+def test_repair_learns_the_retain_records_again() -> None:
+    """After a fade, repair brings the loss on retain down without looking at the forget records."""
+    retain, forget = some_records()
+
+    def loss(epochs: int, shift: int = 0) -> tuple[float, nn.Module]:
+        given = Records(forget.x, (forget.y + shift) % 4)  # other labels, the same activations
+        net = fnn.unlearn(model(), retain, given, seed=1, recipe=RECIPE, t=3.0, repair_epochs=epochs)
+        return nn.functional.cross_entropy(net(retain.x), retain.y).item(), net
+
+    assert loss(20)[0] < loss(0)[0]
+    np.testing.assert_array_equal(answer(loss(3)[1], x()), answer(loss(3, shift=1)[1], x()))
