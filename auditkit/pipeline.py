@@ -52,7 +52,8 @@ def audit(
         tell_cost(study, tell)
         asked = runs.questions(study, asked_records(study))
         answers, states = runs.collect_answers(study, asked, tell)
-    signals, places = signals_of(study, answers), places_of(study)
+    signals = signals_of(study, answers)
+    places = places_of(study, signals)
 
     tell.say("attacking every compared run ...")
     scores, skipped = run_battery(signals, claim.criteria.attacks, places.forget, places.control)

@@ -56,15 +56,13 @@ NOT_CHECKED = (
 """What this version of the audit does not look at. Said in every report."""
 
 
-def places_of(study: Study) -> Places:
-    """Where each set stands among the records that are asked about: one set after the other."""
-    ends = np.cumsum([len(getattr(study.sets, name)) for name in SETS])
-    starts = [0, *ends[:-1]]
-    return Places(*(np.arange(a, b, dtype=np.int64) for a, b in zip(starts, ends, strict=True)))
+def places_of(study: Study, signals: Signals) -> Places:
+    """Where the records of each set stand in the signals, found by their ids."""
+    return Places(*(signals.positions(study.data.ids[getattr(study.sets, name)]) for name in SETS))
 
 
 def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The records every model is asked about, as positions in the data set, in the order of `places_of`."""
+    """The records every model is asked about, as positions in the data set: one set after the other."""
     return np.concatenate([getattr(study.sets, name) for name in SETS])
 
 
@@ -101,7 +99,7 @@ def assemble(
 ) -> Evidence:
     """Everything the audit found, as the value that evidence.json holds."""
     findings, controls, verdict = decision
-    criteria, places = study.claim.criteria, places_of(study)
+    criteria, places = study.claim.criteria, places_of(study, signals)
     other = {name: arm_of(a["exact"], {}, signals.labels, places, {}) for name, a in states.items()}
     labels = signals.labels[places.forget]
     return Evidence(

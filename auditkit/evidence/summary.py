@@ -29,7 +29,7 @@ from auditkit.statistics.residual import (
     rho_by_run,
     rho_error,
 )
-from auditkit.statistics.roc import attainable_tpr, lowest_quotable_fpr
+from auditkit.statistics.roc import lowest_quotable_fpr, tpr_at
 from auditkit.statistics.spared import excess_spread
 from auditkit.verdict.required import COMPARABILITY_FLOOR, difference_number, rho_number
 
@@ -133,7 +133,7 @@ def operating_points(by_arm: Mapping[str, Scores], alpha: float) -> tuple[Operat
 
 
 def _tpr(scores: Scores, fpr: float, alpha: float) -> Number:
-    rates = [attainable_tpr(f, c, fpr) for f, c in zip(scores.forget, scores.control, strict=True)]
+    rates = [tpr_at(f, c, fpr) for f, c in zip(scores.forget, scores.control, strict=True)]
     what = "the true-positive rate at the most permissive threshold with at most this false-positive rate"
     return mean_number(np.array(rates), scores.forget.shape[1], alpha, what)
 
