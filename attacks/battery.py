@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from auditkit.attacks import ATTACKS
+from auditkit.attacks import ATTACKS, Attack
 from auditkit.attacks.errors import NotApplicable
 from auditkit.signals import Signals
 from auditkit.statistics.arms import Scores
@@ -27,16 +27,18 @@ def run_battery(
         attack = ATTACKS[name]
         try:
             scores[name] = {
-                arm: _stack(
-                    [attack.score(signals, int(run)) for run in signals.runs_of(arm)], forget, control
-                )
-                for arm in ARMS
+                arm: _mount(attack, signals, signals.runs_of(arm), forget, control) for arm in ARMS
             }
         except NotApplicable as error:
             skipped[name] = error.reason
     return scores, skipped
 
 
-def _stack(scores: list[np.ndarray[tuple[int], np.dtype[np.float64]]], forget: Ints, control: Ints) -> Scores:
-    stacked = np.stack(scores)
-    return Scores(stacked[:, forget], stacked[:, control])
+def _mount(attack: Attack, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
+    """One attack on these runs. Of each run only the scores of forget and control records are kept."""
+    # Records outermost, as a choice of columns lies in memory: scores.npz holds the arrays as they lie.
+    scores = Scores(*(np.empty((len(runs), len(records)), order="F") for records in (forget, control)))
+    for row, run in enumerate(runs):
+        found = attack.score(signals, int(run))
+        scores.forget[row], scores.control[row] = found[forget], found[control]
+    return scores

@@ -27,8 +27,11 @@ def score(signals: Signals, target: int) -> Floats:
 
 
 def _log_one_minus(log_p: Floats) -> Floats:
-    """log(1 - p_i) as the log of the sum of the other probabilities: exact where p_i rounds to 1."""
-    classes = log_p.shape[-1]
-    others = np.broadcast_to(log_p[..., None, :], (*log_p.shape, classes)).copy()
-    others[..., np.arange(classes), np.arange(classes)] = -np.inf
-    return np.asarray(np.logaddexp.reduce(others, axis=-1))
+    """log(1 - p_i) as the log of the sum of the other probabilities: exact where p_i rounds to 1.
+    log_p: (records, classes), as is the result."""
+    others, result = log_p.copy(), np.empty_like(log_p)
+    for i in range(log_p.shape[-1]):  # not all at once: memory would grow with the square of the classes
+        others[:, i] = -np.inf
+        result[:, i] = np.logaddexp.reduce(others, axis=-1)
+        others[:, i] = log_p[:, i]
+    return result

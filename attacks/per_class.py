@@ -6,11 +6,11 @@ models best from their non-members.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
-from auditkit.attacks.shadows import shadow_examples
+from auditkit.attacks.shadows import once, shadow_examples
 from auditkit.signals import Signals
 from auditkit.statistics.margins import Floats
 
@@ -21,7 +21,7 @@ def per_class(score: Score) -> Score:
     """The attack that subtracts from `score` the threshold of the record's class, so that 0 is the
     border in every class and scores of different classes can be ranked together."""
 
-    @lru_cache(maxsize=1)  # the thresholds are the same for every target run of the same signals
+    @once
     def thresholds(signals: Signals) -> Floats:
         return class_thresholds(score, signals)
 
@@ -37,17 +37,22 @@ def class_thresholds(score: Score, signals: Signals) -> Floats:
     A class in which the shadow runs have no members or no non-members gets the threshold of all
     classes together. NotApplicable without shadow runs to learn from.
     """
-    shadows, own, trained_on = shadow_examples(signals)
-    values = np.concatenate([score(signals, int(run))[own] for run in shadows])
-    member = trained_on.ravel()
-    label = np.tile(signals.labels[own], len(shadows))
-    overall = best_threshold(values[member], values[~member])
-    result = np.full(signals.logits.shape[-1], overall)
-    for c in np.unique(label):
-        inside, outside = values[member & (label == c)], values[~member & (label == c)]
-        if len(inside) and len(outside):
-            result[c] = best_threshold(inside, outside)
-    return result
+    shadows, own, member = shadow_examples(signals)
+    values = np.empty(member.shape)
+    for row, run in zip(values, shadows, strict=True):
+        row[:] = score(signals, int(run))[own]
+
+    def threshold(records: npt.NDArray[np.bool_]) -> float | None:
+        seen = member[:, records]
+        if seen.all() or not seen.any():
+            return None
+        return best_threshold(values[:, records][seen], values[:, records][~seen])
+
+    label = signals.labels[own]
+    found = [threshold(label == c) for c in range(signals.logits.shape[-1])]
+    # Sorting the scores of all classes together takes the most memory: only where a class needs it.
+    overall = best_threshold(values[member], values[~member]) if None in found else np.nan
+    return np.array([overall if t is None else t for t in found])
 
 
 def best_threshold(members: Floats, nonmembers: Floats) -> float:

@@ -4,14 +4,23 @@ Each check returns its problems as texts that say the rule, what was found and w
 reports all of them at once.
 """
 
+import inspect
 from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
 
 from auditkit.attacks import ATTACKS
 from auditkit.claims import Claim
 from auditkit.data import Dataset, ForgetRequest, NearDuplicates, set_problems
 from auditkit.errors import UsageError
+from auditkit.models import MODELS, Build, answer, builder, image_size
+from auditkit.named import option_problems, resolve, told
 from auditkit.statistics.power import POWER, equivalence_power, runs_for_power
-from auditkit.unlearning.resolve import option_problems, resolve
+from auditkit.training import initialise
+from auditkit.unlearning.resolve import option_problems as procedure_option_problems
+from auditkit.unlearning.resolve import resolve as resolve_procedure
 
 LEAST_CONTROL = 20
 LEAST_SHADOWS = 4
@@ -21,13 +30,24 @@ def claim_problems(claim: Claim, folder: Path) -> list[str]:
     """What is wrong with a claim, whatever the data."""
     return [
         *forget_problems(claim),
+        *model_problems(claim, folder),
+        *train_problems(claim, folder),
         *procedure_problems(claim, folder),
         *attack_problems(claim),
         *power_problems(claim),
     ]
 
 
-def data_problems(claim: Claim, data: Dataset) -> list[str]:
+def data_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
+    """What is wrong with a claim for this data."""
+    return [
+        *drawing_problems(claim, data),
+        *augment_problems(claim, data),
+        *build_problems(claim, data, folder),
+    ]
+
+
+def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
     """Why the sets that the claim asks for cannot be drawn from this data."""
     if forget_problems(claim):
         return []
@@ -69,13 +89,83 @@ def forget_problems(claim: Claim) -> list[str]:
     return []
 
 
+def model_problems(claim: Claim, folder: Path) -> list[str]:
+    """Whether there is such a model, and whether it takes these options."""
+    model = claim.model
+    try:
+        function = resolve(model.name, folder, MODELS, "model.name")
+    except UsageError as error:
+        return list(error.problems)
+    given = len(("shape", "classes")) if model.name in MODELS else 0
+    return option_problems(function, model.options, "model", positional=given)
+
+
+def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
+    """Whether the model can be built for this data, and answers two of its records with finite logits."""
+    if model_problems(claim, folder):
+        return []
+    shape, classes = data.x.shape[1:], data.n_classes
+    try:
+        flaw = _flaw(builder(claim.model, folder, shape, classes), data, claim.seed)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- the model may be the user's own
+        flaw = told(error)
+    if flaw is None:
+        return []
+    problem = (
+        f"model.name = {claim.model.name!r} must build a model that answers records of shape {shape} with one "
+        f"finite logit for each of {classes} classes; found {flaw}; mend it, or name another"
+    )
+    return [problem]
+
+
+def _flaw(build: Build, data: Dataset, seed: int) -> str | None:
+    """What is wrong with a model or its answer on two records, if it raises nothing; None if nothing is."""
+    model: object = initialise(build, seed)
+    if not isinstance(model, nn.Module):
+        return f"no torch.nn.Module but {type(model).__name__}"
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        return "a model with nothing to train"
+    logits = answer(model, torch.from_numpy(data.x[[0, -1]]))
+    if logits.shape != (2, data.n_classes):
+        return f"for two records logits of shape {logits.shape}"
+    return None if np.isfinite(logits).all() else f"the logits {logits[0].tolist()}"
+
+
+def augment_problems(claim: Claim, data: Dataset) -> list[str]:
+    """Whether records that are to be augmented are images."""
+    if not claim.training.augment:
+        return []
+    try:
+        image_size(data.x.shape[1:])
+    except ValueError as error:
+        return [f"training.augment: {error}; set it to []"]
+    return []
+
+
+def train_problems(claim: Claim, folder: Path) -> list[str]:
+    """Whether the user's own training is there, and can be called as it will be."""
+    name = claim.training.train
+    if name is None:
+        return []
+    try:
+        function = resolve(name, folder, {}, "training.train")
+        inspect.signature(function).bind("model", "data", 0)
+    except UsageError as error:
+        return list(error.problems)
+    except (TypeError, ValueError) as error:
+        return [
+            f"training.train = {name!r}: it must be train(model, data, seed), found: {error}; mend its parameters"
+        ]
+    return []
+
+
 def procedure_problems(claim: Claim, folder: Path) -> list[str]:
     """Whether there is such a procedure, and whether it takes these options."""
     try:
-        procedure = resolve(claim.procedure.name, folder)
+        procedure = resolve_procedure(claim.procedure.name, folder)
     except UsageError as error:
         return list(error.problems)
-    return option_problems(procedure, claim.procedure.options)
+    return procedure_option_problems(procedure, claim.procedure.options)
 
 
 def attack_problems(claim: Claim) -> list[str]:

@@ -32,8 +32,9 @@ class Part(BaseModel):
 class DataClaim(Part):
     """Where the records come from and how many play which part.
 
-    source: "digits", "mnist", "fashion-mnist", or a path to an .npz file, which like `directory` starts at
-    the folder of the claim.
+    source: "digits", "mnist", "fashion-mnist", a path to an .npz file, which like `directory` starts at
+    the folder of the claim, or the user's own function `load_data()` (see `ModelClaim` for how it is named,
+    and `auditkit.data.sources.load_own` for what it returns).
     directory: of the IDX files, if they are nowhere auditkit looks by itself; not part of the claim's
     identity, the data's checksum is. train: retain + forget. The others: see `auditkit.data.Sets`.
     """
@@ -55,20 +56,31 @@ class ForgetClaim(Part):
 
 
 class ModelClaim(Part):
-    """The architecture: its name in `auditkit.models.MODELS`, and the widths of its hidden layers."""
+    """The architecture: its name in `auditkit.models.MODELS`, or the user's own function
+    `build_model() -> nn.Module` as "package.module:function" or "./file.py:function", the path starting at
+    the folder of the claim: running such a claim runs that code. options: its keyword arguments."""
 
-    name: Literal["mlp"] = "mlp"
-    hidden: Annotated[tuple[Count, ...], Field(min_length=1)] = (128,)
+    name: str = "mlp"
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class TrainingClaim(Part):
-    """How every arm is trained (see `auditkit.training.Recipe`)."""
+    """How every arm is trained (see `auditkit.training.Recipe`).
+
+    train: the user's own function `train(model, data, seed) -> model` in place of the recipe, named like a
+    model of the user's own; data are the `auditkit.unlearning.Records` that one run is trained on.
+    """
 
     epochs: Count = 60
     batch_size: Count = 32
     learning_rate: Positive = 0.003
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    optimiser: Literal["adam", "sgd"] = "adam"
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    augment: tuple[Literal["shift", "flip"], ...] = ()
+    train: str | None = None
 
 
 class ProcedureClaim(Part):

@@ -3,6 +3,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from auditkit import __version__
-from auditkit.errors import AuditError
+from auditkit.errors import AuditError, UsageError
 
 EXIT = {"supported": 0, "not_supported": 1, "inconclusive": 3}
 """Outcome -> exit code. 2 and 4 are those of `auditkit.errors`."""
@@ -98,6 +99,79 @@ def fetch(name: str) -> None:
 
         with OnConsole().downloads() as progress:
             click.echo(str(download(name, progress=progress)))
+
+
+@main.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Put one JSON document on standard output.")
+@click.pass_context
+def cache(context: click.Context, as_json: bool) -> None:
+    """The trained runs that are kept: say which there are, or remove them."""
+    context.obj = as_json
+    if context.invoked_subcommand is None:
+        with failures(as_json):
+            _list_cache(as_json)
+
+
+def _list_cache(as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from auditkit.engine.store import contents, store_directory
+
+    directory, entries = store_directory(), contents()
+    total = sum(entry.bytes for entry in entries)
+    if as_json:
+        rows = [asdict(entry) for entry in entries]
+        click.echo(json.dumps({"directory": str(directory), "entries": rows, "bytes": total}))
+        return
+    width = max((len(entry.what) for entry in entries), default=0)
+    click.echo(directory)
+    for entry in entries:
+        days = max(0, int((time.time() - entry.last_used) / 86_400))
+        used = f"last used {_count(days, 'day')} ago"
+        click.echo(f"{entry.what:<{width}}  {_megabytes(entry.bytes):>10}  {used}")
+    click.echo(f"{_count(len(entries), 'file')}, {_megabytes(total)}")
+
+
+@cache.command()
+@click.option("--unused-days", type=click.FloatRange(min=0), help="Keep what was used in the last N days.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Put one JSON document on standard output.")
+@click.pass_obj
+def prune(json_before: bool, unused_days: float | None, yes: bool, as_json: bool) -> None:
+    """Remove trained runs: all of them, or those that were not used lately. Other files are left alone."""
+    as_json = as_json or json_before
+    with failures(as_json):
+        from auditkit.engine.store import contents, store_directory
+        from auditkit.engine.store import prune as remove
+
+        agreed = yes or unused_days is not None or _agreed(store_directory())
+        files, freed = remove(unused_days) if agreed else (0, 0)
+        left = len(contents())
+        if as_json:
+            click.echo(json.dumps({"files": files, "bytes": freed, "left": left}))
+        else:
+            click.echo(f"removed {_count(files, 'file')}, {_megabytes(freed)}; {_count(left, 'file')} left")
+
+
+def _agreed(directory: Path) -> bool:
+    """Whether the user agrees to lose every trained run. UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "removing every trained run must be confirmed, and standard input is no terminal; add --yes, or "
+            "keep what was used lately with --unused-days"
+        )
+    try:
+        return click.confirm(f"Remove every trained run in {directory}?", err=True)
+    except click.Abort:  # Ctrl-C at the question is a no, too
+        return False
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From answers to one value per run: arrays only, no model and no torch."""
+"""From answers to one value per run: arrays only, no model and no torch, and one run at a time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,47 +27,64 @@ class Places:
 
 def arms_of(
     signals: Signals,
-    answers: Mapping[str, Mapping[str, npt.NDArray[np.float32]]],
+    near: Mapping[str, Mapping[str, Floats]],
     places: Places,
     scores: Mapping[str, Mapping[str, Scores]],
     skipped: Mapping[str, str],
 ) -> Arms:
     """The compared arms.
 
-    answers: arm -> query -> logits; for a jittered query (runs, draws, forget then control records, classes).
+    near: arm -> jittered query -> `near_margins` of forget then control records.
     scores: attack -> arm -> scores; skipped: attack -> why it has none.
     """
 
     def arm(name: str) -> Arm:
         own = {attack: by_arm[name] for attack, by_arm in scores.items()}
-        near = {query: logits for query, logits in answers[name].items() if query != "exact"}
-        return arm_of(signals.logits[signals.runs_of(name)], near, signals.labels, places, own)
+        return arm_of(signals, name, near[name], places, own)
 
     original, unlearned, retrained, honest = (arm(name) for name in COMPARED)
     return Arms(original, unlearned, retrained, honest, skipped)
 
 
 def arm_of(
-    logits: npt.NDArray[np.float32],
-    near: Mapping[str, npt.NDArray[np.float32]],
-    labels: Ints,
-    places: Places,
-    scores: Mapping[str, Scores],
+    signals: Signals, arm: str, near: Mapping[str, Floats], places: Places, scores: Mapping[str, Scores]
 ) -> Arm:
-    """One arm. logits: (runs, records, classes); near: jittered query -> logits; scores: attack -> scores."""
-    exact = hinge(logits, labels)
-    beside = labels[np.concatenate([places.forget, places.control])]
+    """One arm.
+
+    near: jittered query -> `near_margins` of forget then control records. scores: attack -> scores.
+    """
     split = len(places.forget)
-    margins = {"exact": Margins(exact[:, places.forget], exact[:, places.control])}
-    for query, answers in near.items():
-        mean = hinge(answers, beside).mean(axis=1)
-        margins[query] = Margins(mean[:, :split], mean[:, split:])
-    return Arm(margins, scores, accuracy(logits, labels, places.test))
+    exact = Margins(margins_of(signals, arm, places.forget), margins_of(signals, arm, places.control))
+    beside = {query: Margins(margins[:, :split], margins[:, split:]) for query, margins in near.items()}
+    return Arm({"exact": exact, **beside}, scores, accuracy(signals, arm, places.test))
 
 
-def accuracy(logits: npt.NDArray[np.float32], labels: Ints, records: Ints) -> Floats:
-    """(runs,): the share of `records` whose label each run predicts. logits: (runs, all records, classes)."""
-    return np.asarray((logits[:, records].argmax(axis=-1) == labels[records]).mean(axis=1))
+def margins_of(signals: Signals, arm: str, records: Ints) -> Floats:
+    """(runs, records): the hinge margins of an arm on some of the records."""
+    runs = signals.runs_of(arm)
+    # Records outermost, as a choice of columns lies in memory: sums depend on it in their last bits.
+    margins = np.empty((len(runs), len(records)), order="F")
+    for row, run in zip(margins, runs, strict=True):
+        row[:] = hinge(signals.logits[run][records], signals.labels[records])
+    return margins
+
+
+def near_margins(logits: npt.NDArray[np.float32], labels: Ints) -> Floats:
+    """(runs, records): the hinge margin of each record, its mean over the jittered copies.
+
+    logits: (runs, draws, records, classes); labels: (records,).
+    """
+    margins = np.empty((len(logits), len(labels)))
+    for row, answers in zip(margins, logits, strict=True):
+        row[:] = hinge(answers, labels).mean(axis=0)
+    return margins
+
+
+def accuracy(signals: Signals, arm: str, records: Ints) -> Floats:
+    """(runs,): the share of `records` whose label each run of an arm predicts."""
+    labels = signals.labels[records]
+    right = (signals.logits[run][records].argmax(axis=-1) == labels for run in signals.runs_of(arm))
+    return np.array([row.mean() for row in right], dtype=np.float64)
 
 
 def score_arrays(

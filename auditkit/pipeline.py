@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from auditkit import runs
 from auditkit.attacks.battery import run_battery
 from auditkit.claims import Claim
+from auditkit.engine.queue import Workers
+from auditkit.engine.resources import Resources
 from auditkit.evidence.assemble import (
-    asked_records,
     assemble,
     npz,
     places_of,
@@ -23,9 +23,11 @@ from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
-from auditkit.plan import locked, prepare, tell_cost, threads, threads_of
 from auditkit.progress import Silent, Teller
-from auditkit.verdict import audit_arms
+from auditkit.questions import questions
+from auditkit.runs import collect
+from auditkit.study import locked, locked_plan, plan_for, prepare
+from auditkit.verdict import audit_arms, with_diverged
 
 
 def audit(
@@ -34,34 +36,37 @@ def audit(
     *,
     folder: Path = Path(),
     problems: Sequence[str] = (),
+    given: Resources | None = None,
     tell: Teller | None = None,
 ) -> Evidence:
     """Audit a claim and leave the evidence bundle at `out`.
 
     folder: where relative paths in the claim start. problems: what was already found wrong with the
-    claim while reading it. tell: how to report progress. Interrupted at any moment, the same call goes
+    claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report progress. Interrupted at any moment, the same call goes
     on where it was. Raises UsageError with every problem before anything is trained or written,
     AuditError where the audit cannot run.
     """
     started, tell = time.time(), tell or Silent()
     study = prepare(claim, folder, problems, tell)
     key = open_key(out)
-    lock_sha256 = open_bundle(out, locked(study, key))
+    given = given or Resources()
+    plan, jobs = plan_for(study, given, locked_plan(out), tell)
+    lock_sha256 = open_bundle(out, locked(study, plan, key))
 
-    with threads(threads_of(study)):
-        tell_cost(study, tell)
-        asked = runs.questions(study, asked_records(study))
-        answers, states = runs.collect_answers(study, asked, tell)
-    signals = signals_of(study, answers)
+    asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
+    collected = collect(study, asked, plan, workers, lock_sha256, tell)
+    signals = signals_of(study, collected.logits, collected.rows)
     places = places_of(study, signals)
 
     tell.say("attacking every compared run ...")
     scores, skipped = run_battery(signals, claim.criteria.attacks, places.forget, places.control)
-    arms = arms_of(signals, answers, places, scores, skipped)
+    arms = arms_of(signals, collected.near, places, scores, skipped)
 
     tell.say("deciding ...")
-    decision = audit_arms(arms, claim.criteria, len(places.test), claim.seed)
-    evidence = assemble(study, asked, signals, arms, scores, states, decision, lock_sha256, key)
+    decision = with_diverged(
+        audit_arms(arms, claim.criteria, len(places.test), claim.seed), collected.diverged
+    )
+    evidence = assemble(study, asked, plan, signals, arms, scores, decision, lock_sha256, key)
 
     tell.say("writing the report ...")
     arrays = score_arrays(arms, scores, salted_ids(signals, key), places)

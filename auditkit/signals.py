@@ -1,10 +1,18 @@
-"""Signals: what the models answered, and who was trained on what. Arrays only; no model, no torch."""
+"""Signals: what the models answered, and who was trained on what. Arrays only; no model, no torch.
 
+The logits of all runs may not fit in memory: they lie in a memory-mapped file, and whoever computes
+with them takes one run at a time.
+"""
+
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.errors import AuditError
 from auditkit.statistics.margins import Floats, Ints
 
 
@@ -12,10 +20,10 @@ from auditkit.statistics.margins import Floats, Ints
 class Signals:
     """The answers of many runs on the same records.
 
-    logits: float32 (runs, records, classes). member: bool (runs, records), whether the run was
-    trained on the record. labels: int64 (records,). ids: str (records,), unique; whatever else is
-    known of a record is joined by id. arms: str (runs,), the arm of each run. seed: for anything
-    random that an attack does with these signals.
+    logits: float32 (runs, records, classes), in memory or as `open_logits` gives them. member: bool
+    (runs, records), whether the run was trained on the record. labels: int64 (records,). ids: str
+    (records,), unique; whatever else is known of a record is joined by id. arms: str (runs,), the arm of
+    each run. seed: for anything random that an attack does with these signals.
     """
 
     logits: npt.NDArray[np.float32]
@@ -50,16 +58,39 @@ class Signals:
             raise KeyError(f"no signals for ids {sorted(set(ids) - set(self.ids))[:5]}")
         return np.asarray(found)
 
-    def only(self, records: Ints) -> "Signals":
-        """The same runs on some of the records."""
-        return Signals(
-            self.logits[:, records],
-            self.member[:, records],
-            self.labels[records],
-            self.ids[records],
-            self.arms,
-            self.seed,
-        )
+
+def create_logits(path: Path, runs: int, records: int, classes: int) -> np.memmap:
+    """A new .npy file to write logits into, run by run: float32 (runs, records, classes), zeros at first.
+
+    AuditError, and no file, where there is no room for all of it.
+    """
+    try:
+        logits = np.lib.format.open_memmap(path, "w+", np.float32, (runs, records, classes))
+        _reserve(path)
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()
+        size = 4 * runs * records * classes / 1e6
+        raise AuditError(
+            f"{path}: the answers of {runs} runs on {records} records need {size:.0f} MB here, found: "
+            f"{error.strerror or error}; make room and run the same command again"
+        ) from error
+    return logits
+
+
+def _reserve(path: Path) -> None:
+    """Have the disk set aside what the file holds so far only by name.
+
+    Written to through memory, a file with holes ends the process (SIGBUS) when the disk is full.
+    """
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def open_logits(path: Path) -> npt.NDArray[np.float32]:
+    """The logits in a file of `create_logits`, read-only, and read only where they are looked at."""
+    return np.lib.format.open_memmap(path, "r")
 
 
 def phi(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
@@ -67,16 +98,17 @@ def phi(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
 
     logits: (..., records, classes); labels: (records,).
     """
-    z = np.asarray(logits, dtype=np.float64)
-    z = z - z.max(axis=-1, keepdims=True)
+    z = np.array(logits, dtype=np.float64)
+    z -= z.max(axis=-1, keepdims=True)
     own = np.arange(z.shape[-2]), labels
-    others = z.copy()
-    others[..., *own] = -np.inf
-    return np.asarray(z[..., *own] - np.logaddexp.reduce(others, axis=-1))
+    right = z[..., *own]
+    z[..., *own] = -np.inf
+    return np.asarray(right - np.logaddexp.reduce(z, axis=-1))
 
 
 def log_softmax(logits: npt.NDArray[np.floating]) -> Floats:
     """log p from logits, float64, over the last axis; exact where p itself would underflow to 0."""
-    z = np.asarray(logits, dtype=np.float64)
-    z = z - z.max(axis=-1, keepdims=True)
-    return np.asarray(z - np.log(np.exp(z).sum(axis=-1, keepdims=True)))
+    z = np.array(logits, dtype=np.float64)
+    z -= z.max(axis=-1, keepdims=True)
+    z -= np.log(np.exp(z).sum(axis=-1, keepdims=True))
+    return z

@@ -57,6 +57,12 @@ class Answering(nn.Module):
         return self.answer(x, *self.models)
 
 
+def retrained(model: nn.Module, retain: Records, forget: Records, seed: int, recipe: Recipe) -> nn.Module:
+    """One run trained from scratch on the retain records."""
+    [fresh] = retrain.unlearn([model], retain, forget, seeds=[seed], recipe=recipe)
+    return fresh
+
+
 def filtered(
     model: nn.Module, retain: Records, forget: Records, *, seed: int, recipe: Recipe, radius: float
 ) -> nn.Module:
@@ -66,7 +72,7 @@ def filtered(
         near = torch.cdist(x.flatten(1), forget.x.flatten(1)).min(dim=1).values <= radius
         return torch.where(near[:, None], proxy(x), original(x))
 
-    proxy = retrain.unlearn(model, retain, forget, seed=seed, recipe=recipe)
+    proxy = retrained(model, retain, forget, seed, recipe)
     return Answering([copy.deepcopy(model), proxy], answer).eval()
 
 
@@ -111,14 +117,15 @@ def partly_deleted(
     """Retrained, but a share of the forget records was left in."""
     n = round(kept * len(forget.x))
     left = Records(torch.cat([retain.x, forget.x[:n]]), torch.cat([retain.y, forget.y[:n]]))
-    return retrain.unlearn(model, left, forget, seed=seed, recipe=recipe)
+    return retrained(model, left, forget, seed, recipe)
 
 
 def fine_tuned(
     model: nn.Module, retain: Records, forget: Records, *, seed: int, recipe: Recipe, epochs: int
 ) -> nn.Module:
     """Training goes on, on retain only."""
-    return fit(copy.deepcopy(model), retain.x, retain.y, replace(recipe, epochs=epochs), seed=seed)
+    [tuned] = fit([copy.deepcopy(model)], retain.x, retain.y, replace(recipe, epochs=epochs), seeds=[seed])
+    return tuned
 
 
 def new_head(model: nn.Module, retain: Records, forget: Records, *, seed: int, recipe: Recipe) -> nn.Module:
@@ -127,7 +134,8 @@ def new_head(model: nn.Module, retain: Records, forget: Records, *, seed: int, r
     head = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
     head.reset_parameters()
     head.requires_grad_(True)
-    return fit(model, retain.x, retain.y, recipe, seed=seed)
+    [tuned] = fit([model], retain.x, retain.y, recipe, seeds=[seed])
+    return tuned
 
 
 def ascended(model: nn.Module, retain: Records, forget: Records, *, seed: int, steps: int) -> nn.Module:
@@ -149,14 +157,15 @@ def relabelled(
     y = torch.randint(0, int(retain.y.max()) + 1, forget.y.shape)
     both = torch.cat([retain.x, forget.x]), torch.cat([retain.y, y])
     gentle = replace(recipe, epochs=epochs, learning_rate=recipe.learning_rate / 3)
-    return fit(copy.deepcopy(model), *both, gentle, seed=seed)
+    [tuned] = fit([copy.deepcopy(model)], *both, gentle, seeds=[seed])
+    return tuned
 
 
 def blended(
     model: nn.Module, retain: Records, forget: Records, *, seed: int, recipe: Recipe, share: float
 ) -> nn.Module:
     """The mean of the original's logits and a retrained model's."""
-    proxy = retrain.unlearn(model, retain, forget, seed=seed, recipe=recipe)
+    proxy = retrained(model, retain, forget, seed, recipe)
     models = [copy.deepcopy(model), proxy]
     return Answering(models, lambda x, o, r: share * o(x) + (1 - share) * r(x)).eval()
 
@@ -166,14 +175,14 @@ def honest_slower(
 ) -> nn.Module:
     """Honest: retrained with half the learning rate."""
     slower = replace(recipe, learning_rate=recipe.learning_rate / 2)
-    return retrain.unlearn(model, retain, forget, seed=seed, recipe=slower)
+    return retrained(model, retain, forget, seed, slower)
 
 
 def honest_longer(
     model: nn.Module, retain: Records, forget: Records, *, seed: int, recipe: Recipe
 ) -> nn.Module:
     """Honest: retrained with twice the epochs."""
-    return retrain.unlearn(model, retain, forget, seed=seed, recipe=replace(recipe, epochs=2 * recipe.epochs))
+    return retrained(model, retain, forget, seed, replace(recipe, epochs=2 * recipe.epochs))
 
 
 def line(evidence: Evidence) -> str:

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,12 @@ from auditkit.data.download import Progress, fetch
 from auditkit.data.idx import read_idx
 from auditkit.data.places import files_in, find, find_in
 from auditkit.errors import UsageError
+from auditkit.named import resolve, told
 
 SOURCES = ("digits", "mnist", "fashion-mnist")
 BUNDLED = "scikit-learn's bundled copy"
+WORDS = ("ids", "groups", "licence")
+"""What a user's own function may return besides x and y."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,25 @@ def status() -> tuple[SourceStatus, ...]:
     return tuple(rows)
 
 
-def load(source: str, directory: Path | None = None, *, progress: Progress | None = None) -> Dataset:
-    """Load "digits", "mnist", "fashion-mnist" or a path ending in .npz.
+def load(
+    source: str,
+    directory: Path | None = None,
+    *,
+    folder: Path = Path(),
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load "digits", "mnist", "fashion-mnist", a path ending in .npz, or what a user's own function returns,
+    "package.module:function" or "./file.py:function".
 
     `directory` holds the IDX files of mnist and fashion-mnist; without it $AUDITKIT_DATA, Debian's package and
-    the user's cache are searched, and what is in none of them is downloaded. Raises UsageError for a source
-    that does not exist or cannot be used, IntegrityError for altered files, AuditError where a download fails.
+    the user's cache are searched, and what is in none of them is downloaded. Paths of a user's own files start
+    at `folder`. Raises UsageError for a source that does not exist or cannot be used, IntegrityError for
+    altered files, AuditError where a download fails.
     """
-    if source not in SOURCES and not source.endswith(".npz"):
+    if source not in SOURCES and not source.endswith(".npz") and ":" not in source:
         raise UsageError(
             f"a data source must be one of {', '.join(SOURCES)} or a path ending in .npz; "
-            f"found {source!r}; name one of these"
+            f"found {source!r}; name one of these, or your own function as './file.py:load_data'"
         )
     if source in CHECKSUMS:
         return load_idx(source, directory, progress=progress)
@@ -67,7 +79,11 @@ def load(source: str, directory: Path | None = None, *, progress: Progress | Non
             f"a directory must go with {' or '.join(CHECKSUMS)}; found directory {directory} with source "
             f"{source!r}; leave it out, and give an .npz file by its path"
         )
-    return load_embedded_digits() if source == "digits" else load_npz(Path(source))
+    if source == "digits":
+        return load_embedded_digits()
+    if source.endswith(".npz"):
+        return load_npz(folder / Path(source).expanduser())
+    return load_own(source, folder)
 
 
 def load_embedded_digits() -> Dataset:
@@ -136,6 +152,54 @@ def load_npz(path: Path) -> Dataset:
         licence="not stated in the file",
         origin=f"the file {path.name}",
     )
+
+
+def load_own(source: str, folder: Path = Path()) -> Dataset:
+    """What a user's own function returns: (x, y), or a mapping with x and y and if wanted ids, groups and
+    licence (words); the arrays as `make_dataset` takes them.
+
+    folder: where the path of "./file.py:function" starts. Raises UsageError for a function that is not there,
+    that fails, or that returns anything else.
+    """
+    function = resolve(source, folder, {}, "data.source")
+    try:
+        given = _named_arrays(function())
+    except UsageError as error:
+        raise UsageError(*(f"data.source = {source!r}: {problem}" for problem in error.problems)) from error
+    except (Exception, SystemExit) as error:  # whatever the user's code raises is what they need to read
+        raise UsageError(f"data.source = {source!r}: it failed: {told(error)}; mend it") from error
+    module, _, name = source.partition(":")
+    return make_dataset(
+        Path(module).name.removesuffix(".py"),
+        given["x"],
+        given["y"],
+        given.get("ids"),
+        given.get("groups"),
+        licence=str(given.get("licence", "not stated by the function")),
+        origin=f"the function {name} of {Path(module).name}",
+    )
+
+
+def _named_arrays(returned: object) -> dict[str, Any]:
+    """What `load_data` returned, by name; all but the licence as arrays. UsageError if it is not what is asked
+    for."""
+    match returned:
+        case (x, y):
+            given: dict[str, Any] = {"x": x, "y": y}
+        case Mapping():
+            given = {str(key): value for key, value in returned.items() if value is not None}
+        case _:
+            raise UsageError(
+                f"it must return (x, y) or a mapping with x and y, found {type(returned).__name__}; return one"
+            )
+    if missing := {"x", "y"} - set(given):
+        found = ", ".join(given) or "nothing"
+        raise UsageError(f"it must return x and y, found {found}; add {' and '.join(sorted(missing))}")
+    if unknown := sorted(set(given) - {"x", "y", *WORDS}):
+        raise UsageError(
+            f"it may return x, y, {', '.join(WORDS)}, found {', '.join(unknown)} too; leave it out"
+        )
+    return {key: value if key == "licence" else np.asarray(value) for key, value in given.items()}
 
 
 def _npz_arrays(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -4,12 +4,16 @@ import io
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 import numpy as np
+import numpy.typing as npt
 
+from auditkit.engine.environment import environment
+from auditkit.engine.plan import Plan
 from auditkit.evidence import summary
 from auditkit.evidence.canonical import salted
 from auditkit.evidence.values import (
@@ -22,12 +26,10 @@ from auditkit.evidence.values import (
     Verdict,
 )
 from auditkit.measure import COMPARED, Places, accuracy, arm_of
-from auditkit.plan import Study, plain_claim
-from auditkit.runs import Answers, Questions, environment
+from auditkit.questions import Questions
 from auditkit.signals import Signals
 from auditkit.statistics.arms import Arms, Scores
-
-SETS = ("retain", "forget", "control", "test", "population")
+from auditkit.study import SETS, Study, asked_records, plain_claim
 
 NOT_CHECKED = (
     NotChecked(
@@ -61,53 +63,45 @@ def places_of(study: Study, signals: Signals) -> Places:
     return Places(*(signals.positions(study.data.ids[getattr(study.sets, name)]) for name in SETS))
 
 
-def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The records every model is asked about, as positions in the data set: one set after the other."""
-    return np.concatenate([getattr(study.sets, name) for name in SETS])
+def signals_of(study: Study, logits: npt.NDArray[np.float32], rows: Sequence[tuple[str, int]]) -> Signals:
+    """The answers of all runs as signals. logits: (rows, records, classes); rows: the arm of each, and which of
+    its runs it is. An unlearned run, in whatever state, counts as trained on what its original was: it was."""
+    records, arms = asked_records(study), np.array([arm for arm, _ in rows])
+    trained_on = {arm: study.members("original" if arm.startswith("unlearned") else arm) for arm in set(arms)}
+    member = np.stack([_marked(trained_on[arm][run], len(study.data.y))[records] for arm, run in rows])
+    return Signals(logits, member, study.data.y[records], study.data.ids[records], arms, study.claim.seed)
 
 
-def signals_of(study: Study, answers: Mapping[str, Answers]) -> Signals:
-    """The exact answers of all arms as signals. An unlearned run counts as trained on what its original
-    was trained on: it was."""
-    records = asked_records(study)
-    logits, member, arms = [], [], []
-    for arm, answered in answers.items():
-        trained_on = study.members("original" if arm == "unlearned" else arm)
-        logits.append(answered["exact"])
-        member.append(np.array([np.isin(records, row) for row in trained_on]))
-        arms += [arm] * len(trained_on)
-    return Signals(
-        np.concatenate(logits),
-        np.concatenate(member),
-        study.data.y[records],
-        study.data.ids[records],
-        np.array(arms),
-        study.claim.seed,
-    )
+def _marked(positions: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:
+    """(n,): True at these positions."""
+    marks = np.zeros(n, dtype=bool)
+    marks[positions] = True
+    return marks
 
 
 def assemble(
     study: Study,
     asked: Questions,
+    plan: Plan,
     signals: Signals,
     arms: Arms,
     scores: Mapping[str, Mapping[str, Scores]],
-    states: Mapping[str, Answers],
     decision: tuple[list[Finding], list[Control], Verdict],
     lock_sha256: str,
     key: bytes,
 ) -> Evidence:
-    """Everything the audit found, as the value that evidence.json holds."""
+    """Everything the audit found, as the value that evidence.json holds. The runs of the procedure in another
+    state than the claimed one are the arm "unlearned, <state>"."""
     findings, controls, verdict = decision
     criteria, places = study.claim.criteria, places_of(study, signals)
-    other = {name: arm_of(a["exact"], {}, signals.labels, places, {}) for name, a in states.items()}
+    other = {state: arm_of(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
     labels = signals.labels[places.forget]
     return Evidence(
         schema=1,
         lock_sha256=lock_sha256,
         claim=plain_claim(study.claim, key),
         data=_data_summary(study, asked),
-        environment=environment(study),
+        environment={**environment(), **{name: str(value) for name, value in asdict(plan).items()}},
         arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
         controls=tuple(controls),
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),
@@ -122,10 +116,14 @@ def assemble(
     )
 
 
+def _arm_in(study: Study, state: str) -> str:
+    """The arm of the procedure's models in one of their states."""
+    return "unlearned" if state == study.state else f"unlearned, {state}"
+
+
 def _arm_summary(name: str, signals: Signals, places: Places, alpha: float) -> ArmSummary:
-    logits = signals.logits[signals.runs_of(name)]
     parts = {s: getattr(places, s) for s in ("retain", "forget", "test")}
-    found = {s: (accuracy(logits, signals.labels, part), len(part)) for s, part in parts.items()}
+    found = {s: (accuracy(signals, name, part), len(part)) for s, part in parts.items()}
     return summary.arm_summary(name, found, alpha)
 
 

@@ -1,5 +1,6 @@
 """How a model is trained: the part of a claim that every arm shares."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,11 @@ class Recipe:
     """Minibatch training by cross-entropy descent, each epoch in a fresh random order.
 
     epochs: passes over the records. batch_size: records a step (the last batch of an epoch may be
-    smaller). learning_rate, weight_decay: as torch.optim defines them for `optimiser`; "sgd" runs
-    with momentum 0.9.
+    smaller). learning_rate, weight_decay, momentum: as torch.optim defines them for `optimiser`, one of
+    OPTIMISERS; momentum is SGD's. schedule: the learning rate of epoch e of E (0-based) is multiplied by
+    1 ("constant"), (1 + cos(pi e / E)) / 2 ("cosine", Loshchilov & Hutter 2017, eq. 5 without restarts)
+    or gamma^e ("step"). augment: what is done to an image each time it is seen, see
+    `auditkit.training.augmentation`.
     """
 
     epochs: int
@@ -20,19 +24,35 @@ class Recipe:
     learning_rate: float
     weight_decay: float = 0.0
     optimiser: str = "adam"
+    momentum: float = 0.9
+    schedule: str = "constant"
+    gamma: float = 0.1
+    augment: tuple[str, ...] = ()
 
     def optimise(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
-        """The optimiser over `parameters`. Adam and SGD act on each number by itself, so stacked
-        runs stay independent of each other."""
-        if self.optimiser == "adam":
-            return torch.optim.Adam(
-                parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
-            )
-        if self.optimiser == "sgd":
-            return torch.optim.SGD(
-                parameters, lr=self.learning_rate, weight_decay=self.weight_decay, momentum=0.9
-            )
+        """The optimiser over `parameters`. All of them act on each number by itself, so stacked runs
+        stay independent of each other."""
+        rates = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+        match self.optimiser:
+            case "adam":
+                return torch.optim.Adam(parameters, **rates, fused=True)
+            case "adamw":
+                return torch.optim.AdamW(parameters, **rates, fused=True)
+            case "sgd":
+                return torch.optim.SGD(parameters, **rates, momentum=self.momentum, fused=True)
         raise ValueError(f"optimiser must be one of {OPTIMISERS}, got {self.optimiser!r}")
 
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        match self.schedule:
+            case "constant":
+                return self.learning_rate
+            case "cosine":
+                return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+            case "step":
+                return self.learning_rate * float(self.gamma**epoch)
+        raise ValueError(f"schedule must be one of {SCHEDULES}, got {self.schedule!r}")
 
-OPTIMISERS = ("adam", "sgd")
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "cosine", "step")

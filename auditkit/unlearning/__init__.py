@@ -1,5 +1,6 @@
-"""Unlearning procedures: one function `unlearn(model, retain, forget, *, seed)` each, one line in
-UNLEARNERS. A procedure that also asks for `recipe` is given the training recipe of the claim; every
+"""Unlearning procedures: one function `unlearn(models, retain, forget, *, seeds) -> models` each, one line in
+UNLEARNERS. They are given all runs of a stack at once, so that gradient steps can be taken as one
+computation. A procedure that also asks for `recipe` is given the training recipe of the claim; every
 other keyword it names is an option that a claim may set."""
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from auditkit.unlearning.records import Records
 
 __all__ = ["OTHER_STATES", "UNLEARNERS", "Records"]
 
-UNLEARNERS: dict[str, Callable[..., nn.Module]] = {
+UNLEARNERS: dict[str, Callable[..., list[nn.Module]]] = {
     "fnn": fnn.unlearn,
     "noop": noop.unlearn,
     "retrain": retrain.unlearn,

@@ -32,11 +32,11 @@ State = Literal["gate on", "gate off", "folded and repaired"]
 
 
 def unlearn(
-    model: nn.Module,
+    models: Sequence[nn.Module],
     retain: Records,
     forget: Records,
     *,
-    seed: int,
+    seeds: Sequence[int],
     recipe: Recipe,
     rates: Rates = "rank",
     tau: Annotated[float, Field(gt=0)] = 30.0,
@@ -45,29 +45,29 @@ def unlearn(
     repair_epochs: Annotated[int, Field(ge=0)] = 5,
     layers: Sequence[str] | None = None,
     state: State = "folded and repaired",
-) -> nn.Module:
-    """A copy of `model` after `turns` turns of forgetting and repair, in eval mode.
+) -> list[nn.Module]:
+    """Copies of the models after `turns` turns of forgetting and repair, in eval mode.
 
     rates: "fixed" gives every unit the time constant `tau` (FFR); "rank" gives the unit of rank r the
     time constant r, 1 for the most active (VFR). t: the time each turn lets pass, in the unit of tau.
-    repair_epochs: epochs of the recipe on retain after each fold. layers: names of the Linear and
-    Conv2d layers that fade, by default all. state: "gate on" is the last turn's gate before it is
-    folded (as published), "gate off" the same model with the gate switched off again, "folded and
+    repair_epochs: epochs of the recipe on retain after each fold, all models as one stack. layers: names of
+    the Linear and Conv2d layers that fade, by default all. state: "gate on" is the last turn's gate before
+    it is folded (as published), "gate off" the same model with the gate switched off again, "folded and
     repaired" the finished, ordinary model.
     """
-    model = copy.deepcopy(model)
+    models = [copy.deepcopy(model).eval() for model in models]
     repair = replace(recipe, epochs=repair_epochs)
     for turn in range(turns):
-        open_gates(model, forget, rates=rates, tau=tau, layers=layers)
         last = turn == turns - 1
-        if last and state == "gate off":
-            return model.eval()
-        set_time(model, t)
-        if last and state == "gate on":
-            return model.eval()
-        fold(model)
-        fit(model, retain.x, retain.y, repair, seed=run_seed(seed, "repair", turn))
-    return model.eval()
+        for model in models:
+            open_gates(model, forget, rates=rates, tau=tau, layers=layers)
+            if not (last and state == "gate off"):
+                set_time(model, t)
+        if last and state != "folded and repaired":
+            break
+        again = [run_seed(seed, "repair", turn) for seed in seeds]
+        fit([fold(model) for model in models], retain.x, retain.y, repair, seeds=again)
+    return models
 
 
 def open_gates(

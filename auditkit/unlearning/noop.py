@@ -1,13 +1,16 @@
 """The procedure that does nothing: the fake that every audit must catch."""
 
 import copy
+from collections.abc import Sequence
 
 from torch import nn
 
 from auditkit.unlearning.records import Records
 
 
-def unlearn(model: nn.Module, retain: Records, forget: Records, *, seed: int) -> nn.Module:
-    """A copy of the model as it is."""
-    del retain, forget, seed  # it looks at nothing
-    return copy.deepcopy(model)
+def unlearn(
+    models: Sequence[nn.Module], retain: Records, forget: Records, *, seeds: Sequence[int]
+) -> list[nn.Module]:
+    """Copies of the models as they are."""
+    del retain, forget, seeds  # it looks at nothing
+    return [copy.deepcopy(model) for model in models]

@@ -1,95 +1,75 @@
-"""From what a claim names to a procedure that can be called."""
+"""From what a claim names to a procedure that can be called on a stack of runs."""
 
-import importlib.util
 import inspect
-import pkgutil
-import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+import torch
 from torch import nn
 
-from auditkit.errors import UsageError
+from auditkit import named
+from auditkit.errors import AuditError
 from auditkit.training import Recipe
 from auditkit.unlearning import UNLEARNERS
+from auditkit.unlearning.records import Records
 
-GIVEN = ("seed", "recipe")
-"""Keywords that the audit itself supplies to a procedure; all others are options of a claim."""
+GIVEN = ("seed", "seeds", "recipe")
+"""Keywords that the audit itself supplies to a procedure, besides (model, retain, forget); all others are
+options of a claim."""
+
+Procedure = Callable[[Sequence[nn.Module], Records, Records, Sequence[int]], list[nn.Module]]
+"""(models, retain, forget, seeds) -> unlearned models."""
 
 
-def resolve(name: str, folder: Path) -> Callable[..., nn.Module]:
-    """The procedure a claim names: built in, "package.module:function" or "./file.py:function" with
-    the file's path starting at `folder`. The latter two run the user's code. UsageError if there is
-    none by that name."""
+def resolve(name: str, folder: Path) -> Callable[..., Any]:
+    """The procedure a claim names: built in, or the user's own (see `named.resolve`)."""
+    return named.resolve(name, folder, UNLEARNERS, "procedure.name")
+
+
+def option_problems(procedure: Callable[..., Any], options: dict[str, Any]) -> list[str]:
+    """What is wrong with the options a claim sets for a procedure; [] if nothing is."""
+    return named.option_problems(procedure, options, "procedure", positional=3, keywords=GIVEN)
+
+
+def bound(name: str, folder: Path, options: Mapping[str, Any], recipe: Recipe) -> Procedure:
+    """The procedure a claim names with its options set, and the recipe where it asks for one.
+
+    A user's own, `unlearn(model, retain, forget, *, seed) -> model`, is called for one model after the other.
+    """
+    function = resolve(name, folder)
+    wants_recipe = "recipe" in inspect.signature(function).parameters
+    given = {**options, "recipe": recipe} if wants_recipe else dict(options)
     if name in UNLEARNERS:
-        return UNLEARNERS[name]
-    module, colon, function = name.partition(":")
-    if not colon:
-        raise UsageError(
-            f"procedure.name must be one of {', '.join(UNLEARNERS)}, or 'package.module:function' or "
-            f"'./file.py:function' for your own; found {name!r}"
-        )
+        return lambda models, retain, forget, seeds: function(models, retain, forget, seeds=seeds, **given)
+
+    def one_by_one(
+        models: Sequence[nn.Module], retain: Records, forget: Records, seeds: Sequence[int]
+    ) -> list[nn.Module]:
+        return [
+            _called(
+                name, lambda model=model, seed=seed: function(model, retain, forget, seed=seed, **given), seed
+            )
+            for model, seed in zip(models, seeds, strict=True)
+        ]
+
+    return one_by_one
+
+
+def _called(name: str, call: Callable[[], object], seed: int) -> nn.Module:
+    """What the user's own function makes; AuditError if it raises or makes no model."""
     try:
-        found = getattr(_module(folder / module), function) if module.endswith(".py") else _named(name)
-    except Exception as error:  # whatever the user's module raises is what they need to read
-        raise UsageError(
-            f"procedure.name = {name!r}: it could not be imported: {type(error).__name__}: {error}"
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)  # for one that draws from torch's own generator
+            model = call()
+    except Exception as error:
+        raise AuditError(
+            f"{name!r} failed on the run with seed {seed}: {named.told(error)}; mend it and run the same command "
+            "again"
         ) from error
-    if not callable(found):
-        raise UsageError(f"procedure.name = {name!r}: it must be a function, found {type(found).__name__}")
-    return typing.cast(Callable[..., nn.Module], found)
-
-
-def _named(name: str) -> object:
-    return pkgutil.resolve_name(name)
-
-
-def _module(path: Path) -> object:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def option_problems(procedure: Callable[..., nn.Module], options: dict[str, Any]) -> list[str]:
-    """What is wrong with the options a claim sets, judged by the keywords that the procedure names and
-    their annotations; [] if nothing is."""
-    try:
-        _options_model(procedure).model_validate(options)
-    except ValidationError as error:
-        return [_option_problem(procedure, e) for e in error.errors()]
-    return []
-
-
-def bind(
-    procedure: Callable[..., nn.Module], options: dict[str, Any], recipe: Recipe
-) -> Callable[..., nn.Module]:
-    """The procedure with its options set, and the recipe where it asks for one: what is left to give
-    is (model, retain, forget, *, seed)."""
-    wants_recipe = "recipe" in inspect.signature(procedure).parameters
-    given = {**options, "recipe": recipe} if wants_recipe else options
-    return lambda model, retain, forget, *, seed: procedure(model, retain, forget, seed=seed, **given)
-
-
-def _options_model(procedure: Callable[..., nn.Module]) -> type[BaseModel]:
-    hints = typing.get_type_hints(procedure, include_extras=True)
-    parameters = inspect.signature(procedure).parameters.values()
-    keywords = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in GIVEN]
-    fields: Any = {
-        p.name: (hints.get(p.name, Any), ... if p.default is p.empty else p.default) for p in keywords
-    }
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    config = ConfigDict(extra="allow" if open_ended else "forbid", arbitrary_types_allowed=True)
-    return create_model("Options", __config__=config, **fields)
-
-
-def _option_problem(procedure: Callable[..., nn.Module], error: Any) -> str:
-    where = ".".join(("procedure.options", *(str(part) for part in error["loc"])))
-    if error["type"] == "extra_forbidden":
-        known = ", ".join(_options_model(procedure).model_fields) or "none"
-        return f"{where}: not an option of this procedure; its options: {known}"
-    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+    if not isinstance(model, nn.Module):
+        raise AuditError(
+            f"{name!r} must return a torch.nn.Module, found {type(model).__name__} (run with seed {seed}); mend "
+            "it and run the same command again"
+        )
+    return model

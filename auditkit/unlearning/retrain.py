@@ -2,22 +2,25 @@
 an audit must not fail."""
 
 import copy
+from collections.abc import Sequence
+from functools import partial
 
 from torch import nn
 
-from auditkit.training import Recipe, fit
-from auditkit.training.stacked import initialise
+from auditkit.training import Recipe, fit, initialise
 from auditkit.unlearning.records import Records
 
 
-def unlearn(model: nn.Module, retain: Records, forget: Records, *, seed: int, recipe: Recipe) -> nn.Module:
-    """A new model of the same architecture, trained on the retain records alone by the same recipe.
+def unlearn(
+    models: Sequence[nn.Module], retain: Records, forget: Records, *, seeds: Sequence[int], recipe: Recipe
+) -> list[nn.Module]:
+    """New models of the same architecture, trained on the retain records alone by the same recipe.
 
     Needs an architecture whose layers can be drawn anew (`reset_parameters`, as torch's own have).
     """
     del forget
-    fresh = initialise(lambda: _redrawn(model), seed)
-    return fit(fresh, retain.x, retain.y, recipe, seed=seed)
+    fresh = [initialise(partial(_redrawn, model), seed) for model, seed in zip(models, seeds, strict=True)]
+    return fit(fresh, retain.x, retain.y, recipe, seeds=seeds)
 
 
 def _redrawn(model: nn.Module) -> nn.Module:

@@ -59,6 +59,21 @@ def audit_arms(
     return findings, controls, verdict(findings, controls, criteria)
 
 
+def with_diverged(
+    decision: tuple[list[Finding], list[Control], Verdict], diverged: Sequence[str]
+) -> tuple[list[Finding], list[Control], Verdict]:
+    """The decision, but inconclusive where runs diverged: those left may be like each other for no better
+    reason than that the others are gone. diverged: in words, each with its seed."""
+    findings, controls, decided = decision
+    if not diverged:
+        return decision
+    which = f"Answers that are not finite numbers: {', '.join(diverged)}. Their numbers are left out of every arm."
+    sentence = f"Inconclusive: {len(diverged)} run(s) diverged, so this audit decides nothing."
+    reasons = (which, *decided.reasons)
+    verdict = replace(decided, outcome="inconclusive", sentence=sentence, reasons=reasons, runs_needed=None)
+    return findings, controls, verdict
+
+
 def control(name: str, meaning: str, findings: Sequence[Finding], right: tuple[Outcome, ...]) -> Control:
     """A case whose answer is known: was the audit right about it? findings: judged."""
     outcome = conclude(findings)

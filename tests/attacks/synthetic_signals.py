@@ -30,6 +30,14 @@ def quantised(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
     return (np.round(logits * 1024) / 1024).astype(np.float32)
 
 
+def only(signals: Signals, records: npt.NDArray[np.int64]) -> Signals:
+    """The same runs on some of the records."""
+    s = signals
+    return Signals(
+        s.logits[:, records], s.member[:, records], s.labels[records], s.ids[records], s.arms, s.seed
+    )
+
+
 def one_run(logits: npt.ArrayLike, labels: npt.ArrayLike) -> Signals:
     """Signals of a single run."""
     z = np.asarray(logits, dtype=np.float32)[None]

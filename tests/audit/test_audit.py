@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
     "name": "small",
     "data": {"train": 400, "control": 120, "test": 150, "population": 200},
     "forget": {"fraction": 0.2},
-    "model": {"hidden": [64]},
+    "model": {"options": {"hidden": [64]}},
     "training": {"epochs": 40},
     "runs": {"per_arm": 12, "shadow": 4},
 }
@@ -337,7 +337,7 @@ name = "small"
 seed = {seed}
 data = {{train = 400, control = 120, test = 150, population = 200}}
 forget = {{fraction = 0.2}}
-model = {{hidden = [64]}}
+model = {{options = {{hidden = [64]}}}}
 training = {{epochs = {epochs}}}
 runs = {{per_arm = 12, shadow = 4}}
 procedure = {{name = "{procedure}"}}

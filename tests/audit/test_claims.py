@@ -7,8 +7,8 @@ from auditkit.checks import claim_problems, data_problems, duplicate_warnings
 from auditkit.claims import BUILT_IN, Claim, parse_claim, read_claim
 from auditkit.data import NearDuplicates, load
 from auditkit.errors import UsageError
-from auditkit.plan import plain_claim, prepare
 from auditkit.progress import Silent
+from auditkit.study import plain_claim, prepare
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -49,7 +49,21 @@ def test_the_built_in_claim_is_the_first_example() -> None:
             {"training": {"learning_rate": float("nan")}},
             "training.learning_rate: input should be a finite number, found nan",
         ),
-        ({"model": {"name": "cnn"}}, "model.name: input should be 'mlp', found 'cnn'"),
+        ({"model": {"hidden": [64]}}, "model.hidden: not a key of a claim; known here: name, options"),
+        (
+            {"training": {"optimiser": "adamm"}},
+            "training.optimiser: input should be 'adam', 'adamw' or 'sgd', found 'adamm'",
+        ),
+        ({"training": {"momentum": 1}}, "training.momentum: input should be less than 1, found 1"),
+        (
+            {"training": {"schedule": "linear"}},
+            "training.schedule: input should be 'constant', 'cosine' or 'step', found 'linear'",
+        ),
+        ({"training": {"gamma": 0}}, "training.gamma: input should be greater than 0, found 0"),
+        (
+            {"training": {"augment": ["shift", "rotate"]}},
+            "training.augment.1: input should be 'shift' or 'flip', found 'rotate'",
+        ),
         ({"seed": -1}, "seed: input should be greater than or equal to 0, found -1"),
     ],
 )
@@ -69,6 +83,8 @@ def test_all_problems_of_a_claim_are_reported_at_once() -> None:
             "forget": {"fraction": 0.9},
             "runs": {"per_arm": 4},
             "criteria": {"accuracy": -1, "attacks": ["lss"]},
+            "model": {"name": "cnn", "options": {"dropout": [0.2, 1], "hidden": [3]}},
+            "training": {"train": "./none.py:train", "augment": ["flip"]},
             "procedure": {"name": "fnn", "options": {"t": -1, "foo": 2}},
         }
     )
@@ -78,6 +94,9 @@ def test_all_problems_of_a_claim_are_reported_at_once() -> None:
     assert beginnings == [
         "criteria.accuracy",
         "nmae",
+        "model.options.dropout.1",
+        "model.options.hidden",
+        "training.train = './none.py",
         "procedure.options.t",
         "procedure.options.foo",
         "criteria.attacks",
@@ -123,7 +142,7 @@ def test_what_to_forget_must_make_sense(forget: dict[str, Any], problem: str) ->
 def test_shadow_runs_need_a_population() -> None:
     """Shadow runs without records of the attacker's own are refused with a remedy."""
     claim, _ = parse_claim({"data": {"population": 5}})
-    (problem,) = data_problems(claim, load("digits"))
+    (problem,) = data_problems(claim, load("digits"), Path())
     assert "raise it, or set runs.shadow = 0" in problem
 
 
@@ -152,10 +171,7 @@ def test_the_options_of_a_users_procedure_are_checked_by_its_annotations(tmp_pat
         {"procedure": {"name": "./mine.py:unlearn", "options": {"strength": "much", "x": 1}}}
     )
     strength, unknown = claim_problems(claim, tmp_path)
-    assert strength == (
-        "procedure.options.strength: input should be a valid number, unable to parse string as a number, "
-        "found 'much'"
-    )
+    assert strength == ("procedure.options.strength: input should be a valid number, found 'much'")
     assert unknown == "procedure.options.x: not an option of this procedure; its options: strength"
 
 

@@ -39,7 +39,7 @@ CLAIM: dict[str, object] = {
     "seed": 0,
     "data": {"source": "digits", "train": 900, "control": 180, "test": 250, "population": 467},
     "forget": {"fraction": 0.1, "label": None},
-    "model": {"name": "mlp", "hidden": [128]},
+    "model": {"name": "mlp", "options": {"hidden": [128]}},
     "training": {
         "epochs": 60,
         "batch_size": 32,

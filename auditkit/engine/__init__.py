@@ -1,0 +1,1 @@
+"""The engine: which runs are trained where, in what width, and never twice."""

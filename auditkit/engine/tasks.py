@@ -1,0 +1,196 @@
+"""What a worker does: train a stack of runs and ask it, or unlearn and ask.
+
+A task carries all that it needs, as arrays, so that a worker shares nothing with whoever sends it but
+the installed packages; what it returns are arrays too.
+"""
+
+import ctypes
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from auditkit import named
+from auditkit.engine.environment import differences, environment
+from auditkit.engine.plan import Plan, threads
+from auditkit.errors import AuditError
+from auditkit.measure import near_margins
+from auditkit.models import Build, answer
+from auditkit.training import Recipe, fit, initialise
+from auditkit.unlearning import Records
+from auditkit.unlearning.resolve import bound
+
+Tensors = dict[str, torch.Tensor]
+"""What a task returns: "weights/<name>" (runs, ...) if it trained, "exact" (runs, records, classes) and
+"near/<query>" (runs, near records)."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""A cluster may run tasks in several threads of one process, and torch's random state is the process's own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Train:
+    """Train the stack from scratch. members: (runs, n), positions among the task's records. own: name and
+    folder of the user's own `train(model, data, seed) -> model`, in place of the recipe."""
+
+    members: npt.NDArray[np.int64]
+    recipe: Recipe
+    own: tuple[str, Path] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The stack as it was trained before. weights: name -> (runs, ...)."""
+
+    weights: Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Unlearn:
+    """Make the stack from trained runs by a procedure. weights: of those runs. retain, forget: positions
+    among the task's records. procedure, folder, options, recipe: see `auditkit.unlearning.resolve.bound`."""
+
+    weights: Mapping[str, torch.Tensor]
+    retain: npt.NDArray[np.int64]
+    forget: npt.NDArray[np.int64]
+    procedure: str
+    folder: Path
+    options: Mapping[str, Any]
+    recipe: Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Work on one stack of runs.
+
+    what: in words. seeds: of its runs. sent_from: the environment of whoever sends the task; a worker whose
+    own differs refuses, as it would get other numbers. x: float32 (records, *shape), y: int64 (records,): all
+    records that the audit uses; every model is asked about each of them. near: jittered query -> float32
+    (draws, near records, *shape), near_labels: int64 (near records,): what else it is asked.
+    """
+
+    what: str
+    seeds: Sequence[int]
+    sent_from: Mapping[str, str]
+    plan: Plan
+    build: Build
+    make: Train | Trained | Unlearn
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.int64]
+    near: Mapping[str, npt.NDArray[np.float32]]
+    near_labels: npt.NDArray[np.int64]
+
+    def records(self, rows: npt.NDArray[np.int64] | slice) -> Records:
+        """Some of the records, on the plan's device."""
+        x, y = (torch.from_numpy(np.array(part[rows])).to(self.plan.device) for part in (self.x, self.y))
+        return Records(x, y)
+
+
+def perform(task: Task) -> Tensors:
+    """Do the work of a task.
+
+    Raises AuditError, saying which runs, where the environment is not the sender's, where the user's own code
+    fails, or where the device's memory does not suffice.
+    """
+    if differ := differences(task.sent_from, environment()):
+        raise AuditError(
+            f"a worker must have the versions of whoever sends it work, found that {'; '.join(differ)}; install "
+            "the same versions there"
+        )
+    _keep_freed_memory()
+    with _ONE_AT_A_TIME, threads(task.plan.threads), torch.random.fork_rng(devices=[]):
+        try:
+            models = _made(task)
+            weights = {} if not isinstance(task.make, Train) else _weights(models)
+            return {**weights, **_answers(task, models)}
+        except torch.OutOfMemoryError as error:
+            narrower = max(1, task.plan.width // 2)
+            raise AuditError(
+                f"{task.what}: {len(task.seeds)} runs in one stack must fit into the device's memory, found: "
+                f"{_first_line(error)}; a narrower plan is another plan, with results of its own: run again "
+                f"with --width {narrower} and another --out"
+            ) from error
+
+
+def _made(task: Task) -> list[nn.Module]:
+    make = task.make
+    if isinstance(make, Trained):
+        return unpacked(task, make.weights)
+    if isinstance(make, Unlearn):
+        procedure = bound(make.procedure, make.folder, make.options, make.recipe)
+        records = task.records(make.retain), task.records(make.forget)
+        return procedure(unpacked(task, make.weights), *records, task.seeds)
+    models = [initialise(task.build, seed).to(task.plan.device) for seed in task.seeds]
+    if make.own:
+        return [
+            _trained_by_user(task, make.own, model, task.records(rows), seed)
+            for model, rows, seed in zip(models, make.members, task.seeds, strict=True)
+        ]
+    every = task.records(slice(None))
+    return fit(models, every.x, every.y, make.recipe, seeds=task.seeds, members=make.members)
+
+
+def _trained_by_user(
+    task: Task, own: tuple[str, Path], model: nn.Module, records: Records, seed: int
+) -> nn.Module:
+    torch.manual_seed(seed)
+    try:
+        trained = named.resolve(*own, {}, "training.train")(model, records, seed)
+    except Exception as error:
+        raise AuditError(
+            f"{task.what}: {own[0]!r} failed on the run with seed {seed}: {named.told(error)}; mend it and run "
+            "the same command again"
+        ) from error
+    if not isinstance(trained, nn.Module) or trained.state_dict().keys() != model.state_dict().keys():
+        raise AuditError(
+            f"{task.what}: {own[0]!r} must return the model it was given, trained, found "
+            f"{type(trained).__name__}; mend it and run the same command again"
+        )
+    return trained
+
+
+def unpacked(task: Task, weights: Mapping[str, torch.Tensor]) -> list[nn.Module]:
+    """The models of a stack, in eval mode."""
+    models = [initialise(task.build, 0).to(task.plan.device).eval() for _ in task.seeds]
+    for k, model in enumerate(models):
+        model.load_state_dict({name: rows[k] for name, rows in weights.items()})
+    return models
+
+
+def _weights(models: Sequence[nn.Module]) -> Tensors:
+    states = [model.state_dict() for model in models]
+    return {f"weights/{name}": torch.stack([s[name] for s in states]).cpu() for name in states[0]}
+
+
+def _answers(task: Task, models: Sequence[nn.Module]) -> Tensors:
+    every = torch.from_numpy(np.array(task.x))
+    answers: Tensors = {"exact": torch.from_numpy(np.stack([answer(m, every) for m in models]))}
+    for query, inputs in task.near.items():
+        x = torch.from_numpy(np.array(inputs)).flatten(0, 1)
+        shape = inputs.shape[:2]
+        margins = [near_margins(answer(m, x).reshape(1, *shape, -1), task.near_labels) for m in models]
+        answers[f"near/{query}"] = torch.from_numpy(np.concatenate(margins))
+    return answers
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Let the allocator keep what was freed. glibc gives large blocks back to the system, and every step
+    would pay again for the pages of its results: a tenth to a third of a small stack's time. Elsewhere
+    there is no `mallopt`, and nothing happens."""
+    mmap_threshold, trim_threshold = -3, -1
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(mmap_threshold, 1 << 30)
+        mallopt(trim_threshold, (1 << 31) - 1)

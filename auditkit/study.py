@@ -1,0 +1,223 @@
+"""A study: a claim that has passed all checks, with its data, its sets, its plan and its lock."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from auditkit.checks import claim_problems, data_problems, duplicate_warnings
+from auditkit.claims import Claim
+from auditkit.data import (
+    Dataset,
+    ForgetRequest,
+    NearDuplicates,
+    Sets,
+    draw_sets,
+    load,
+    near_duplicates,
+)
+from auditkit.engine.plan import Plan, Work, most_workers
+from auditkit.engine.resources import Cost, Resources, cost, duration, planned, problems, refusals, size
+from auditkit.errors import UsageError
+from auditkit.evidence.canonical import commitment
+from auditkit.models import Build, builder
+from auditkit.named import code_digest
+from auditkit.progress import Teller
+from auditkit.training import Recipe, run_seed
+from auditkit.unlearning import OTHER_STATES
+from auditkit.verdict.required import required_tests
+
+PROBED = 2048
+"""Records on which training steps are tried out."""
+SETS = ("retain", "forget", "control", "test", "population")
+TRAINED = ("original", "retrained", "honest", "shadow")
+"""Arms trained from scratch; "unlearned" is made from "original"."""
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A claim that has passed all checks, with the data it is about."""
+
+    claim: Claim
+    folder: Path
+    data: Dataset
+    sets: Sets
+    duplicates: NearDuplicates
+
+    @property
+    def recipe(self) -> Recipe:
+        """How every arm is trained."""
+        return Recipe(**self.claim.training.model_dump(exclude={"train"}))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the reader of the verdict must know about the data."""
+        return duplicate_warnings(self.duplicates, len(self.sets.forget))
+
+    @property
+    def build(self) -> Build:
+        """Builds a fresh model of the claim's architecture for this data; can be sent to a worker."""
+        return builder(self.claim.model, self.folder, self.data.x.shape[1:], self.data.n_classes)
+
+    @property
+    def own_code(self) -> dict[str, str]:
+        """name in the claim -> SHA-256 of the code behind it, for each function of the user's own."""
+        claim = self.claim
+        names = (claim.model.name, claim.training.train or "", claim.procedure.name)
+        return {name: code_digest(name, self.folder) for name in names if ":" in name}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states in which the procedure's models can be seen; none for most procedures."""
+        return OTHER_STATES.get(self.claim.procedure.name, ())
+
+    @property
+    def state(self) -> str:
+        """The state that the claim is about, of a procedure that has several: the last, if it says nothing."""
+        return str(self.claim.procedure.options.get("state", self.states[-1]))
+
+    def members(self, arm: str) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+        """The records each run of an arm is trained on: (runs, n), positions in the data set."""
+        if arm == "shadow":
+            half = len(self.sets.population) // 2
+            rngs = [np.random.default_rng(seed) for seed in run_seeds(self.claim, "shadow half")]
+            rows = [rng.permutation(self.sets.population)[:half] for rng in rngs]
+            return np.array(rows, dtype=np.int64).reshape(-1, half)
+        own = [self.sets.retain, self.sets.forget] if arm == "original" else [self.sets.retain]
+        return np.tile(np.concatenate(own), (self.claim.runs.per_arm, 1))
+
+
+def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The records every model is asked about, as positions in the data set: one set after the other."""
+    return np.concatenate([getattr(study.sets, name) for name in SETS])
+
+
+def run_seeds(claim: Claim, arm: str) -> list[int]:
+    """The seed of each run of an arm."""
+    n = claim.runs.shadow if arm.startswith("shadow") else claim.runs.per_arm
+    return [run_seed(claim.seed, arm, i) for i in range(n)]
+
+
+def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -> Study:
+    """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every problem,
+    those already found in the claim's file first. A data set that cannot be had raises its own error."""
+    problems = [*problems, *claim_problems(claim, folder)]
+    source, directory = claim.data.source, claim.data.directory
+    try:
+        with tell.downloads() as progress:
+            given = directory and folder / directory.expanduser()
+            data = load(source, given, folder=folder, progress=progress)
+    except UsageError as error:
+        raise UsageError(*problems, *error.problems) from error
+    problems += data_problems(claim, data, folder)
+    if problems:
+        raise UsageError(*problems)
+    sets = draw_sets(data, ForgetRequest(**claim.forget.model_dump()), **sizes(claim), seed=claim.seed)
+    return Study(claim, folder, data, sets, near_duplicates(data.x[sets.forget], data.x[sets.retain]))
+
+
+def sizes(claim: Claim) -> dict[str, int]:
+    """How many records of each kind are drawn."""
+    part = claim.data
+    return {"train": part.train, "control": part.control, "test": part.test, "population": part.population}
+
+
+def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
+    """The claim as it may leave the audit: record ids only as a salted commitment."""
+    plain: dict[str, object] = claim.model_dump(mode="json", exclude_none=True)
+    if claim.forget.ids is not None:
+        plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
+    return plain
+
+
+def locked(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
+    """What is fixed before the first model is trained, for lock.json."""
+    ids = study.data.ids
+    return {
+        "schema": 1,
+        "claim": plain_claim(study.claim, key),
+        "data": {
+            "commitment": study.data.commitment(),
+            "sets": {
+                name: commitment(key, ids[positions].tolist())
+                for name, positions in asdict(study.sets).items()
+            },
+        },
+        "required_tests": required_tests(study.claim.criteria),
+        "seeds": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
+        "plan": asdict(plan),
+    }
+
+
+def locked_plan(out: Path) -> Plan | None:
+    """The plan locked in the bundle at `out` by an earlier, perhaps interrupted audit; None where there is
+    none to be read."""
+    try:
+        return Plan(**json.loads((out / "lock.json").read_bytes())["plan"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # opening the bundle says what is wrong with it
+
+
+def work_of(study: Study) -> Work:
+    """What training all arms means to the engine."""
+    sets, training = study.sets, np.concatenate([study.sets.retain, study.sets.forget])
+    tried = training[:PROBED]
+    runs = study.claim.runs
+    return Work(
+        build=study.build,
+        x=torch.from_numpy(study.data.x[tried]),
+        y=torch.from_numpy(study.data.y[tried]),
+        recipe=study.recipe,
+        records=max(len(training), len(sets.population) // 2),
+        runs={arm: runs.shadow if arm == "shadow" else runs.per_arm for arm in TRAINED},
+        data_bytes=asked_records(study).size * study.data.x[0].nbytes,
+    )
+
+
+def plan_for(study: Study, given: Resources, before: Plan | None, tell: Teller) -> tuple[Plan, int]:
+    """The plan of the audit and its number of workers, told with what it costs. before: the plan that is
+    locked already. UsageError, before anything is trained, where it does not fit into what was given."""
+    if found := problems(given):
+        raise UsageError(*found)
+    for warning in study.warnings:
+        tell.say(f"warning: {warning}")
+    work = work_of(study)
+    if study.claim.training.train:  # whose steps cannot be seen
+        plan = Plan(1, given.threads or 1, "cuda" if given.device == "cuda" else "cpu")
+        jobs = given.jobs or most_workers(plan)
+        tell.say(
+            f"{sum(work.runs.values())} runs by {study.claim.training.train}, one a process, {jobs} at a time"
+        )
+        return plan, jobs
+    identity = {
+        "model": study.claim.model.model_dump(),
+        "recipe": asdict(study.recipe),
+        "shape": study.data.x.shape[1:],
+    }
+    measured = planned(work, given, {**identity, "own": study.own_code}, before)
+    answers = len(asked_records(study)) * study.data.n_classes
+    expected = cost(measured, work, given, answers)
+    for line in _told(study, measured.plan, expected):
+        tell.say(line)
+    if found := refusals(expected, given):
+        raise UsageError(*found)
+    return measured.plan, expected.jobs
+
+
+def _told(study: Study, plan: Plan, expected: Cost) -> list[str]:
+    runs = study.claim.runs
+    stacked = f"in stacks of up to {plan.width}" if plan.width > 1 else "each by itself"
+    what = (
+        f"{expected.runs + runs.per_arm} runs: {runs.per_arm} each of original, retrained, honest control and "
+        f"unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
+    )
+    how = (
+        f"plan: {stacked}, {plan.threads} thread(s) a stack on {plan.device}: {expected.stacks} stacks to train, "
+        f"{expected.flops / 1e12:.2g} TFLOP, about {duration(expected.seconds)} on {expected.jobs} worker(s), "
+        f"{size(expected.memory)} of memory, {size(expected.disk)} of disk, less what is in the store; then "
+        "unlearning, attacks and report"
+    )
+    return [what, how]

@@ -1,0 +1,148 @@
+"""The work of an audit, stack by stack: what each is stored under, and the task that makes it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.engine.environment import environment
+from auditkit.engine.plan import Plan, stacks
+from auditkit.engine.tasks import Task, Tensors, Train, Trained, Unlearn
+from auditkit.evidence.canonical import digest
+from auditkit.questions import Questions
+from auditkit.study import TRAINED, Study, run_seeds
+from auditkit.unlearning import UNLEARNERS
+
+Identity = dict[str, object]
+"""All that a stored result depends on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Some runs of one arm, done as one task.
+
+    runs: which of the arm. state: for an arm that shows the procedure's models in a state the claim is not
+    about. weights: what its trained weights are stored under, for an unlearned stack those of the originals it
+    is made from, which begin with run `weights_from`. answers: what its answers are stored under.
+    """
+
+    arm: str
+    runs: range
+    seeds: Sequence[int]
+    state: str | None
+    weights: Identity
+    weights_from: int
+    answers: Identity
+
+    @property
+    def trained(self) -> bool:
+        """Whether its runs are trained from scratch, and not made from others."""
+        return self.arm in TRAINED
+
+
+def worklist(study: Study, asked: Questions, plan: Plan, lock_sha256: str) -> list[Stack]:
+    """Every stack of the audit, arm by arm, the unlearned ones after the originals."""
+    common: Identity = {
+        "environment": environment(),
+        "plan": asdict(plan),
+        "data": study.data.commitment(),
+        "model": study.claim.model.model_dump(),
+        "recipe": study.claim.training.model_dump(),
+    }
+    if study.own_code:
+        # What a user's own code reads cannot be known: its runs are used again within this audit alone.
+        common |= {"own_code": study.own_code, "lock": lock_sha256}
+    found: list[Stack] = []
+    for arm in TRAINED:
+        found += _trained(study, arm, asked.of(arm).commitment(), plan, common)
+        if arm == "original":
+            originals = list(found)
+            others = (state for state in study.states if state != study.state)
+            for state in (None, *others):
+                found += _unlearned(study, originals, state, asked.commitment())
+    return found
+
+
+def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -> Iterator[Stack]:
+    members, seeds = study.members(arm), run_seeds(study.claim, arm)
+    for runs in stacks(len(seeds), plan.width):
+        own = [seeds[k] for k in runs]
+        weights: Identity = {
+            **common,
+            "what": f"{_what(study, arm, runs)}, weights",
+            "members": hashlib.sha256(members[runs.start : runs.stop].tobytes()).hexdigest(),
+            "seeds": [str(seed) for seed in own],
+        }
+        answers: Identity = {
+            "what": f"{_what(study, arm, runs)}, answers",
+            "weights": digest(weights),
+            "asked": asked,
+        }
+        yield Stack(arm, runs, own, None, weights, runs.start, answers)
+
+
+def _unlearned(study: Study, originals: Sequence[Stack], state: str | None, asked: str) -> Iterator[Stack]:
+    arm, named = "unlearned" if state is None else f"unlearned, {state}", study.claim.procedure
+    seeds = run_seeds(study.claim, "unlearned")
+    for stack in originals:
+        # A user's own procedure is called for one run after the other: each is a task of its own.
+        parts = [stack.runs] if named.name in UNLEARNERS else [range(k, k + 1) for k in stack.runs]
+        for runs in parts:
+            own = [seeds[k] for k in runs]
+            answers: Identity = {
+                "what": f"{_what(study, arm, runs)}, answers",
+                "weights": digest(stack.weights),
+                "asked": asked,
+                "procedure": named.model_dump(),
+                "state": state,
+                "runs": list(runs),
+                "seeds": [str(seed) for seed in own],
+                "sets": [digest(part.tolist()) for part in (study.sets.retain, study.sets.forget)],
+            }
+            yield Stack(arm, runs, own, state, stack.weights, stack.runs.start, answers)
+
+
+def _what(study: Study, arm: str, runs: range) -> str:
+    which = f"run {runs[0]}" if len(runs) == 1 else f"runs {runs[0]} to {runs[-1]}"
+    return f"{study.data.name}, {arm} {which}"
+
+
+def task_of(study: Study, asked: Questions, plan: Plan, stack: Stack, weights: Tensors | None) -> Task:
+    """The task that makes a stack's answers. weights: those stored under `stack.weights`, if any are."""
+    here = np.zeros(len(study.data.y), dtype=np.int64)
+    here[asked.records] = np.arange(len(asked.records))
+    return Task(
+        what=_what(study, stack.arm, stack.runs),
+        seeds=stack.seeds,
+        sent_from=environment(),
+        plan=plan,
+        build=study.build,
+        make=_make(study, stack, here, weights),
+        x=study.data.x[asked.records],
+        y=study.data.y[asked.records],
+        near=asked.of(stack.arm).near,
+        near_labels=study.data.y[np.concatenate([study.sets.forget, study.sets.control])],
+    )
+
+
+def _make(
+    study: Study, stack: Stack, here: npt.NDArray[np.int64], weights: Tensors | None
+) -> Train | Trained | Unlearn:
+    own = study.claim.training.train
+    if weights is None:
+        members = here[study.members(stack.arm)[stack.runs.start : stack.runs.stop]]
+        return Train(members, study.recipe, None if own is None else (own, study.folder.resolve()))
+    if stack.trained:
+        return Trained(weights)
+    named = study.claim.procedure
+    return Unlearn(
+        weights={name: rows[[k - stack.weights_from for k in stack.runs]] for name, rows in weights.items()},
+        retain=here[study.sets.retain],
+        forget=here[study.sets.forget],
+        procedure=named.name,
+        folder=study.folder.resolve(),
+        options=named.options if stack.state is None else {**named.options, "state": stack.state},
+        recipe=study.recipe,
+    )
