@@ -2,6 +2,7 @@
 `auditkit --help` answers at once."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -27,14 +28,53 @@ def main() -> None:
     """
 
 
+class Size(click.ParamType):
+    """Bytes, as "800MB" or "4GB"."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([MGT])B?", str(value).upper())
+        if found is None:
+            self.fail(f"must be a number of MB, GB or TB as in 4GB, found {value!r}", param, ctx)
+        return round(float(found[1]) * {"M": 1e6, "G": 1e9, "T": 1e12}[found[2]])
+
+
+class Duration(click.ParamType):
+    """Seconds, as "90s", "30m" or "12h"."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number of seconds."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smh])", str(value))
+        if found is None:
+            self.fail(f"must be a number of s, m or h as in 30m, found {value!r}", param, ctx)
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
 @main.command()
 @click.argument("claim", type=click.Path(path_type=Path), required=False)
 @click.option("--out", type=click.Path(path_type=Path), help="Directory for the evidence bundle.")
 @click.option("--json", "as_json", is_flag=True, help="Put evidence.json on standard output.")
-def audit(claim: Path | None, out: Path | None, as_json: bool) -> None:
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Workers; by default as many as there are cores for."
+)
+@click.option(
+    "--backend", type=click.Choice(["loky", "dask", "ray"]), default="loky", help="Who runs the workers."
+)
+@click.option("--address", help="Of a running Dask or Ray cluster; without it one is started here.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
+@click.option("--width", type=click.IntRange(min=1), help="Runs a stack, in place of measuring.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads a stack, in place of measuring.")
+@click.option("--memory", type=Size(), help="Most memory of all processes together, as 4GB.")
+@click.option("--time", "seconds", type=Duration(), help="Most time for training, as 30m.")
+def audit(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> None:
     """Audit CLAIM, a TOML file; without one, the built-in claim on the embedded data set."""
     with failures(as_json):
         from auditkit.claims import BUILT_IN, read_claim
+        from auditkit.engine.resources import Resources
         from auditkit.evidence.canonical import canonical
         from auditkit.pipeline import audit as run_audit
         from auditkit.progress import OnConsole
@@ -42,8 +82,8 @@ def audit(claim: Path | None, out: Path | None, as_json: bool) -> None:
         path = claim or BUILT_IN
         stated, problems = read_claim(path)
         place = out or Path("audits") / (claim.stem if claim else stated.name)
-        tell = OnConsole()
-        evidence = run_audit(stated, place, folder=path.parent, problems=problems, tell=tell)
+        resources, tell = Resources(**given), OnConsole()
+        evidence = run_audit(stated, place, folder=path.parent, problems=problems, given=resources, tell=tell)
         if as_json:
             click.echo(canonical(evidence))
         else:
