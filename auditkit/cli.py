@@ -28,7 +28,7 @@ def main() -> None:
     """
 
 
-class Size(click.ParamType):
+class Size(click.ParamType[int]):
     """Bytes, as "800MB" or "4GB"."""
 
     name = "size"
@@ -41,7 +41,7 @@ class Size(click.ParamType):
         return round(float(found[1]) * {"M": 1e6, "G": 1e9, "T": 1e12}[found[2]])
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """Seconds, as "90s", "30m" or "12h"."""
 
     name = "duration"

@@ -63,12 +63,12 @@ def code_digest(name: str, folder: Path) -> str:
     the package of "package.module". What else it reads cannot be known."""
     module = name.partition(":")[0]
     if module.endswith(".py"):
-        files = (folder / Path(module).expanduser()).resolve().parent.glob("*.py")
+        files = list((folder / Path(module).expanduser()).resolve().parent.glob("*.py"))
     else:
         spec = importlib.util.find_spec(module.partition(".")[0])
-        places = spec.submodule_search_locations if spec else None
-        origin = [Path(spec.origin)] if spec and spec.origin else []
-        files = (file for place in places for file in Path(place).rglob("*.py")) if places else iter(origin)
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        files = [file for place in places for file in Path(place).rglob("*.py")]
+        files += [Path(spec.origin)] if spec and spec.origin and not places else []
     total = hashlib.sha256()
     for file in sorted(files):
         total.update(file.name.encode() + b"\0" + file.read_bytes())

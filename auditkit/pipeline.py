@@ -18,7 +18,7 @@ from auditkit.evidence.assemble import (
     salted_ids,
     signals_of,
 )
-from auditkit.evidence.bundle import open_bundle, open_key, write_bundle
+from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence
@@ -47,10 +47,11 @@ def audit(
     AuditError where the audit cannot run.
     """
     started, tell = time.time(), tell or Silent()
-    study = prepare(claim, folder, problems, tell)
-    key = open_key(out)
     given = given or Resources()
+    check_place(out)
+    study = prepare(claim, folder, problems, tell)
     plan, jobs = plan_for(study, given, locked_plan(out), tell)
+    key = open_key(out)
     lock_sha256 = open_bundle(out, locked(study, plan, key))
 
     asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +41,7 @@ def _python_files(folder: Path) -> set[Path]:
     return {*folder.rglob("*.py"), *(path for link in linked for path in link.rglob("*.py"))}
 
 
-def differences(sender: dict[str, str], here: dict[str, str]) -> list[str]:
+def differences(sender: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
     """In what two environments differ, in words; [] where they would give the same numbers."""
     return [
         f"{name} is {here.get(name)!r} there and {sender.get(name)!r} here"

@@ -179,7 +179,7 @@ def stack_bytes(work: Work) -> int:
         model(batch)
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     # Forward results and their gradients lie side by side for a while.
-    return OPTIMISER_COPIES * weights + 2 * sum(saved.values())
+    return int(OPTIMISER_COPIES * weights + 2 * sum(saved.values()))
 
 
 def flops(work: Work) -> int:

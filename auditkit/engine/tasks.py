@@ -8,7 +8,7 @@ import ctypes
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from auditkit.measure import near_margins
 from auditkit.models import Build, answer
 from auditkit.training import Recipe, fit, initialise
 from auditkit.unlearning import Records
-from auditkit.unlearning.resolve import bound
+from auditkit.unlearning.resolve import bound, call_own
 
 Tensors = dict[str, torch.Tensor]
 """What a task returns: "weights/<name>" (runs, ...) if it trained, "exact" (runs, records, classes) and
@@ -105,18 +105,20 @@ def perform(task: Task) -> Tensors:
             "the same versions there"
         )
     _keep_freed_memory()
-    with _ONE_AT_A_TIME, threads(task.plan.threads), torch.random.fork_rng(devices=[]):
-        try:
+    try:
+        with _ONE_AT_A_TIME, threads(task.plan.threads), torch.random.fork_rng(devices=[]):
             models = _made(task)
-            weights = {} if not isinstance(task.make, Train) else _weights(models)
+            weights = _weights(models) if isinstance(task.make, Train) else {}
             return {**weights, **_answers(task, models)}
-        except torch.OutOfMemoryError as error:
-            narrower = max(1, task.plan.width // 2)
-            raise AuditError(
-                f"{task.what}: {len(task.seeds)} runs in one stack must fit into the device's memory, found: "
-                f"{_first_line(error)}; a narrower plan is another plan, with results of its own: run again "
-                f"with --width {narrower} and another --out"
-            ) from error
+    except torch.OutOfMemoryError as error:
+        narrower = max(1, task.plan.width // 2)
+        raise AuditError(
+            f"{task.what}: {len(task.seeds)} run(s) in one stack must fit into the device's memory, found: "
+            f"{_first_line(error)}; a narrower plan is another plan, with last bits of its own: run again with "
+            f"--width {narrower} and another --out"
+        ) from error
+    except AuditError as error:
+        raise AuditError(*(f"{task.what}: {problem}" for problem in error.problems)) from error
 
 
 def _made(task: Task) -> list[nn.Module]:
@@ -129,31 +131,13 @@ def _made(task: Task) -> list[nn.Module]:
         return procedure(unpacked(task, make.weights), *records, task.seeds)
     models = [initialise(task.build, seed).to(task.plan.device) for seed in task.seeds]
     if make.own:
+        train = named.resolve(*make.own, {}, "training.train")
         return [
-            _trained_by_user(task, make.own, model, task.records(rows), seed)
+            call_own(make.own[0], partial(train, model, task.records(rows), seed), seed)
             for model, rows, seed in zip(models, make.members, task.seeds, strict=True)
         ]
     every = task.records(slice(None))
     return fit(models, every.x, every.y, make.recipe, seeds=task.seeds, members=make.members)
-
-
-def _trained_by_user(
-    task: Task, own: tuple[str, Path], model: nn.Module, records: Records, seed: int
-) -> nn.Module:
-    torch.manual_seed(seed)
-    try:
-        trained = named.resolve(*own, {}, "training.train")(model, records, seed)
-    except Exception as error:
-        raise AuditError(
-            f"{task.what}: {own[0]!r} failed on the run with seed {seed}: {named.told(error)}; mend it and run "
-            "the same command again"
-        ) from error
-    if not isinstance(trained, nn.Module) or trained.state_dict().keys() != model.state_dict().keys():
-        raise AuditError(
-            f"{task.what}: {own[0]!r} must return the model it was given, trained, found "
-            f"{type(trained).__name__}; mend it and run the same command again"
-        )
-    return trained
 
 
 def unpacked(task: Task, weights: Mapping[str, torch.Tensor]) -> list[nn.Module]:

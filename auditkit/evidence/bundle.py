@@ -27,7 +27,7 @@ def open_key(out: Path) -> bytes:
     Raises UsageError where the bundle's place cannot be written to, or holds something else.
     """
     out = out.resolve()
-    _check_place(out)
+    check_place(out)
     path = key_path(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def open_bundle(out: Path, lock: Mapping[str, object]) -> str:
 
     Raises UsageError if another audit has locked this place; nothing of it is touched.
     """
-    _check_place(out)
+    check_place(out)
     content, path = canonical(lock), out / LOCK
     if path.exists() and path.read_bytes() != content:
         try:
@@ -156,7 +156,8 @@ def _aside(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".part")
 
 
-def _check_place(out: Path) -> None:
+def check_place(out: Path) -> None:
+    """UsageError where a bundle cannot be at `out`: a file is there, or a directory with other things."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: the output must be a directory, found a file; choose another --out")
     if out.is_dir() and not (out / LOCK).exists() and not all(map(_aside, out.iterdir())):

@@ -32,14 +32,16 @@ class Recipe:
     def optimise(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
         """The optimiser over `parameters`. All of them act on each number by itself, so stacked runs
         stay independent of each other."""
-        rates = {"lr": self.learning_rate, "weight_decay": self.weight_decay}
+        rate, decay = self.learning_rate, self.weight_decay
         match self.optimiser:
             case "adam":
-                return torch.optim.Adam(parameters, **rates, fused=True)
+                return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
             case "adamw":
-                return torch.optim.AdamW(parameters, **rates, fused=True)
+                return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
             case "sgd":
-                return torch.optim.SGD(parameters, **rates, momentum=self.momentum, fused=True)
+                return torch.optim.SGD(
+                    parameters, lr=rate, weight_decay=decay, momentum=self.momentum, fused=True
+                )
         raise ValueError(f"optimiser must be one of {OPTIMISERS}, got {self.optimiser!r}")
 
     def rate(self, epoch: int) -> float:

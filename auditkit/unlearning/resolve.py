@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,16 @@ def bound(name: str, folder: Path, options: Mapping[str, Any], recipe: Recipe) -
         models: Sequence[nn.Module], retain: Records, forget: Records, seeds: Sequence[int]
     ) -> list[nn.Module]:
         return [
-            _called(
-                name, lambda model=model, seed=seed: function(model, retain, forget, seed=seed, **given), seed
-            )
+            call_own(name, partial(function, model, retain, forget, seed=seed, **given), seed)
             for model, seed in zip(models, seeds, strict=True)
         ]
 
     return one_by_one
 
 
-def _called(name: str, call: Callable[[], object], seed: int) -> nn.Module:
-    """What the user's own function makes; AuditError if it raises or makes no model."""
+def call_own(name: str, call: Callable[[], object], seed: int) -> nn.Module:
+    """The model that a call of the user's own function makes; AuditError, with the run's seed, if it raises or
+    makes no model. Torch's generator starts at the seed, and is afterwards as it was."""
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)  # for one that draws from torch's own generator

@@ -17,12 +17,14 @@ import pytest
 from sklearn.datasets import load_digits
 
 from auditkit.claims import parse_claim
-from auditkit.errors import IntegrityError, UsageError
+from auditkit.engine.resources import Resources
+from auditkit.errors import AuditError, IntegrityError, UsageError
 from auditkit.evidence.bundle import key_path, read_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report
 from auditkit.pipeline import audit
 from auditkit.progress import Silent
+from auditkit.training import run_seed
 from tests.reports.test_pdf import needs_subset
 
 SMALL: dict[str, Any] = {
@@ -244,23 +246,105 @@ def test_a_procedure_that_fails_is_named(tmp_path: Path) -> None:
     done = run("audit", "claim.toml", "--out", "out", cwd=tmp_path)
     assert done.returncode == 4
     assert re.search(
-        r"error: procedure './mine\.py:unlearn' failed on run 0 \(seed \d+\): ZeroDivisionError: oh",
+        r"error: digits, unlearned run 0: '\./mine\.py:unlearn' failed on the run with seed \d+: "
+        r"ZeroDivisionError: oh",
         done.stderr,
     )
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["lock.json"]
 
 
-def test_answers_that_are_not_finite_stop_the_audit(tmp_path: Path) -> None:
-    """A diverged run is named, and no verdict is written."""
-    (tmp_path / "mine.py").write_text(
-        "def unlearn(model, retain, forget, *, seed):\n"
-        "    list(model.parameters())[-1].data.fill_(float('nan'))\n"
-        "    return model\n"
+DIVERGING = """
+def unlearn(model, retain, forget, *, seed, runs):
+    if str(seed) in runs or not runs:
+        list(model.parameters())[-1].data.fill_(float("nan"))
+    return model
+"""
+
+
+def test_a_run_that_diverges_is_named_and_nothing_is_decided(tmp_path: Path) -> None:
+    """One run whose answers are no numbers makes the audit inconclusive, by name; its number is left out of
+    every arm, and the rest of the evidence stands."""
+    (tmp_path / "mine.py").write_text(DIVERGING)
+    seed = run_seed(0, "unlearned", 3)
+    procedure = {"name": "./mine.py:unlearn", "options": {"runs": [str(seed)]}}
+    evidence = audit(claim_of(procedure=procedure), tmp_path / "out", folder=tmp_path)
+    assert evidence.verdict.outcome == "inconclusive"
+    assert evidence.verdict.reasons[0] == (
+        f"Answers that are not finite numbers: unlearned run 3 (seed {seed}). Their numbers are left out of every arm."
     )
-    (tmp_path / "claim.toml").write_text(_toml(procedure="./mine.py:unlearn"))
-    done = run("audit", "claim.toml", "--out", "out", cwd=tmp_path)
-    assert done.returncode == 4
-    assert "unlearned run 0 answers with numbers that are not finite" in done.stderr
+    assert [arm.runs for arm in evidence.arms] == [11] * 4
+    assert evidence.residual_memory.exact.value == pytest.approx(1, abs=1e-6)
+
+
+def test_an_audit_whose_runs_all_diverge_cannot_run(tmp_path: Path) -> None:
+    """Where fewer than three runs are left there is nothing to compare: one error that names them."""
+    (tmp_path / "mine.py").write_text(DIVERGING)
+    procedure = {"name": "./mine.py:unlearn", "options": {"runs": []}}
+    with pytest.raises(AuditError, match=r"at least 3 runs an arm .* found 0; .* unlearned run 0 \(seed"):
+        audit(claim_of(procedure=procedure), tmp_path / "out", folder=tmp_path)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["lock.json"]
+
+
+def test_training_that_diverges_is_told_by_its_runs(tmp_path: Path) -> None:
+    """A learning rate at which the loss turns NaN ends in an error that names the runs and what to lower."""
+    claim = claim_of(training={"epochs": 3, "learning_rate": 1e30, "optimiser": "sgd"})
+    with pytest.raises(AuditError, match=r"original run 0 \(seed .*lower training.learning_rate"):
+        audit(claim, tmp_path / "out")
+
+
+def test_own_model_data_and_training_go_through_the_queue(tmp_path: Path) -> None:
+    """A claim with the user's own load_data, build_model and train is audited, one run a process, and its runs
+    are used again by the same audit alone."""
+    (tmp_path / "ours.py").write_text(OWN)
+    claim = claim_of(
+        data=SMALL["data"] | {"source": "./ours.py:load_data"},
+        model={"name": "./ours.py:build_model"},
+        training={"train": "./ours.py:train"},
+        procedure={"name": "noop"},
+        runs={"per_arm": 12, "shadow": 0},
+    )
+    evidence = audit(claim, tmp_path / "out", folder=tmp_path, given=Resources(jobs=2))
+    assert evidence.environment["width"] == "1"
+    assert evidence.verdict.outcome == "not_supported"
+    assert len((tmp_path / "calls").read_text()) == 36
+    assert canonical(audit(claim, tmp_path / "out", folder=tmp_path)) == canonical(evidence)
+    assert len((tmp_path / "calls").read_text()) == 36
+
+
+OWN = """
+from pathlib import Path
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+def load_data():
+    x, y = load_digits(return_X_y=True)
+    return x[:1200] / 16, y[:1200]
+
+def build_model():
+    return nn.Sequential(nn.Linear(64, 48), nn.BatchNorm1d(48), nn.ReLU(), nn.Linear(48, 10))
+
+def train(model, data, seed):
+    with (Path(__file__).parent / "calls").open("a") as file:
+        file.write("x")
+    optimiser = torch.optim.Adam(model.parameters(), 0.01)
+    for _ in range(150):
+        optimiser.zero_grad()
+        nn.functional.cross_entropy(model.train()(data.x), data.y).backward()
+        optimiser.step()
+    return model
+"""
+
+
+def test_a_budget_that_does_not_suffice_is_refused_before_training(tmp_path: Path) -> None:
+    """--memory and --time that cannot hold the plan: both said at once, exit code 2, and nothing is locked."""
+    (tmp_path / "claim.toml").write_text(_toml(procedure="noop"))
+    done = run("audit", "claim.toml", "--out", "out", "--memory", "1MB", "--time", "0.001s", cwd=tmp_path)
+    assert done.returncode == 2
+    assert re.search(
+        r"2 errors: \n  --memory must be at least \d+ MB for 1 worker.*\n  --time must be at", done.stderr
+    )
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("procedure", "code"), [("noop", 1)])
@@ -303,7 +387,8 @@ def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path) -> None:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- no threads here
     )
     deadline = time.monotonic() + 120
-    while not list((tmp_path / "store").glob("*.safetensors")) and time.monotonic() < deadline:
+    # the first file in the store is the measured plan
+    while len(list((tmp_path / "store").glob("*.safetensors"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
     first.send_signal(signal.SIGINT)
     _, told = first.communicate(timeout=60)
