@@ -23,10 +23,11 @@ from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
+from auditkit.planning import locked_plan, plan_for
 from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
 from auditkit.runs import collect
-from auditkit.study import locked, locked_plan, plan_for, prepare
+from auditkit.study import locked, prepare
 from auditkit.verdict import audit_arms, with_diverged
 
 

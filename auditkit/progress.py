@@ -1,5 +1,6 @@
 """How an audit tells its user where it is."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -16,6 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+PAUSE = 30.0
+"""Seconds between two lines of a stage where there is no terminal."""
 DownloadProgress = Callable[[str, int, int | None], None]
 
 
@@ -26,7 +29,7 @@ class Teller(Protocol):
         """Tell the user one thing."""
 
     def stage(self, name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Follow a stage of `total` units of work; call what it gives with the units just done."""
+        """Follow a stage of `total` runs; call what it gives with the number of runs just done."""
 
     def downloads(self) -> AbstractContextManager[DownloadProgress]:
         """Follow downloads; call what it gives with (file, bytes so far, bytes in all if known)."""
@@ -61,21 +64,46 @@ class OnConsole:
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar with the time left on a terminal, else one line when the stage begins."""
+        """A bar with runs done, rate and time left on a terminal, else a line now and then."""
         if not self._console.is_terminal:
-            self.say(f"{name} ...")
-            yield lambda done: None
+            yield self._lines(name, total)
             return
         columns = (
             TextColumn("{task.description:<28}"),
             BarColumn(),
+            TextColumn("{task.completed:.0f} of {task.total:.0f} runs"),
+            TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._console) as bars:
-            task = bars.add_task(name, total=total)
-            yield lambda done: bars.advance(task, done)
-            bars.update(task, completed=total)
+            task, began = bars.add_task(name, total=total, rate=""), time.monotonic()
+
+            def advance(done: int) -> None:
+                bars.advance(task, done)
+                seen = bars.tasks[0].completed / max(time.monotonic() - began, 1e-9)
+                bars.update(task, rate=f"{seen:.2g} runs/s")
+
+            yield advance
+
+    def _lines(self, name: str, total: int) -> Callable[[int], None]:
+        self.say(f"{name} {total} runs ...")
+        began = last = time.monotonic()
+        finished = 0
+
+        def advance(done: int) -> None:
+            nonlocal finished, last
+            finished += done
+            now = time.monotonic()
+            rate = finished / max(now - began, 1e-9)
+            if finished == total:
+                self.say(f"{name}: {total} runs in {now - began:.1f} s")
+            elif now - last >= PAUSE:
+                last = now
+                left = (total - finished) / rate
+                self.say(f"{name}: {finished} of {total} runs, {rate:.2g} runs/s, about {left:.0f} s left")
+
+        return advance
 
     @contextmanager
     def downloads(self) -> Iterator[DownloadProgress]:

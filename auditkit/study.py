@@ -1,12 +1,10 @@
 """A study: a claim that has passed all checks, with its data, its sets, its plan and its lock."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from auditkit.checks import claim_problems, data_problems, duplicate_warnings
 from auditkit.claims import Claim
@@ -19,8 +17,7 @@ from auditkit.data import (
     load,
     near_duplicates,
 )
-from auditkit.engine.plan import Plan, Work, most_workers
-from auditkit.engine.resources import Cost, Resources, cost, duration, planned, problems, refusals, size
+from auditkit.engine.plan import Plan
 from auditkit.errors import UsageError
 from auditkit.evidence.canonical import commitment
 from auditkit.models import Build, builder
@@ -30,8 +27,6 @@ from auditkit.training import Recipe, run_seed
 from auditkit.unlearning import OTHER_STATES
 from auditkit.verdict.required import required_tests
 
-PROBED = 2048
-"""Records on which training steps are tried out."""
 SETS = ("retain", "forget", "control", "test", "population")
 TRAINED = ("original", "retrained", "honest", "shadow")
 """Arms trained from scratch; "unlearned" is made from "original"."""
@@ -150,74 +145,3 @@ def locked(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
         "seeds": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
         "plan": asdict(plan),
     }
-
-
-def locked_plan(out: Path) -> Plan | None:
-    """The plan locked in the bundle at `out` by an earlier, perhaps interrupted audit; None where there is
-    none to be read."""
-    try:
-        return Plan(**json.loads((out / "lock.json").read_bytes())["plan"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # opening the bundle says what is wrong with it
-
-
-def work_of(study: Study) -> Work:
-    """What training all arms means to the engine."""
-    sets, training = study.sets, np.concatenate([study.sets.retain, study.sets.forget])
-    tried = training[:PROBED]
-    runs = study.claim.runs
-    return Work(
-        build=study.build,
-        x=torch.from_numpy(study.data.x[tried]),
-        y=torch.from_numpy(study.data.y[tried]),
-        recipe=study.recipe,
-        records=max(len(training), len(sets.population) // 2),
-        runs={arm: runs.shadow if arm == "shadow" else runs.per_arm for arm in TRAINED},
-        data_bytes=asked_records(study).size * study.data.x[0].nbytes,
-    )
-
-
-def plan_for(study: Study, given: Resources, before: Plan | None, tell: Teller) -> tuple[Plan, int]:
-    """The plan of the audit and its number of workers, told with what it costs. before: the plan that is
-    locked already. UsageError, before anything is trained, where it does not fit into what was given."""
-    if found := problems(given):
-        raise UsageError(*found)
-    for warning in study.warnings:
-        tell.say(f"warning: {warning}")
-    work = work_of(study)
-    if study.claim.training.train:  # whose steps cannot be seen
-        plan = Plan(1, given.threads or 1, "cuda" if given.device == "cuda" else "cpu")
-        jobs = given.jobs or most_workers(plan)
-        tell.say(
-            f"{sum(work.runs.values())} runs by {study.claim.training.train}, one a process, {jobs} at a time"
-        )
-        return plan, jobs
-    identity = {
-        "model": study.claim.model.model_dump(),
-        "recipe": asdict(study.recipe),
-        "shape": study.data.x.shape[1:],
-    }
-    measured = planned(work, given, {**identity, "own": study.own_code}, before)
-    answers = len(asked_records(study)) * study.data.n_classes
-    expected = cost(measured, work, given, answers)
-    for line in _told(study, measured.plan, expected):
-        tell.say(line)
-    if found := refusals(expected, given):
-        raise UsageError(*found)
-    return measured.plan, expected.jobs
-
-
-def _told(study: Study, plan: Plan, expected: Cost) -> list[str]:
-    runs = study.claim.runs
-    stacked = f"in stacks of up to {plan.width}" if plan.width > 1 else "each by itself"
-    what = (
-        f"{expected.runs + runs.per_arm} runs: {runs.per_arm} each of original, retrained, honest control and "
-        f"unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
-    )
-    how = (
-        f"plan: {stacked}, {plan.threads} thread(s) a stack on {plan.device}: {expected.stacks} stacks to train, "
-        f"{expected.flops / 1e12:.2g} TFLOP, about {duration(expected.seconds)} on {expected.jobs} worker(s), "
-        f"{size(expected.memory)} of memory, {size(expected.disk)} of disk, less what is in the store; then "
-        "unlearning, attacks and report"
-    )
-    return [what, how]

@@ -24,9 +24,9 @@ from auditkit.training import Recipe, fit, initialise, stackable
 
 PROBE_SECONDS = 0.12
 """How long the steps of one candidate are timed, at least; two steps are timed however long they take."""
-CLOSE = 1.15
+CLOSE = 1.03
 """Plans no more than this much slower than the fastest count as equally fast: then the one with fewest
-threads and the widest stack is taken, so that noise seldom changes the plan."""
+threads and the narrowest stack, which takes least memory, is taken."""
 OPTIMISER_COPIES = 4
 """Weights, gradients and the two moments of Adam."""
 
@@ -129,7 +129,7 @@ def fastest(measured: Sequence[Measured], work: Work) -> Measured:
     """The plan to take: the fastest on all cores of this machine, or one that is as good as that."""
     cost = {m: seconds(m, work, most_workers(m.plan)) for m in measured}
     close = [m for m in measured if cost[m] <= CLOSE * min(cost.values())]
-    return min(close, key=lambda m: (m.plan.threads, -m.plan.width))
+    return min(close, key=lambda m: (m.plan.threads, m.plan.width))
 
 
 def step_seconds(work: Work, plan: Plan) -> float:
@@ -177,9 +177,10 @@ def stack_bytes(work: Work) -> int:
 
     with torch.random.fork_rng(devices=[]), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
         model(batch)
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    weights: int = sum(p.numel() * p.element_size() for p in model.parameters())
     # Forward results and their gradients lie side by side for a while.
-    return int(OPTIMISER_COPIES * weights + 2 * sum(saved.values()))
+    activations: int = sum(saved.values())
+    return OPTIMISER_COPIES * weights + 2 * activations
 
 
 def flops(work: Work) -> int:
@@ -188,5 +189,5 @@ def flops(work: Work) -> int:
     model: nn.Module = initialise(work.build, 0).train()
     with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
         model(work.x[:n]).sum().backward()
-    a_record = counter.get_total_flops() / n
+    a_record: float = counter.get_total_flops() / n
     return round(a_record * work.records * work.recipe.epochs * sum(work.runs.values()))

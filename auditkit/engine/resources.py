@@ -24,7 +24,7 @@ from auditkit.engine.plan import (
 from auditkit.engine.queue import Backend
 from auditkit.training import initialise
 
-PROCESS_BYTES = 400_000_000
+PROCESS_BYTES = 450_000_000
 """What a process takes before it holds any data: Python, torch, and the rest of what we import."""
 FLOAT = 4
 SOON = 10.0
@@ -50,11 +50,15 @@ class Resources:
     seconds: float | None = None
 
 
-def problems(given: Resources) -> list[str]:
-    """What is wrong with what was given, before anything is measured."""
+def problems(given: Resources, locked: Plan | None) -> list[str]:
+    """What is wrong with what was given, before anything is measured. locked: the plan of the bundle that is
+    to be finished, if there is one."""
     found = []
-    if given.device == "cuda" and not torch.cuda.is_available():
-        found.append("--device cuda needs a GPU that torch can see, found none; leave the option out")
+    if "cuda" in (given.device, locked and locked.device) and not torch.cuda.is_available():
+        where = "--device cuda" if given.device == "cuda" else "the plan locked in this bundle"
+        found.append(
+            f"{where} needs a GPU that torch can see, found none; use another machine, or another --out"
+        )
     if given.address and given.backend == "loky":
         found.append("--address is of a cluster; name which with --backend dask or --backend ray")
     return found
@@ -66,9 +70,7 @@ def planned(work: Work, given: Resources, identity: Mapping[str, object], locked
 
     identity: what a measurement holds for, besides the machine.
     """
-    device = "cuda" if _devices(given.device) == ["cuda"] else "cpu"
-    asked = given.width and Plan(given.width, given.threads or 1, device)
-    if plan := locked or asked:
+    if plan := _settled(given, locked):
         return Measured(plan, step_seconds(work, plan), plan.width * stack_bytes(work))
     told = {
         **identity,
@@ -84,6 +86,23 @@ def planned(work: Work, given: Resources, identity: Mapping[str, object], locked
     best = fastest(measure(work, devices=_devices(given.device), threads=given.threads, memory=room), work)
     store.save(told, _to_tensors(best))
     return best
+
+
+def _settled(given: Resources, locked: Plan | None) -> Plan | None:
+    """The plan where there is nothing to choose. What was asked for goes before what is locked: opening the
+    bundle will say that the two differ."""
+    if locked and all(
+        asked in (None, "auto", has)
+        for asked, has in (
+            (given.width, locked.width),
+            (given.threads, locked.threads),
+            (given.device, locked.device),
+        )
+    ):
+        return locked
+    if given.width is None:
+        return None
+    return Plan(given.width, given.threads or 1, "cuda" if given.device == "cuda" else "cpu")
 
 
 def _devices(device: str) -> list[str]:

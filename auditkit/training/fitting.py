@@ -149,7 +149,8 @@ def _together(
     if layers := linear_layers(model, shape):
         stacked = [(weights[f"{name}.weight"], weights[f"{name}.bias"]) for name in layers]
         return lambda x, y: descend(stacked, x.flatten(2), y)
-    skeleton = copy.deepcopy(model).to("meta")
+    # Not on the device "meta", as torch's own examples have it: moving there unties weights that are shared.
+    skeleton = copy.deepcopy(model)
     forward = vmap(
         lambda weights, buffers, x: functional_call(skeleton, (weights, buffers), (x,)),
         randomness="different",

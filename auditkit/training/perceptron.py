@@ -22,6 +22,8 @@ def linear_layers(model: nn.Module, shape: Sequence[int]) -> list[str] | None:
     if type(model) is not nn.Sequential:
         return None
     parts = dict(model.named_children())
+    if len(parts) < len(model):  # a layer that comes twice is named once
+        return None
     first = next(iter(parts), "")
     if first and _flattens(parts[first]):
         del parts[first]
@@ -30,9 +32,11 @@ def linear_layers(model: nn.Module, shape: Sequence[int]) -> list[str] | None:
     expected = [nn.Linear if i % 2 == 0 else nn.ReLU for i in range(len(parts))]
     if len(parts) % 2 == 0 or [type(part) for part in parts.values()] != expected:
         return None
-    linear = {name: part for name, part in parts.items() if isinstance(part, nn.Linear)}
-    trained = all(p.requires_grad for part in linear.values() for p in part.parameters())
-    return list(linear) if trained and all(part.bias is not None for part in linear.values()) else None
+    linear = [name for name, part in parts.items() if isinstance(part, nn.Linear)]
+    # No bias is left out, and no weight tied to another or computed by a hook, as pruning does.
+    own = {f"{name}.{weight}" for name in linear for weight in ("weight", "bias")}
+    found = dict(model.named_parameters())
+    return linear if found.keys() == own and all(weight.requires_grad for weight in found.values()) else None
 
 
 def _flattens(part: nn.Module) -> bool:

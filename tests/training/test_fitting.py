@@ -1,0 +1,383 @@
+import copy
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from auditkit.models import answer
+from auditkit.training import Recipe, fit, initialise, run_seed
+from auditkit.training.perceptron import linear_layers
+from tests.training.textbook import (
+    NETS,
+    PIXELS,
+    assert_close_weights,
+    assert_equal_weights,
+    convolutional,
+    dropping,
+    normalising,
+    perceptron,
+    records,
+    residual,
+    started,
+    train_alone,
+    wrapped,
+)
+
+# printf 7/original/0 | sha256sum, its first 16 digits, halved
+SEED_7_ORIGINAL_0 = int("100b4305fae038d9", 16) >> 1
+
+OPTIMISERS = {
+    "adam": Recipe(3, 16, 0.01, weight_decay=0.01),
+    "adamw": Recipe(3, 16, 0.01, weight_decay=0.1, optimiser="adamw"),
+    "sgd": Recipe(3, 16, 0.05, weight_decay=0.01, optimiser="sgd", momentum=0.8),
+}
+MEMBERS = np.stack([np.arange(0, 40), np.arange(5, 45), np.arange(49, 9, -1)])
+SEEDS = [11, 12, 13]
+RECIPE = Recipe(2, 16, 0.01)
+
+by_net = pytest.mark.parametrize("build", NETS.values(), ids=NETS)
+
+
+def with_schedule(recipe: Recipe, schedule: str) -> Recipe:
+    return Recipe(**{**recipe.__dict__, "schedule": schedule, "gamma": 0.5})
+
+
+@by_net
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_a_stack_learns_what_each_run_would_learn_alone(
+    build: Callable[[], nn.Module], schedule: str, optimiser: str
+) -> None:
+    """Stacked training equals a plain loop over runs with their own records, orders and initial weights, up to
+    rounding."""
+    x, y = records()
+    recipe = with_schedule(OPTIMISERS[optimiser], schedule)
+    stack = fit(started(build, SEEDS), x, y, recipe, seeds=SEEDS, members=MEMBERS)
+    for model, start, seed, own in zip(stack, started(build, SEEDS), SEEDS, MEMBERS, strict=True):
+        assert_close_weights(model, train_alone(start, x, y, recipe, seed, own))
+
+
+@by_net
+@pytest.mark.parametrize("recipe", [OPTIMISERS["adam"], OPTIMISERS["sgd"]], ids=["adam", "sgd"])
+def test_in_single_precision_too(build: Callable[[], nn.Module], recipe: Recipe) -> None:
+    """In the precision that audits use, a stack still answers what the plain loop's models answer."""
+    x, y = records()
+    x = x.float()
+    stack = fit([m.float() for m in started(build, SEEDS)], x, y, recipe, seeds=SEEDS, members=MEMBERS)
+    for model, start, seed, own in zip(stack, started(build, SEEDS), SEEDS, MEMBERS, strict=True):
+        alone = train_alone(start.float(), x, y, recipe, seed, own)
+        np.testing.assert_allclose(answer(model, x), answer(alone, x), rtol=2e-4, atol=2e-5)
+
+
+@by_net
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+def test_one_model_learns_what_the_textbook_says(build: Callable[[], nn.Module], optimiser: str) -> None:
+    """A model that is trained by itself equals the plain loop, up to rounding."""
+    x, y = records()
+    recipe = with_schedule(OPTIMISERS[optimiser], "cosine")
+    (model,) = fit(started(build, [3]), x, y, recipe, seeds=[7], members=MEMBERS[1:2])
+    assert_close_weights(model, train_alone(started(build, [3])[0], x, y, recipe, 7, MEMBERS[1]))
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_layout_of_weights_in_memory_does_not_matter(optimiser: str, n: int) -> None:
+    """Convolutions whose channels come last in memory learn the same as others."""
+    x, y = records()
+    recipe, seeds = OPTIMISERS[optimiser], SEEDS[:n]
+    laid_out: list[nn.Module] = []
+    for model in started(convolutional, seeds):
+        laid_out.append(model.to(memory_format=torch.channels_last))
+    plain = fit(started(convolutional, seeds), x, y, recipe, seeds=seeds)
+    for one, other in zip(fit(laid_out, x, y, recipe, seeds=seeds), plain, strict=True):
+        assert_close_weights(one, other)
+
+
+def test_training_learns() -> None:
+    """Enough epochs fit the records by heart: it is training, not noise."""
+    x, y = records()
+    for model in fit(started(perceptron, [1, 2]), x, y, Recipe(200, 16, 0.02), seeds=[1, 2]):
+        assert (answer(model, x).argmax(1) == y.numpy()).mean() > 0.95
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_fit_goes_on_from_where_the_models_are(n: int) -> None:
+    """No epochs leave the models as they were; more lower their loss."""
+    x, y = records()
+    models, seeds = started(perceptron, SEEDS[:n]), SEEDS[:n]
+    before = [answer(model, x) for model in models]
+    for model, logits in zip(fit(models, x, y, Recipe(0, 16, 0.01), seeds=seeds), before, strict=True):
+        np.testing.assert_array_equal(answer(model, x), logits)
+    for model, logits in zip(fit(models, x, y, Recipe(20, 16, 0.01), seeds=seeds), before, strict=True):
+        after = torch.from_numpy(answer(model, x))
+        loss = nn.functional.cross_entropy(torch.from_numpy(logits), y)
+        assert nn.functional.cross_entropy(after, y) < loss
+
+
+@by_net
+@pytest.mark.parametrize("n", [1, 2])
+def test_the_models_that_are_given_are_trained(build: Callable[[], nn.Module], n: int) -> None:
+    """What comes back are the very models that went in, changed, in eval mode, every weight still to be trained."""
+    x, y = records()
+    models, before = started(build, SEEDS[:n]), started(build, SEEDS[:n])
+    fitted = fit(models, x, y, RECIPE, seeds=SEEDS[:n])
+    for given, returned, start in zip(models, fitted, before, strict=True):
+        assert given is returned
+        assert not returned.training
+        for weight, old in zip(returned.parameters(), start.parameters(), strict=True):
+            assert weight.requires_grad
+            assert not torch.equal(weight, old)
+
+
+@by_net
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_run_sees_its_own_records_alone(build: Callable[[], nn.Module], n: int) -> None:
+    """A record that is no member of a run has no part in it: not even one that is no number."""
+    x, y = records()
+    x = torch.cat([x, torch.full((2, PIXELS), float("nan"), dtype=x.dtype)])
+    y = torch.cat([y, torch.tensor([0, 1])])
+    fitted = fit(started(build, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n], members=MEMBERS[:n])
+    assert all(weight.isfinite().all() for model in fitted for weight in model.parameters())
+
+
+class Recording(nn.Module):
+    """Keeps what it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(PIXELS, 3)
+        self.seen: list[torch.Tensor] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.seen.append(x.clone())
+        return torch.as_tensor(self.head(x))
+
+
+def test_an_epoch_shows_every_record_once_in_a_fresh_order() -> None:
+    """Each epoch is a permutation of the run's records in full batches and a rest, and no two are alike."""
+    x, y = records()
+    model = Recording().double()
+    fit([model], x, y, Recipe(3, 16, 0.01), seeds=[4], members=MEMBERS[1:2])
+    assert [len(batch) for batch in model.seen] == [16, 16, 8] * 3
+    shown = torch.cat(model.seen).reshape(3, 40, 1, PIXELS)
+    orders = (shown == x).all(-1).int().argmax(-1).tolist()
+    assert [sorted(order) for order in orders] == [MEMBERS[1].tolist()] * 3
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_by_default_a_run_is_trained_on_all_records() -> None:
+    """No members mean all records for every run."""
+    x, y = records()
+    every = np.tile(np.arange(len(x)), (2, 1))
+    given = fit(started(perceptron, [1, 2]), x, y, RECIPE, seeds=[1, 2], members=every)
+    for one, other in zip(fit(started(perceptron, [1, 2]), x, y, RECIPE, seeds=[1, 2]), given, strict=True):
+        assert_equal_weights(one, other)
+
+
+@pytest.mark.parametrize("seeds", [[1], [1, 2, 3]])
+def test_every_model_needs_a_seed(seeds: list[int]) -> None:
+    """Two models with one seed or three are refused."""
+    x, y = records()
+    with pytest.raises(ValueError, match=rf"a seed of its own, got 2 models, {len(seeds)} seeds"):
+        fit(started(perceptron, [1, 2]), x, y, RECIPE, seeds=seeds)
+
+
+@by_net
+def test_a_run_depends_on_its_own_seed_alone(build: Callable[[], nn.Module]) -> None:
+    """A run comes out the same to the last bit whoever is trained beside it, in a stack of equal width; and a
+    run with the same weights and another seed comes out different."""
+    x, y = records()
+    one = fit(started(build, [5, 6]), x, y, RECIPE, seeds=[5, 6])
+    other = fit(started(build, [5, 6]), x, y, RECIPE, seeds=[5, 7])
+    assert_equal_weights(one[0], other[0])
+    for weight, same in zip(one[1].parameters(), other[1].parameters(), strict=True):
+        assert not torch.equal(weight, same)
+
+
+@pytest.mark.parametrize("build", [*NETS.values(), dropping], ids=[*NETS, "dropping"])
+@pytest.mark.parametrize("n", [1, 3])
+def test_training_repeats_itself(build: Callable[[], nn.Module], n: int) -> None:
+    """The same models, records and seeds give the same weights to the last bit, wherever torch's generator is."""
+    x, y = records()
+    one = fit(started(build, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n])
+    torch.rand(3)
+    for model, again in zip(
+        one, fit(started(build, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n]), strict=True
+    ):
+        assert_equal_weights(model, again)
+
+
+@by_net
+def test_a_run_that_diverges_takes_nobody_with_it(build: Callable[[], nn.Module]) -> None:
+    """A run whose weights are no numbers leaves the others of its stack as they are beside an ordinary run, to
+    the last bit."""
+    x, y = records()
+    broken = started(build, SEEDS)
+    with torch.no_grad():
+        for weight in broken[1].parameters():
+            weight.fill_(float("inf"))
+    sound = fit(started(build, SEEDS), x, y, RECIPE, seeds=SEEDS)
+    fit(broken, x, y, RECIPE, seeds=SEEDS)
+    assert not any(weight.isfinite().any() for weight in broken[1].parameters())
+    assert_equal_weights(broken[0], sound[0])
+    assert_equal_weights(broken[2], sound[2])
+
+
+def frozen(build: Callable[[], nn.Module], layer: str) -> Callable[[], nn.Module]:
+    def built() -> nn.Module:
+        model = build()
+        model.get_submodule(layer).requires_grad_(False)
+        return model
+
+    return built
+
+
+@pytest.mark.parametrize(
+    ("build", "layer"), [(perceptron, "1"), (wrapped, "net.3"), (convolutional, "1"), (residual, "stages.0")]
+)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("n", [1, 3])
+def test_frozen_weights_stay(build: Callable[[], nn.Module], layer: str, optimiser: str, n: int) -> None:
+    """What is frozen stays as it was, weight decay or not; the rest learns what the plain loop says."""
+    x, y = records()
+    built = frozen(build, layer)
+    models, starts = started(built, SEEDS[:n]), started(built, SEEDS[:n])
+    fit(models, x, y, OPTIMISERS[optimiser], seeds=SEEDS[:n], members=MEMBERS[:n])
+    for model, start, seed, own in zip(models, starts, SEEDS, MEMBERS, strict=False):
+        assert_equal_weights(model.get_submodule(layer), start.get_submodule(layer))
+        assert not any(weight.requires_grad for weight in model.get_submodule(layer).parameters())
+        assert_close_weights(model, train_alone(start, x, y, OPTIMISERS[optimiser], seed, own))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_model_that_is_all_frozen_stays(n: int) -> None:
+    """There is nothing to train, and that is no error."""
+    x, y = records()
+    models, before = started(perceptron, SEEDS[:n]), started(perceptron, SEEDS[:n])
+    for model in models:
+        model.requires_grad_(False)
+    for model, start in zip(fit(models, x, y, RECIPE, seeds=SEEDS[:n]), before, strict=True):
+        assert_equal_weights(model, start)
+
+
+def tied() -> nn.Module:
+    """A perceptron two layers of which have one weight."""
+    first, second = nn.Linear(PIXELS, PIXELS), nn.Linear(PIXELS, PIXELS)
+    second.weight = first.weight
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(PIXELS, 3))
+
+
+def again_and_again() -> nn.Module:
+    """A perceptron that passes one layer twice."""
+    layer, relu = nn.Linear(PIXELS, PIXELS), nn.ReLU()
+    return nn.Sequential(layer, relu, nn.Linear(PIXELS, PIXELS), relu, layer)
+
+
+def one_relu() -> nn.Module:
+    """A perceptron whose units are all one module, and whose answers pass it too."""
+    relu = nn.ReLU()
+    return nn.Sequential(nn.Linear(PIXELS, 8), relu, nn.Linear(8, 3), relu)
+
+
+@pytest.mark.parametrize("build", [tied, again_and_again, one_relu])
+def test_layers_that_share_weights_are_trained_as_one(build: Callable[[], nn.Module]) -> None:
+    """A weight in two places learns from both, in a stack as in the plain loop."""
+    x, y = records()
+    models = fit(started(build, SEEDS), x, y, RECIPE, seeds=SEEDS)
+    for model, start, seed in zip(models, started(build, SEEDS), SEEDS, strict=True):
+        assert_close_weights(model, train_alone(start, x, y, RECIPE, seed, np.arange(len(x))))
+
+
+def test_batch_norm_trained_alone_keeps_its_running_statistics() -> None:
+    """One model with batch norm has the weights and the running statistics of the plain loop."""
+    x, y = records()
+    (model,) = fit(started(normalising, [3]), x, y, RECIPE, seeds=[7])
+    alone = train_alone(started(normalising, [3])[0], x, y, RECIPE, 7, np.arange(len(x)))
+    assert_close_weights(model, alone)
+    assert model.get_buffer("1.num_batches_tracked") == 2 * 4
+    assert not torch.equal(model.get_buffer("1.running_mean"), torch.zeros(8, dtype=x.dtype))
+
+
+def twins(share: float) -> list[nn.Module]:
+    """Two runs with equal weights, records and orders: but for dropout they are one."""
+    x, y = records()
+    model = started(lambda: dropping(share), [1])[0]
+    return fit([model, copy.deepcopy(model)], x, y, RECIPE, seeds=[2, 2])
+
+
+def test_dropout_differs_between_the_runs_of_a_stack() -> None:
+    """Runs that are equal in all but dropout come out different with it, and equal without it."""
+    one, other = twins(0.5)
+    for weight, same in zip(one.parameters(), other.parameters(), strict=True):
+        assert not torch.equal(weight, same)
+    assert_equal_weights(*twins(0.0))
+
+
+def dropped(models: Sequence[nn.Module]) -> float:
+    """How much of the gradient of the first layer is missing after one step on one record."""
+    x, y = records(1)
+    fit(models, x, y, Recipe(1, 1, 1.0, optimiser="sgd"), seeds=list(range(len(models))))
+    before = started(dropping, [1])[0].get_parameter("0.weight")
+    changed = [(model.get_parameter("0.weight") != before).any(1) for model in models]
+    alive = (before @ x[0] + started(dropping, [1])[0].get_parameter("0.bias")) > 0
+    return 1 - torch.stack(changed)[:, alive].double().mean().item()
+
+
+def test_dropout_drops_the_share_it_says() -> None:
+    """In one step of 300 runs of a stack, half of the units that are active get no gradient."""
+    share = dropped([started(dropping, [1])[0] for _ in range(300)])
+    assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(300)
+
+
+def test_dropout_trained_alone_comes_from_the_seed() -> None:
+    """A model trained by itself on one record draws its dropout from its seed: another seed, another model."""
+    x, y = records(1)
+    one, same, other = (fit(started(dropping, [1]), x, y, RECIPE, seeds=[seed])[0] for seed in (2, 2, 3))
+    assert_equal_weights(one, same)
+    assert not torch.equal(one.get_parameter("3.bias"), other.get_parameter("3.bias"))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_dropout_does_not_act_on_a_fitted_model(n: int) -> None:
+    """What training returns answers the same each time."""
+    x, y = records()
+    for model in fit(started(dropping, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n]):
+        assert torch.equal(model(x), model(x))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_training_leaves_the_global_generator_alone(n: int) -> None:
+    """Neither dropout nor the orders of records move torch's or numpy's global random state."""
+    x, y = records()
+    models = started(dropping, SEEDS[:n])
+    before, numpys = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+    fit(models, x, y, RECIPE, seeds=SEEDS[:n])
+    assert torch.equal(before, torch.get_rng_state())
+    np.testing.assert_array_equal(np.random.get_state()[1], numpys)  # noqa: NPY002
+
+
+def test_initialising_leaves_the_global_generator_alone() -> None:
+    """Building a model does not move torch's global random state, and depends on nothing but the seed."""
+    before = torch.get_rng_state()
+    one = initialise(perceptron, 3)
+    assert torch.equal(before, torch.get_rng_state())
+    torch.rand(3)
+    assert_equal_weights(one, initialise(perceptron, 3))
+    other = initialise(perceptron, 4)
+    assert not torch.equal(one.get_parameter("1.weight"), other.get_parameter("1.weight"))
+
+
+def test_the_networks_of_these_tests_take_both_ways() -> None:
+    """The perceptron is trained by the gradient written out, all others through vmap."""
+    found = {name: linear_layers(build(), (PIXELS,)) for name, build in NETS.items()}
+    assert found == dict.fromkeys(NETS) | {"by hand": ["1", "3", "5"]}
+
+
+def test_seeds_differ_between_arms_and_runs() -> None:
+    """Each (audit seed, arm, index) has a seed of its own, below 2^63, the same every time."""
+    seeds = {run_seed(a, arm, i) for a in range(3) for arm in ("original", "retrained") for i in range(50)}
+    assert len(seeds) == 300
+    assert max(seeds) < 2**63
+    assert run_seed(7, "original", 0) == SEED_7_ORIGINAL_0
