@@ -23,7 +23,7 @@ from auditkit.questions import Questions
 from auditkit.signals import create_logits, open_logits
 from auditkit.statistics.margins import Floats
 from auditkit.study import Study
-from auditkit.worklist import Stack, task_of, worklist
+from auditkit.worklist import Stack, shared, task_of, worklist
 
 LEAST_RUNS = 3
 """Runs an arm must have left when those that diverged are taken out."""
@@ -69,7 +69,8 @@ def _do(
     missing = [stack for stack in stage if store.load(stack.answers, tell.say) is None]
     if not missing:
         return
-    tasks = [task_of(study, asked, plan, s, _weights(s, tell)) for s in missing]
+    given = shared(study, asked)
+    tasks = [task_of(study, asked, plan, given, s, _weights(s, tell)) for s in missing]
     with tell.stage(verb, sum(len(stack.runs) for stack in missing)) as advance:
         for k, result in results(tasks, workers):
             prefix = "weights/"

@@ -109,21 +109,43 @@ def _what(study: Study, arm: str, runs: range) -> str:
     return f"{study.data.name}, {arm} {which}"
 
 
-def task_of(study: Study, asked: Questions, plan: Plan, stack: Stack, weights: Tensors | None) -> Task:
-    """The task that makes a stack's answers. weights: those stored under `stack.weights`, if any are."""
-    here = np.zeros(len(study.data.y), dtype=np.int64)
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """What all tasks of an audit are given alike, made once.
+
+    x: float32 (records, *shape), y: int64 (records,): every record of the audit. near_labels: of the records
+    that the jittered inputs lie near. here: position in the data set -> position in x.
+    """
+
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.int64]
+    near_labels: npt.NDArray[np.int64]
+    here: npt.NDArray[np.int64]
+
+
+def shared(study: Study, asked: Questions) -> Shared:
+    """What all tasks of this study are given."""
+    here = np.full(len(study.data.y), -1, dtype=np.int64)
     here[asked.records] = np.arange(len(asked.records))
+    near_labels = study.data.y[np.concatenate([study.sets.forget, study.sets.control])]
+    return Shared(study.data.x[asked.records], study.data.y[asked.records], near_labels, here)
+
+
+def task_of(
+    study: Study, asked: Questions, plan: Plan, given: Shared, stack: Stack, weights: Tensors | None
+) -> Task:
+    """The task that makes a stack's answers. weights: those stored under `stack.weights`, if any are."""
     return Task(
         what=_what(study, stack.arm, stack.runs),
         seeds=stack.seeds,
         sent_from=environment(),
         plan=plan,
         build=study.build,
-        make=_make(study, stack, here, weights),
-        x=study.data.x[asked.records],
-        y=study.data.y[asked.records],
+        make=_make(study, stack, given.here, weights),
+        x=given.x,
+        y=given.y,
         near=asked.of(stack.arm).near,
-        near_labels=study.data.y[np.concatenate([study.sets.forget, study.sets.control])],
+        near_labels=given.near_labels,
     )
 
 

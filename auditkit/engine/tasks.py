@@ -105,6 +105,7 @@ def perform(task: Task) -> Tensors:
             "the same versions there"
         )
     _keep_freed_memory()
+    torch.backends.cudnn.deterministic = True  # else the same plan need not give the same bits
     try:
         with _ONE_AT_A_TIME, threads(task.plan.threads), torch.random.fork_rng(devices=[]):
             models = _made(task)

@@ -1,0 +1,169 @@
+"""The contenders of the engine's benchmark: each trains the runs of a job and asks them about its pool.
+
+A contender gets the job, one seed a run, and a limit in seconds after which a loop may stop between two
+runs. It gives the accuracy of each run it finished, on the records that run was not trained on.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import torch
+from art.attacks.inference.membership_inference import ShadowModels
+from art.estimators.classification import PyTorchClassifier
+from joblib.externals.loky import get_reusable_executor
+from torch.utils.data import DataLoader, TensorDataset
+
+from auditkit.engine.environment import environment
+from auditkit.engine.plan import Plan, stacks, threads
+from auditkit.engine.queue import Backend, Workers, results
+from auditkit.engine.tasks import Task, Train
+from auditkit.models import answer, mlp
+from auditkit.training import Recipe, fit, initialise
+from benchmarks.engine_jobs import Job
+
+Contender = Callable[[Job, Sequence[int], float], list[float]]
+
+
+def engine(job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers: int) -> list[float]:
+    """The engine: stacks as tasks, through its queue. It has no use for the limit."""
+    parts = [[seeds[k] for k in part] for part in stacks(len(seeds), plan.width)]
+    tasks = [
+        Task(
+            what=f"benchmark, {job.name}, stack {k}",
+            seeds=own,
+            sent_from=environment(),
+            plan=plan,
+            build=job.build,
+            make=Train(np.stack([job.members(seed) for seed in own]), job.recipe),
+            x=job.x,
+            y=job.y,
+            near={},
+            near_labels=job.y[:0],
+        )
+        for k, own in enumerate(parts)
+    ]
+    return [
+        job.accuracy(seed, logits)
+        for k, result in results(tasks, Workers(workers, plan.threads))
+        for seed, logits in zip(parts[k], result["exact"].numpy(), strict=True)
+    ]
+
+
+def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, cores: int | None = None) -> list[float]:
+    """One model after the other over a `DataLoader`, as it is usually written. cores: threads, by default
+    torch's own choice."""
+
+    def train(seed: int) -> torch.nn.Module:
+        torch.manual_seed(seed)
+        model = job.build().to(job.device)
+        rows = torch.from_numpy(job.members(seed))
+        loader = DataLoader(TensorDataset(x[rows], y[rows]), batch_size=job.recipe.batch_size, shuffle=True)
+        optimiser = torch.optim.Adam(model.parameters(), lr=job.recipe.learning_rate)
+        model.train()
+        for _ in range(job.epochs):
+            for images, labels in loader:
+                optimiser.zero_grad()
+                loss = torch.nn.functional.cross_entropy(model(images.to(job.device)), labels.to(job.device))
+                loss.backward()
+                optimiser.step()
+        return model
+
+    x, y = torch.from_numpy(job.x), torch.from_numpy(job.y)
+    with threads(cores or torch.get_num_threads()):
+        return [job.accuracy(seed, answer(train(seed), x)) for seed in _within(limit, seeds)]
+
+
+def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, cores: int) -> list[float]:
+    """One model after the other by the engine's own `fit`, with the records in memory as tensors."""
+
+    def train(seed: int) -> torch.nn.Module:
+        model = initialise(job.build, seed).to(job.device)
+        [fitted] = fit([model], x, y, job.recipe, seeds=[seed], members=job.members(seed)[None])
+        return fitted
+
+    x, y = torch.from_numpy(job.x).to(job.device), torch.from_numpy(job.y).to(job.device)
+    with threads(cores):
+        return [job.accuracy(seed, answer(train(seed), x)) for seed in _within(limit, seeds)]
+
+
+def process_loops(job: Job, seeds: Sequence[int], limit: float, *, processes: int) -> list[float]:
+    """The same in several processes that are there already, one thread each."""
+    pool = one_thread_processes(processes)
+    futures = [
+        pool.submit(tensor_loop, job, seeds[k::processes], limit, cores=1) for k in range(processes)
+    ]
+    return [accuracy for future in futures for accuracy in future.result()]
+
+
+@functools.cache
+def one_thread_processes(n: int) -> ProcessPoolExecutor:
+    """So many processes with one thread each, kept until this one ends."""
+    return ProcessPoolExecutor(n, get_context("spawn"), torch.set_num_threads, (1,))
+
+
+def art(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
+    """ART's `ShadowModels`: told to train each on a share of the pool, it asks it about all but one record.
+    It draws members, initial weights and order itself, from the first seed, and knows no limit."""
+    torch.manual_seed(seeds[0])
+    model = job.build()
+    template = PyTorchClassifier(
+        model=model,
+        loss=torch.nn.CrossEntropyLoss(),
+        input_shape=job.x.shape[1:],
+        nb_classes=int(job.y.max()) + 1,
+        optimizer=torch.optim.Adam(model.parameters(), lr=job.recipe.learning_rate),
+        device_type="gpu" if job.device == "cuda" else "cpu",
+    )
+    shadows = ShadowModels(template, num_shadow_models=len(seeds), random_state=seeds[0])
+    for shadow in shadows.get_shadow_models():  # whose epochs it leaves at 10
+        shadow.fit = functools.partial(shadow.fit, batch_size=job.recipe.batch_size, nb_epochs=job.epochs)
+    one_hot = np.eye(template.nb_classes, dtype=np.float32)[job.y]
+    _, (_, labels, answers) = shadows.generate_shadow_dataset(job.x, one_hot, (job.records + 0.5) / len(job.x))
+    right = answers.argmax(axis=1) == labels.argmax(axis=1)
+    return [float(part.mean()) for part in right.reshape(len(seeds), -1)]
+
+
+def _within(limit: float, seeds: Iterable[int]) -> Iterator[int]:
+    """Seeds until the limit has passed, one at least."""
+    stop = time.perf_counter() + limit
+    for k, seed in enumerate(seeds):
+        if k and time.perf_counter() > stop:
+            return
+        yield seed
+
+
+def empty_tasks(n: int, megabytes: int = 0) -> list[Task]:
+    """Tasks that do nothing: a perceptron of one unit, no epoch, one record. megabytes: what each carries."""
+    members = np.zeros((1, max(1, megabytes * 125_000)), dtype=np.int64)
+    return [
+        Task(
+            what=f"benchmark, empty task {k}",
+            seeds=[k],
+            sent_from=environment(),
+            plan=Plan(1, 1, "cpu"),
+            build=functools.partial(mlp, (1,), 2, hidden=(1,)),
+            make=Train(members, Recipe(epochs=0, batch_size=1, learning_rate=0.1)),
+            x=np.zeros((1, 1), dtype=np.float32),
+            y=np.zeros(1, dtype=np.int64),
+            near={},
+            near_labels=np.zeros(0, dtype=np.int64),
+        )
+        for k in range(n)
+    ]
+
+
+def queue_seconds(backend: Backend, workers: int, n: int, megabytes: int) -> tuple[float, float]:
+    """Seconds until the first of n empty tasks is back, and seconds a task after that."""
+    tasks = empty_tasks(n, megabytes)
+    start = time.perf_counter()
+    back = [time.perf_counter() for _ in results(tasks, Workers(workers, 1, backend))]
+    return back[0] - start, (back[-1] - back[0]) / (n - 1)
+
+
+def end_workers() -> None:
+    """End the workers of loky, if there are any."""
+    get_reusable_executor().shutdown(wait=True)
