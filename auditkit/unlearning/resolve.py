@@ -62,7 +62,7 @@ def call_own(name: str, call: Callable[[], object], seed: int) -> nn.Module:
         with torch.random.fork_rng():
             torch.manual_seed(seed)  # for one that draws from torch's own generator
             model = call()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # an exit would end us with a code that says something else
         raise AuditError(
             f"{name!r} failed on the run with seed {seed}: {named.told(error)}; mend it and run the same command "
             "again"

@@ -7,6 +7,7 @@ from functools import partial
 
 from torch import nn
 
+from auditkit.errors import AuditError
 from auditkit.training import Recipe, fit, initialise
 from auditkit.unlearning.records import Records
 
@@ -27,5 +28,10 @@ def _redrawn(model: nn.Module) -> nn.Module:
     fresh = copy.deepcopy(model)
     for module in fresh.modules():
         if any(True for _ in module.parameters(recurse=False)):
+            if not hasattr(module, "reset_parameters"):
+                raise AuditError(
+                    f"the procedure 'retrain' must be able to draw every layer anew, found {type(module).__name__} "
+                    "without reset_parameters; give it one, as torch's own layers have"
+                )
             module.reset_parameters()  # type: ignore[operator]
     return fresh

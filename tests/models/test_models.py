@@ -172,3 +172,26 @@ def test_a_model_without_parameters_is_asked_where_the_records_are() -> None:
     """A model that has no device of its own is asked on that of the records."""
     x = torch.randn(4, 3)
     np.testing.assert_array_equal(answer(nn.Flatten(), x), x.numpy())
+
+
+def test_asking_a_model_that_changes_its_buffers_is_refused() -> None:
+    """A model that updates a buffer when asked cannot be scored."""
+
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("asked", torch.zeros(()))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.get_buffer("asked").add_(1)
+            return x
+
+    with pytest.raises(RuntimeError, match="asked"):
+        answer(Counting(), torch.zeros(2, 3))
+
+
+def test_models_are_asked_in_eval_mode() -> None:
+    """Dropout does not act when a model is asked, whatever mode it came in."""
+    model, x = nn.Sequential(nn.Linear(6, 6), nn.Dropout(0.5)).train(), torch.randn(50, 6)
+    np.testing.assert_array_equal(answer(model, x), answer(model, x))
+    assert not model.training

@@ -48,12 +48,9 @@ def test_images_are_moved_pixel_by_pixel(shape: Sequence[int], leading: Sequence
     down, right = rng.integers(-6, 7, leading), rng.integers(-6, 7, leading)
     mirrored = rng.random(leading) < 0.5
     moves = Moves(*(torch.from_numpy(part) for part in (down, right, mirrored)))
-    expected = [
-        moved_by_hand(image.reshape(image_size(shape)), *move)
-        for image, *move in zip(
-            x.reshape(-1, *shape), down.ravel(), right.ravel(), mirrored.ravel(), strict=True
-        )
-    ]
+    each = zip(down.ravel().tolist(), right.ravel().tolist(), mirrored.ravel().tolist(), strict=True)
+    images = x.reshape(-1, *image_size(shape))
+    expected = [moved_by_hand(image, *move) for image, move in zip(images, each, strict=True)]
     found = moved(torch.from_numpy(x), moves, shape)
     np.testing.assert_array_equal(found.numpy(), np.reshape(expected, x.shape))
 
@@ -93,9 +90,7 @@ def test_every_move_is_as_likely_as_any_other(
     """Shifts of up to an eighth of height and width, and mirrored or not, all come about equally often (chi-square
     over all combinations), and no other comes."""
     found = counts(draw_moves(np.random.default_rng(1), 20_000, shape, augment))
-    possible = {
-        (d, r, m) for d in range(-down, down + 1) for r in range(-right, right + 1) for m in mirrors
-    }
+    possible = {(d, r, m) for d in range(-down, down + 1) for r in range(-right, right + 1) for m in mirrors}
     assert found.keys() == possible
     assert len(possible) == 1 or stats.chisquare(list(found.values())).pvalue > 0.01
 
@@ -164,9 +159,13 @@ def shown(recipe: Recipe) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def test_every_record_is_moved_anew_each_time_it_is_seen() -> None:
-    """An epoch shows every record once, in the order it has without augmentation; all 18 moves come up, and a
-    record is moved otherwise in the next epoch."""
+    """An epoch shows every record once, in the order it has without augmentation; each is moved as is drawn from
+    a generator that moves alone draw from; all 18 moves come up, and others in the next epoch."""
     order, move = shown(RECIPE)
+    rng = np.random.default_rng([4, 1])
+    for epoch in move:
+        drawn = draw_moves(rng, 50, (64,), RECIPE.augment)
+        assert epoch.tolist() == ((drawn.down + 1) * 6 + (drawn.right + 1) * 2 + drawn.mirrored).tolist()
     np.testing.assert_array_equal(np.sort(order), np.tile(np.arange(50), (3, 1)))
     np.testing.assert_array_equal(order, shown(PLAIN)[0])
     assert set(move.ravel()) == set(range(18))

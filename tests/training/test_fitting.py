@@ -1,5 +1,6 @@
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from tests.training.textbook import (
     records,
     residual,
     started,
+    tied,
     train_alone,
     wrapped,
 )
@@ -41,7 +43,7 @@ by_net = pytest.mark.parametrize("build", NETS.values(), ids=NETS)
 
 
 def with_schedule(recipe: Recipe, schedule: str) -> Recipe:
-    return Recipe(**{**recipe.__dict__, "schedule": schedule, "gamma": 0.5})
+    return replace(recipe, schedule=schedule, gamma=0.5)
 
 
 @by_net
@@ -87,9 +89,11 @@ def test_the_layout_of_weights_in_memory_does_not_matter(optimiser: str, n: int)
     """Convolutions whose channels come last in memory learn the same as others."""
     x, y = records()
     recipe, seeds = OPTIMISERS[optimiser], SEEDS[:n]
-    laid_out: list[nn.Module] = []
-    for model in started(convolutional, seeds):
-        laid_out.append(model.to(memory_format=torch.channels_last))
+    laid_out = started(convolutional, seeds)
+    for model in laid_out:
+        kernels = model.get_parameter("4.weight")
+        kernels.data = kernels.data.to(memory_format=torch.channels_last)
+        assert not kernels.is_contiguous()
     plain = fit(started(convolutional, seeds), x, y, recipe, seeds=seeds)
     for one, other in zip(fit(laid_out, x, y, recipe, seeds=seeds), plain, strict=True):
         assert_close_weights(one, other)
@@ -203,9 +207,7 @@ def test_training_repeats_itself(build: Callable[[], nn.Module], n: int) -> None
     x, y = records()
     one = fit(started(build, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n])
     torch.rand(3)
-    for model, again in zip(
-        one, fit(started(build, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n]), strict=True
-    ):
+    for model, again in zip(one, fit(started(build, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n]), strict=True):
         assert_equal_weights(model, again)
 
 
@@ -262,13 +264,6 @@ def test_a_model_that_is_all_frozen_stays(n: int) -> None:
         assert_equal_weights(model, start)
 
 
-def tied() -> nn.Module:
-    """A perceptron two layers of which have one weight."""
-    first, second = nn.Linear(PIXELS, PIXELS), nn.Linear(PIXELS, PIXELS)
-    second.weight = first.weight
-    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(PIXELS, 3))
-
-
 def again_and_again() -> nn.Module:
     """A perceptron that passes one layer twice."""
     layer, relu = nn.Linear(PIXELS, PIXELS), nn.ReLU()
@@ -315,20 +310,16 @@ def test_dropout_differs_between_the_runs_of_a_stack() -> None:
     assert_equal_weights(*twins(0.0))
 
 
-def dropped(models: Sequence[nn.Module]) -> float:
-    """How much of the gradient of the first layer is missing after one step on one record."""
-    x, y = records(1)
-    fit(models, x, y, Recipe(1, 1, 1.0, optimiser="sgd"), seeds=list(range(len(models))))
-    before = started(dropping, [1])[0].get_parameter("0.weight")
-    changed = [(model.get_parameter("0.weight") != before).any(1) for model in models]
-    alive = (before @ x[0] + started(dropping, [1])[0].get_parameter("0.bias")) > 0
-    return 1 - torch.stack(changed)[:, alive].double().mean().item()
-
-
 def test_dropout_drops_the_share_it_says() -> None:
-    """In one step of 300 runs of a stack, half of the units that are active get no gradient."""
-    share = dropped([started(dropping, [1])[0] for _ in range(300)])
-    assert abs(share - 0.5) < 4 * 0.5 / np.sqrt(300)
+    """In one step on one record, half of the units of 300 equal runs that would learn do not."""
+    x, y = records(1)
+    start = started(dropping, [1])[0]
+    weight, bias = start.get_parameter("0.weight"), start.get_parameter("0.bias")
+    runs = [copy.deepcopy(start) for _ in range(300)]
+    fit(runs, x, y, Recipe(1, 1, 1.0, optimiser="sgd"), seeds=list(range(300)))
+    learnt = torch.stack([(run.get_parameter("0.weight") != weight).any(1) for run in runs])
+    share = learnt[:, weight @ x[0] + bias > 0].double().mean(0)
+    assert ((share - 0.5).abs() < 4 * 0.5 / np.sqrt(300)).all()
 
 
 def test_dropout_trained_alone_comes_from_the_seed() -> None:
@@ -337,6 +328,16 @@ def test_dropout_trained_alone_comes_from_the_seed() -> None:
     one, same, other = (fit(started(dropping, [1]), x, y, RECIPE, seeds=[seed])[0] for seed in (2, 2, 3))
     assert_equal_weights(one, same)
     assert not torch.equal(one.get_parameter("3.bias"), other.get_parameter("3.bias"))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_models_are_trained_in_training_mode(n: int) -> None:
+    """A model that comes in eval mode, as one to be repaired does, is trained with its dropout all the same."""
+    x, y = records()
+    asked = [model.eval() for model in started(dropping, SEEDS[:n])]
+    fitted = fit(started(dropping, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n])
+    for one, other in zip(fit(asked, x, y, RECIPE, seeds=SEEDS[:n]), fitted, strict=True):
+        assert_equal_weights(one, other)
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -352,10 +353,10 @@ def test_training_leaves_the_global_generator_alone(n: int) -> None:
     """Neither dropout nor the orders of records move torch's or numpy's global random state."""
     x, y = records()
     models = started(dropping, SEEDS[:n])
-    before, numpys = torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+    before, numpys = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"]
     fit(models, x, y, RECIPE, seeds=SEEDS[:n])
     assert torch.equal(before, torch.get_rng_state())
-    np.testing.assert_array_equal(np.random.get_state()[1], numpys)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state(legacy=False)["state"]["key"], numpys)
 
 
 def test_initialising_leaves_the_global_generator_alone() -> None:

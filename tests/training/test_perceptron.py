@@ -1,6 +1,8 @@
+import itertools
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,16 +18,20 @@ by_widths = pytest.mark.parametrize("widths", WIDTHS)
 
 def random_layers(widths: Sequence[int], *, transposed: bool = False) -> list[Layer]:
     """Weights and biases of a stack, in double precision; transposed, with the units last in memory."""
+    rng = np.random.default_rng(1)
     layers = []
-    for inputs, units in zip(widths, widths[1:], strict=False):
-        weight = torch.randn(RUNS, inputs, units).mT if transposed else torch.randn(RUNS, units, inputs)
-        bias = torch.randn(RUNS, units)
-        layers.append((weight.double().requires_grad_(), bias.double().requires_grad_()))
+    for inputs, units in itertools.pairwise(widths):
+        weight = torch.from_numpy(rng.normal(size=(RUNS, inputs, units))).mT
+        bias = torch.from_numpy(rng.normal(size=(RUNS, units)))
+        laid_out = weight if transposed else weight.contiguous()
+        layers.append((laid_out.requires_grad_(), bias.requires_grad_()))
     return layers
 
 
 def random_batch(batch: int = BATCH) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randn(RUNS, batch, 5).double(), torch.randint(CLASSES, (RUNS, batch))
+    rng = np.random.default_rng(batch)
+    x, y = rng.normal(size=(RUNS, batch, WIDTHS[0][0])), rng.integers(0, CLASSES, (RUNS, batch))
+    return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def gradients_of_one(layers: Sequence[Layer], x: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
@@ -58,7 +64,9 @@ def test_the_gradient_is_what_torch_derives(widths: Sequence[int], transposed: b
         assert bias.grad is not None
         assert weight.grad.stride() == weight.stride()
         assert bias.grad.stride() == bias.stride()
-    torch.testing.assert_close((x, y, [t.detach() for layer in layers for t in layer]), before, rtol=0, atol=0)
+    torch.testing.assert_close(
+        (x, y, [t.detach() for layer in layers for t in layer]), before, rtol=0, atol=0
+    )
 
 
 @by_widths
@@ -93,7 +101,9 @@ def hidden(*between: nn.Module, **options: bool) -> list[nn.Module]:
 def test_which_layers_a_perceptron_has() -> None:
     """The names of its linear layers, first to last, whether it flattens its records or need not, and whatever
     its layers are called."""
-    named = nn.Sequential(OrderedDict(a=nn.Linear(6, 5), b=nn.ReLU(), z=nn.Linear(5, 4), c=nn.ReLU(), d=nn.Linear(4, 3)))
+    named = nn.Sequential(
+        OrderedDict(a=nn.Linear(6, 5), b=nn.ReLU(), z=nn.Linear(5, 4), c=nn.ReLU(), d=nn.Linear(4, 3))
+    )
     assert linear_layers(named, (6,)) == ["a", "z", "d"]
     assert linear_layers(nn.Sequential(*hidden(nn.ReLU())), (6,)) == ["0", "2"]
     assert linear_layers(nn.Sequential(*hidden(nn.ReLU(inplace=True))), (6,)) == ["0", "2"]
@@ -104,12 +114,11 @@ def test_which_layers_a_perceptron_has() -> None:
 
 class Louder(nn.Linear):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return 2 * super().forward(x)
+        return super().forward(2 * x)
 
 
-class Twice(nn.Sequential):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.as_tensor(2 * super().forward(x))
+class Special(nn.Sequential):
+    """It might have a forward of its own."""
 
 
 def frozen() -> nn.Module:
@@ -147,7 +156,7 @@ OTHERS: dict[str, Callable[[], nn.Module]] = {
     "a frozen layer": frozen,
     "a frozen bias": frozen_bias,
     "no sequence": lambda: nn.Linear(6, 3),
-    "a sequence with a forward of its own": lambda: Twice(*hidden(nn.ReLU())),
+    "a sequence of another class": lambda: Special(*hidden(nn.ReLU())),
     "a layer with a forward of its own": lambda: nn.Sequential(Louder(6, 5), nn.ReLU(), nn.Linear(5, 3)),
     "another activation": lambda: nn.Sequential(*hidden(nn.GELU())),
     "leaky ReLU": lambda: nn.Sequential(*hidden(nn.LeakyReLU())),

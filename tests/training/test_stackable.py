@@ -1,14 +1,25 @@
 import copy
 from collections.abc import Callable
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from auditkit.models import cnn, mlp, resnet
-from auditkit.training import initialise, stackable
-from tests.training.textbook import PIXELS, assert_equal_weights, dropping, normalising, records
-from tests.training.test_fitting import tied
+from auditkit.training import Recipe, fit, initialise, stackable
+from tests.training.textbook import (
+    PIXELS,
+    assert_close_weights,
+    assert_equal_weights,
+    dropping,
+    normalising,
+    records,
+    started,
+    tied,
+    train_alone,
+)
 
 
 class Own(nn.Module):
@@ -63,6 +74,17 @@ class Scaled(Own):
         return super().forward(x) * self.get_buffer("scale")
 
 
+class Hiding(Own):
+    """Keeps a random number that is neither weight nor buffer: nobody sees that it differs between runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = torch.randn(())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x * self.factor)
+
+
 class Blind(Own):
     """Its answers cannot be differentiated."""
 
@@ -99,6 +121,7 @@ CANNOT: dict[str, Callable[[], nn.Module]] = {
     "a path by the data in training": BranchingInTraining,
     "a number read out": ReadingOut,
     "a count": Counting,
+    "a number of its own that is no buffer": Hiding,
     "no gradient": Blind,
 }
 
@@ -122,6 +145,35 @@ def test_what_can_be_stacked(build: Callable[[], nn.Module]) -> None:
 def test_what_cannot_be_stacked(build: Callable[[], nn.Module]) -> None:
     """A model that keeps state, takes its path by the data, reads a number out or has no gradient is trained alone."""
     assert not stackable(two(build), *some())
+
+
+def scaled_otherwise(k: int) -> nn.Module:
+    model = Scaled()
+    model.get_buffer("scale").fill_(k)
+    return model
+
+
+@pytest.mark.parametrize("build", [batch_statistics, half_frozen])
+def test_what_is_stacked_learns_as_alone(build: Callable[[], nn.Module]) -> None:
+    """Models with batch norm without state, or with frozen weights, come out of a stack as out of a plain loop."""
+    x, y = records()
+    recipe, seeds = Recipe(2, 16, 0.01), [1, 2]
+    stack = fit(started(build, seeds), x, y, recipe, seeds=seeds)
+    for model, start, seed in zip(stack, started(build, seeds), seeds, strict=True):
+        assert_close_weights(model, train_alone(start, x, y, recipe, seed, np.arange(len(x))))
+
+
+def test_each_run_of_a_stack_has_its_own_buffers() -> None:
+    """Two runs whose buffers differ are each trained with their own."""
+    x, y = records()
+    recipe, seeds = Recipe(2, 16, 0.01), [1, 2]
+
+    def models() -> list[nn.Module]:
+        return [initialise(partial(scaled_otherwise, k), k).double() for k in seeds]
+
+    for model, start, seed in zip(fit(models(), x, y, recipe, seeds=seeds), models(), seeds, strict=True):
+        assert_close_weights(model, train_alone(start, x, y, recipe, seed, np.arange(len(x))))
+        assert model.get_buffer("scale") == seed
 
 
 def test_models_that_are_not_alike_cannot_be_stacked() -> None:

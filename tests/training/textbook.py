@@ -34,8 +34,9 @@ def wrapped() -> nn.Module:
 
 
 def convolutional() -> nn.Module:
-    image, pool = nn.Unflatten(1, (1, 6, 6)), nn.MaxPool2d(2)
-    return nn.Sequential(image, nn.Conv2d(1, 3, 3), nn.ReLU(), pool, nn.Flatten(), nn.Linear(12, CLASSES))
+    image, pool = nn.Unflatten(1, (1, 6, 6)), nn.MaxPool2d(2, stride=1)
+    first, second = nn.Conv2d(1, 3, 3), nn.Conv2d(3, 4, 2)
+    return nn.Sequential(image, first, nn.ReLU(), pool, second, nn.Flatten(), nn.Linear(16, CLASSES))
 
 
 def residual() -> nn.Module:
@@ -49,6 +50,13 @@ def dropping(share: float = 0.5) -> nn.Module:
 
 def normalising() -> nn.Module:
     return nn.Sequential(nn.Linear(PIXELS, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, CLASSES))
+
+
+def tied() -> nn.Module:
+    """A perceptron two layers of which have one weight."""
+    first, second = nn.Linear(PIXELS, PIXELS), nn.Linear(PIXELS, PIXELS)
+    second.weight = first.weight
+    return nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), nn.Linear(PIXELS, CLASSES))
 
 
 NETS: dict[str, Callable[[], nn.Module]] = {
