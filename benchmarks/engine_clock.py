@@ -13,15 +13,22 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
-from auditkit.engine.plan import threads
-from benchmarks.engine_contenders import Contender, one_thread_processes
+from auditkit.engine.plan import cores, threads
+from benchmarks.engine_contenders import Contender, end_workers, one_thread_processes
 from benchmarks.engine_jobs import Job
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
 """Rows and columns of the matrices whose product is the machine's peak."""
 PEAK_SECONDS = 0.3
+QUIET = 0.1
+"""Share of the cores that other processes may take during a measurement, if it can be had."""
+SHORT = 10.0
+"""Seconds that a measurement may take to be made a second time."""
+LOOKS = 10
+"""How often, for a fifth of a second each, it is looked whether others leave the machine alone."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -38,8 +45,8 @@ class Clocked:
 
 @dataclass(frozen=True)
 class Peak:
-    """GFLOP/s of float32 matrix products. together: one process on all cores. apart: one process on each
-    core that the engine's workers use, in sum."""
+    """GFLOP/s of float32 matrix products. together: one process on all cores. apart: as many
+    processes as cores, in sum."""
 
     together: float
     apart: float
@@ -57,31 +64,38 @@ class Host:
         return self._pool.submit(function, *args, **kwargs).result()
 
     def clock(self, contender: Contender, job: Job, seeds: Sequence[int], limit: float = 1e9) -> Clocked:
-        """Let the contender do the job there."""
+        """Let the contender do the job there. If others take much of the machine meanwhile, and it did not take
+        long, it does it a second time, and the quieter time counts."""
+        tries = [self._once(contender, job, seeds, limit)]
+        if tries[0].others > QUIET and tries[0].seconds < SHORT:
+            tries.append(self._once(contender, job, seeds, limit))
+        return min(tries, key=lambda tried: tried.others)
+
+    def _once(self, contender: Contender, job: Job, seeds: Sequence[int], limit: float) -> Clocked:
         with others_share() as share:
             seconds, accuracies = self.call(_clocked, contender, job, seeds, limit)
         done = len(accuracies)
         return Clocked(seconds * len(seeds) / done, done, statistics.fmean(accuracies), share[0])
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and first those it started: it would wait for them."""
+        self.call(end_workers)
         self._pool.shutdown()
 
 
-def _clocked(
-    contender: Contender, job: Job, seeds: Sequence[int], limit: float
-) -> tuple[float, list[float]]:
+def _clocked(contender: Contender, job: Job, seeds: Sequence[int], limit: float) -> tuple[float, list[float]]:
     start = time.perf_counter()
     accuracies = contender(job, seeds, limit)
     return time.perf_counter() - start, accuracies
 
 
-def matmul_rate(cores: int, device: str) -> float:
-    """GFLOP/s of float32 matrix products in this process: the median product's."""
+def matmul_rate(on: int, device: str) -> float:
+    """GFLOP/s of float32 matrix products in this process, on so many threads: the median product's."""
     n = PEAK_SIZE[device]
     a, b = (torch.randn(n, n, device=device) for _ in range(2))
-    out, taken = torch.empty(n, n, device=device), []
-    with threads(cores):
+    out = torch.empty(n, n, device=device)
+    taken: list[float] = []
+    with threads(on):
         stop = time.perf_counter() + PEAK_SECONDS
         while len(taken) < 5 or time.perf_counter() < stop:
             start = time.perf_counter()
@@ -92,13 +106,13 @@ def matmul_rate(cores: int, device: str) -> float:
     return 2e-9 * n**3 / statistics.median(taken)
 
 
-def peak(cores: int, processes: int, device: str) -> Peak:
+def peak(device: str) -> Peak:
     """The machine's peak now, measured from this process."""
-    together = matmul_rate(cores, device)
+    together = matmul_rate(cores(), device)
     if device == "cuda":
         return Peak(together, together)
-    pool = one_thread_processes(processes)
-    futures = [pool.submit(matmul_rate, 1, device) for _ in range(processes)]
+    pool = one_thread_processes()
+    futures = [pool.submit(matmul_rate, 1, device) for _ in range(cores())]
     return Peak(together, sum(future.result() for future in futures))
 
 
@@ -113,6 +127,16 @@ def _high_water(pid: int) -> int:
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def wait_for_quiet() -> None:
+    """Wait, though not long, until other processes leave the cores alone. Two threads that wait for each
+    other at every step become many times slower when a third process wants a core: that would be measured."""
+    for _ in range(LOOKS):
+        with others_share() as share:
+            time.sleep(0.2)
+        if share[0] < QUIET:
+            return
 
 
 @contextmanager

@@ -12,13 +12,11 @@ from multiprocessing import get_context
 
 import numpy as np
 import torch
-from art.attacks.inference.membership_inference import ShadowModels
-from art.estimators.classification import PyTorchClassifier
 from joblib.externals.loky import get_reusable_executor
 from torch.utils.data import DataLoader, TensorDataset
 
 from auditkit.engine.environment import environment
-from auditkit.engine.plan import Plan, stacks, threads
+from auditkit.engine.plan import Plan, cores, stacks, threads
 from auditkit.engine.queue import Backend, Workers, results
 from auditkit.engine.tasks import Task, Train
 from auditkit.models import answer, mlp
@@ -53,8 +51,8 @@ def engine(job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers:
     ]
 
 
-def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, cores: int | None = None) -> list[float]:
-    """One model after the other over a `DataLoader`, as it is usually written. cores: threads, by default
+def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None = None) -> list[float]:
+    """One model after the other over a `DataLoader`, as it is usually written. on: so many threads, by default
     torch's own choice."""
 
     def train(seed: int) -> torch.nn.Module:
@@ -73,12 +71,12 @@ def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, cores: int | No
         return model
 
     x, y = torch.from_numpy(job.x), torch.from_numpy(job.y)
-    with threads(cores or torch.get_num_threads()):
+    with threads(on or torch.get_num_threads()):
         return [job.accuracy(seed, answer(train(seed), x)) for seed in _within(limit, seeds)]
 
 
-def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, cores: int) -> list[float]:
-    """One model after the other by the engine's own `fit`, with the records in memory as tensors."""
+def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int) -> list[float]:
+    """One model after the other by the engine's own `fit`, with the records in memory as tensors, on so many threads."""
 
     def train(seed: int) -> torch.nn.Module:
         model = initialise(job.build, seed).to(job.device)
@@ -86,28 +84,30 @@ def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, cores: int) -> 
         return fitted
 
     x, y = torch.from_numpy(job.x).to(job.device), torch.from_numpy(job.y).to(job.device)
-    with threads(cores):
+    with threads(on):
         return [job.accuracy(seed, answer(train(seed), x)) for seed in _within(limit, seeds)]
 
 
-def process_loops(job: Job, seeds: Sequence[int], limit: float, *, processes: int) -> list[float]:
-    """The same in several processes that are there already, one thread each."""
-    pool = one_thread_processes(processes)
-    futures = [
-        pool.submit(tensor_loop, job, seeds[k::processes], limit, cores=1) for k in range(processes)
-    ]
+def process_loops(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
+    """The same in a process a core, which are there already, one thread each."""
+    pool = one_thread_processes()
+    parts = [seeds[k :: cores()] for k in range(min(cores(), len(seeds)))]
+    futures = [pool.submit(tensor_loop, job, part, limit, on=1) for part in parts]
     return [accuracy for future in futures for accuracy in future.result()]
 
 
 @functools.cache
-def one_thread_processes(n: int) -> ProcessPoolExecutor:
-    """So many processes with one thread each, kept until this one ends."""
-    return ProcessPoolExecutor(n, get_context("spawn"), torch.set_num_threads, (1,))
+def one_thread_processes() -> ProcessPoolExecutor:
+    """As many processes as there are cores, with one thread each, kept until `end_workers`."""
+    return ProcessPoolExecutor(cores(), get_context("spawn"), torch.set_num_threads, (1,))
 
 
 def art(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
     """ART's `ShadowModels`: told to train each on a share of the pool, it asks it about all but one record.
     It draws members, initial weights and order itself, from the first seed, and knows no limit."""
+    from art.attacks.inference.membership_inference import ShadowModels
+    from art.estimators.classification import PyTorchClassifier
+
     torch.manual_seed(seeds[0])
     model = job.build()
     template = PyTorchClassifier(
@@ -122,7 +122,9 @@ def art(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
     for shadow in shadows.get_shadow_models():  # whose epochs it leaves at 10
         shadow.fit = functools.partial(shadow.fit, batch_size=job.recipe.batch_size, nb_epochs=job.epochs)
     one_hot = np.eye(template.nb_classes, dtype=np.float32)[job.y]
-    _, (_, labels, answers) = shadows.generate_shadow_dataset(job.x, one_hot, (job.records + 0.5) / len(job.x))
+    _, (_, labels, answers) = shadows.generate_shadow_dataset(
+        job.x, one_hot, (job.records + 0.5) / len(job.x)
+    )
     right = answers.argmax(axis=1) == labels.argmax(axis=1)
     return [float(part.mean()) for part in right.reshape(len(seeds), -1)]
 
@@ -136,8 +138,10 @@ def _within(limit: float, seeds: Iterable[int]) -> Iterator[int]:
         yield seed
 
 
-def empty_tasks(n: int, megabytes: int = 0) -> list[Task]:
-    """Tasks that do nothing: a perceptron of one unit, no epoch, one record. megabytes: what each carries."""
+def empty_tasks(n: int, *, megabytes: int = 0, epochs: int = 0, sleep: float = 0.0) -> list[Task]:
+    """Tasks that train a perceptron of one unit, by default not at all, and ask it about one record.
+
+    megabytes: what each carries. sleep: seconds that each takes besides."""
     members = np.zeros((1, max(1, megabytes * 125_000)), dtype=np.int64)
     return [
         Task(
@@ -145,8 +149,8 @@ def empty_tasks(n: int, megabytes: int = 0) -> list[Task]:
             seeds=[k],
             sent_from=environment(),
             plan=Plan(1, 1, "cpu"),
-            build=functools.partial(mlp, (1,), 2, hidden=(1,)),
-            make=Train(members, Recipe(epochs=0, batch_size=1, learning_rate=0.1)),
+            build=functools.partial(_tiny, sleep),
+            make=Train(members, Recipe(epochs, batch_size=1, learning_rate=0.1)),
             x=np.zeros((1, 1), dtype=np.float32),
             y=np.zeros(1, dtype=np.int64),
             near={},
@@ -156,14 +160,29 @@ def empty_tasks(n: int, megabytes: int = 0) -> list[Task]:
     ]
 
 
+def _tiny(sleep: float) -> torch.nn.Module:
+    time.sleep(sleep)
+    return mlp((1,), 2, hidden=(1,))
+
+
 def queue_seconds(backend: Backend, workers: int, n: int, megabytes: int) -> tuple[float, float]:
     """Seconds until the first of n empty tasks is back, and seconds a task after that."""
-    tasks = empty_tasks(n, megabytes)
+    tasks = empty_tasks(n, megabytes=megabytes)
     start = time.perf_counter()
     back = [time.perf_counter() for _ in results(tasks, Workers(workers, 1, backend))]
     return back[0] - start, (back[-1] - back[0]) / (n - 1)
 
 
+def start_workers(workers: int, sleep: float) -> None:
+    """Have so many workers of the engine's there, and have each train: the first optimiser of a process has
+    much to import. sleep: how long each keeps its task, so that one that is slower to start finds its own."""
+    for _ in results(empty_tasks(workers, epochs=1, sleep=sleep), Workers(workers, 1)):
+        pass
+
+
 def end_workers() -> None:
-    """End the workers of loky, if there are any."""
+    """End the processes that contenders started in this one: it would wait for them when it ends."""
     get_reusable_executor().shutdown(wait=True)
+    if one_thread_processes.cache_info().currsize:
+        one_thread_processes().shutdown()
+        one_thread_processes.cache_clear()

@@ -77,7 +77,8 @@ def answering_flops(job: Job) -> int:
     """The same, of asking one run about the pool."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         initialise(job.build, 0).eval()(torch.from_numpy(job.x[:100]))
-    return round(counter.get_total_flops() / 100 * len(job.x))
+    a_record: float = counter.get_total_flops() / 100
+    return round(a_record * len(job.x))
 
 
 def jobs(device: str, quick: bool) -> tuple[Job, Job, Job]:
@@ -90,7 +91,16 @@ def jobs(device: str, quick: bool) -> tuple[Job, Job, Job]:
     pool = slice(0, small + held_out)
     return (
         Job("mlp", functools.partial(mlp, SHAPE, CLASSES), x, y, len(x) - held_out, perceptron, device, note),
-        Job("cnn", functools.partial(cnn, SHAPE, CLASSES), x[pool], y[pool], small, convolutional, device, note),
+        Job(
+            "cnn",
+            functools.partial(cnn, SHAPE, CLASSES),
+            x[pool],
+            y[pool],
+            small,
+            convolutional,
+            device,
+            note,
+        ),
         _digits(device, quick),
     )
 

@@ -20,9 +20,9 @@ from auditkit.engine.plan import (
     stack_bytes,
     stacks,
     step_seconds,
+    weight_bytes,
 )
 from auditkit.engine.queue import Backend
-from auditkit.training import initialise
 
 PROCESS_BYTES = 450_000_000
 """What a process takes before it holds any data: Python, torch, and the rest of what we import."""
@@ -154,7 +154,6 @@ def cost(measured: Measured, work: Work, given: Resources, answers: int) -> Cost
         enough = 1 if seconds(measured, work, 1) < SOON else min(most_workers(plan), max(1, len(parts)))
         fitting = [n for n in range(1, enough + 1) if given.memory is None or memory(n) <= given.memory]
         jobs = max(fitting, default=1)
-    weights = sum(p.numel() * p.element_size() for p in initialise(work.build, 0).parameters())
     return Cost(
         runs=sum(parts),
         stacks=len(parts),
@@ -162,7 +161,7 @@ def cost(measured: Measured, work: Work, given: Resources, answers: int) -> Cost
         jobs=jobs,
         seconds=seconds(measured, work, jobs),
         memory=memory(jobs),
-        disk=sum(parts) * (weights + 2 * FLOAT * answers),
+        disk=sum(parts) * (weight_bytes(work) + 2 * FLOAT * answers),
     )
 
 

@@ -1,0 +1,1 @@
+"""The benchmarks. Named as a package because others install one of this name, too."""

@@ -1,0 +1,112 @@
+"""What the engine's benchmark makes of its measurements: medians with their spread, and ratios."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.engine_clock import Clocked, Peak
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of n repeats, the least and the most."""
+
+    median: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number besides the table of seconds. remark: what a reader must know."""
+
+    name: str
+    value: Spread
+    unit: str
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One contender doing one job once. around: the machine's peak before and after, where it was measured."""
+
+    job: str
+    contender: str
+    runs: int
+    repeat: int
+    clocked: Clocked
+    around: tuple[Peak, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Seconds of all runs, repeat by repeat. runs: how many were really made for it; fewer where the rest is
+    scaled from what one run took."""
+
+    seconds: Sequence[float]
+    runs: int
+
+
+def spread(values: Iterable[float]) -> Spread:
+    """The median of the values, the least and the most."""
+    own = sorted(values)
+    return Spread(statistics.median(own), own[0], own[-1], len(own))
+
+
+class Results:
+    """All measurements, by job, contender and runs."""
+
+    def __init__(self, measured: Sequence[Measurement]) -> None:
+        self.measured = measured
+
+    def jobs(self) -> list[str]:
+        """The jobs, in the order in which they were done."""
+        return list(dict.fromkeys(m.job for m in self.measured))
+
+    def contenders(self, job: str) -> list[str]:
+        """Who did the job, those who did most of it first."""
+        names = dict.fromkeys(m.contender for m in self.measured if m.job == job)
+        return sorted(names, key=lambda name: -max(self.sizes(job, name)))
+
+    def sizes(self, job: str, contender: str | None = None) -> list[int]:
+        """The numbers of runs that were tried."""
+        return sorted({m.runs for m in self.measured if m.job == job and contender in (None, m.contender)})
+
+    def of(self, job: str, contender: str, runs: int) -> list[Measurement]:
+        """All repeats of one measurement, in order."""
+        key = (job, contender, runs)
+        return sorted(
+            (m for m in self.measured if (m.job, m.contender, m.runs) == key), key=lambda m: m.repeat
+        )
+
+    def cell(self, job: str, contender: str, runs: int) -> Cell | None:
+        """The seconds that so many runs took, or would take by the largest measurement of fewer."""
+        known = [size for size in self.sizes(job, contender) if size <= runs]
+        if not known:
+            return None
+        own = self.of(job, contender, known[-1])
+        done = min(m.clocked.done for m in own)
+        return Cell([m.clocked.seconds * runs / known[-1] for m in own], done)
+
+    def best(self, job: str, runs: int, names: Sequence[str]) -> str | None:
+        """Which of the contenders has the least median."""
+        cells = {name: cell for name in names if (cell := self.cell(job, name, runs))}
+        return min(cells, key=lambda name: statistics.median(cells[name].seconds), default=None)
+
+    def ratio(self, job: str, runs: int, one: str, other: str) -> Spread | None:
+        """How many times as long one takes as the other, repeat by repeat."""
+        a, b = self.cell(job, one, runs), self.cell(job, other, runs)
+        return spread(x / y for x, y in zip(a.seconds, b.seconds, strict=True)) if a and b else None
+
+    def accuracy(self, job: str, contender: str) -> Spread:
+        """Mean over runs of the accuracy on records left out, at the largest number of runs."""
+        own = self.of(job, contender, self.sizes(job, contender)[-1])
+        return spread(m.clocked.accuracy for m in own)
+
+    def others(self) -> Spread:
+        """The share of the cores that other processes took during a measurement."""
+        return spread(m.clocked.others for m in self.measured)

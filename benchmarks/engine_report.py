@@ -1,0 +1,138 @@
+"""The table and the JSON of the engine's benchmark."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.engine_figures import Cell, Figure, Results, Spread, spread
+from benchmarks.engine_turns import ART, ENGINE, LOADER, LOADER_1, PROCESSES, TENSOR_1, TENSOR_ALL, Entry
+
+WIDTH = 200
+COMPARED = {
+    f"engine is n x the {LOADER}": (LOADER,),
+    f"engine is n x the {LOADER_1}": (LOADER_1,),
+    "engine is n x the best loop": (LOADER, LOADER_1, TENSOR_1, TENSOR_ALL, PROCESSES),
+    f"engine is n x {ART}": (ART,),
+}
+"""Ratio in words -> the competitors, of whom the fastest counts. Above 1 the engine is faster."""
+
+
+def show(
+    machine: Mapping[str, object], entries: Sequence[Entry], results: Results, figures: Sequence[Figure]
+) -> None:
+    """Print everything: each number is a median, with the least and the most in brackets."""
+    console = Console(width=WIDTH, highlight=False, markup=False)
+    console.print(", ".join(f"{name}: {value}" for name, value in machine.items()))
+    console.print(f"share of the cores that others took during a measurement: {results.others()}")
+    for entry in entries:
+        console.print(*_described(entry), sep="\n  ")
+    console.print(_table(results))
+    for figure in figures:
+        console.print(f"{figure.name}: {figure.value} {figure.unit}{figure.remark and f' ({figure.remark})'}")
+
+
+def document(
+    machine: Mapping[str, object], entries: Sequence[Entry], results: Results, figures: Sequence[Figure]
+) -> dict[str, object]:
+    """The same as the table, and every repeat, for the JSON."""
+    return {
+        "machine": machine,
+        "others_share": asdict(results.others()),
+        "jobs": [_job(entry) for entry in entries],
+        "seconds": _measurements(results),
+        "ratios": [
+            {"job": job, "runs": runs, "ratio": name, "competitor": against, **asdict(ratio)}
+            for job in results.jobs()
+            for runs in results.sizes(job)
+            for name in COMPARED
+            for against, ratio in _advantage(results, job, runs, name)
+        ],
+        "figures": [asdict(figure) for figure in figures],
+    }
+
+
+def _described(entry: Entry) -> list[str]:
+    job = entry.job
+    batches = f"{job.recipe.epochs} epoch(s) of batches of {job.recipe.batch_size}"
+    return [
+        f"{job.name}: {job.records} records a run, {batches}, then asked about {len(job.x)}. {job.note}",
+        f"plans, measured in {entry.planning:.1f} s:",
+        *(
+            f"{runs} runs: {choice.plan}; {choice.workers} worker(s), in a fresh audit {choice.fresh_workers}"
+            for runs, choice in entry.choices.items()
+        ),
+    ]
+
+
+def _table(results: Results) -> Table:
+    sizes = sorted({m.runs for m in results.measured})
+    shown = Table(title="seconds of all runs; ~ scaled up from fewer runs that were made")
+    for heading in ("job", "contender", *(f"{n} runs" for n in sizes), "accuracy"):
+        shown.add_column(heading, no_wrap=heading == "contender")
+    for job in results.jobs():
+        for name in results.contenders(job):
+            cells = [_seconds(results.cell(job, name, n), n) for n in sizes]
+            shown.add_row(job, name, *cells, f"{results.accuracy(job, name).median:.3f}")
+        for name in COMPARED:
+            ratios = [_ratio(_advantage(results, job, n, name)) for n in sizes]
+            if any(ratios):
+                shown.add_row(job, name, *ratios, "", style="bold")
+        shown.add_section()
+    return shown
+
+
+def _seconds(cell: Cell | None, runs: int) -> str:
+    if cell is None:
+        return ""
+    return str(spread(cell.seconds)) if cell.runs == runs else f"~{spread(cell.seconds)} from {cell.runs}"
+
+
+def _advantage(results: Results, job: str, runs: int, name: str) -> list[tuple[str, Spread]]:
+    """The fastest competitor, and how many times as long it takes as the engine; [] where none was measured."""
+    if runs not in results.sizes(job, ENGINE):
+        return []
+    against = results.best(job, runs, COMPARED[name])
+    ratio = against and results.ratio(job, runs, against, ENGINE)
+    return [(against, ratio)] if against and ratio else []
+
+
+def _ratio(found: Sequence[tuple[str, Spread]]) -> str:
+    return "".join(str(ratio) for _, ratio in found)
+
+
+def _job(entry: Entry) -> dict[str, object]:
+    job = entry.job
+    return {
+        "name": job.name,
+        "records": job.records,
+        "asked": len(job.x),
+        "recipe": asdict(job.recipe),
+        "device": job.device,
+        "data": job.note,
+        "planning_seconds": entry.planning,
+        "plans": {
+            runs: {**asdict(choice.plan), "workers": choice.workers, "fresh_workers": choice.fresh_workers}
+            for runs, choice in entry.choices.items()
+        },
+    }
+
+
+def _measurements(results: Results) -> list[dict[str, object]]:
+    return [
+        {
+            "job": job,
+            "contender": name,
+            "runs": runs,
+            "runs_made": [m.clocked.done for m in own],
+            "seconds": asdict(spread(m.clocked.seconds for m in own)),
+            "accuracy": asdict(spread(m.clocked.accuracy for m in own)),
+            "repeats": [m.clocked.seconds for m in own],
+            "others_share": [m.clocked.others for m in own],
+        }
+        for job in results.jobs()
+        for name in results.contenders(job)
+        for runs in results.sizes(job, name)
+        for own in [results.of(job, name, runs)]
+    ]
