@@ -70,7 +70,7 @@ def scaling_figures(results: Results) -> Iterator[Figure]:
                 yield Figure(f"{job}, {runs} runs: all workers are as fast as one", gain, "times")
 
 
-def queue_figures(repeats: int, everything: bool) -> Iterator[Figure]:
+def queue_figures(repeats: int, host: Host, everything: bool) -> Iterator[Figure]:
     """What an empty task costs, in this process and by loky, or by everything that is installed; and how long
     it takes until the first is back."""
     most = max(2, cores())
@@ -83,10 +83,9 @@ def queue_figures(repeats: int, everything: bool) -> Iterator[Figure]:
         cases += [(f"loky, {CARRIED} MB each", "loky", most, CARRIED)]
     for name, backend, workers, megabytes in cases:
         found = []
-        with closing(Host()) as host:
-            for _ in range(repeats):
-                host.call(contenders.end_workers)
-                found.append(host.call(contenders.queue_seconds, backend, workers, NO_OPS, megabytes))
+        for _ in range(repeats):
+            host.call(contenders.end_workers)
+            found.append(host.call(contenders.queue_seconds, backend, workers, NO_OPS, megabytes))
         remark = f"{NO_OPS} tasks, {workers} worker(s)"
         yield Figure(f"queue, {name}: an empty task", spread(1e3 * each for _, each in found), "ms", remark)
         yield Figure(f"queue, {name}: until the first is back", spread(first for first, _ in found), "s")

@@ -30,6 +30,8 @@ threads whose width is nearest to the usual one is taken, so that noise seldom c
 DOUBTFUL = 1.5
 """Plans that seem no more than this much slower than the fastest are timed again, ROUNDS times, and the best
 time counts: what else the machine does only ever adds."""
+HOPELESS = 4.0
+"""A number of threads so much slower than another is given up."""
 ROUNDS = 2
 USUAL_BYTES = 8_000_000
 """Usual is the widest stack whose weights, gradients and moments fit here, and so into a cache."""
@@ -124,6 +126,8 @@ def measure(work: Work, *, devices: Sequence[str], threads: int | None, memory: 
                 found.append(Measured(Plan(width, each, device), step, width * one))
                 worse = 0 if step / width < best else worse + 1
                 best = min(best, step / width)
+                if device == "cpu" and found[-1] not in _within(HOPELESS, found, work):
+                    break  # wider ones will not make that good; on a GPU they may
     for _ in range(ROUNDS):
         doubtful = set(_within(DOUBTFUL, found, work))
         found = [_timed_again(m, work) if m in doubtful else m for m in found]
