@@ -101,7 +101,7 @@ def assemble(
         lock_sha256=lock_sha256,
         claim=plain_claim(study.claim, key),
         data=_data_summary(study, asked),
-        environment={**environment(), **{name: str(value) for name, value in asdict(plan).items()}},
+        environment={**environment(), **{f"plan {name}": str(value) for name, value in asdict(plan).items()}},
         arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
         controls=tuple(controls),
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),

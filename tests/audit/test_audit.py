@@ -304,7 +304,7 @@ def test_own_model_data_and_training_go_through_the_queue(tmp_path: Path) -> Non
         runs={"per_arm": 12, "shadow": 0},
     )
     evidence = audit(claim, tmp_path / "out", folder=tmp_path, given=Resources(jobs=2))
-    assert evidence.environment["width"] == "1"
+    assert evidence.environment["plan width"] == "1"
     assert evidence.verdict.outcome == "not_supported"
     assert len((tmp_path / "calls").read_text()) == 36
     assert canonical(audit(claim, tmp_path / "out", folder=tmp_path)) == canonical(evidence)
