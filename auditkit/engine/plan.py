@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from auditkit.engine.memory import keep_freed_memory
 from auditkit.models import Build
 from auditkit.training import Recipe, fit, initialise, stackable
 
@@ -165,6 +166,7 @@ def weight_bytes(work: Work) -> int:
 
 def step_seconds(work: Work, plan: Plan) -> float:
     """The seconds that a step of one stack takes under the plan, without what comes before the first."""
+    keep_freed_memory()
     x, y = work.x.to(plan.device), work.y.to(plan.device)
     models = [initialise(work.build, k).to(plan.device) for k in range(plan.width)]
 

@@ -4,11 +4,10 @@ A task carries all that it needs, as arrays, so that a worker shares nothing wit
 the installed packages; what it returns are arrays too.
 """
 
-import ctypes
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import nn
 
 from auditkit import named
 from auditkit.engine.environment import differences, environment
+from auditkit.engine.memory import keep_freed_memory
 from auditkit.engine.plan import Plan, threads
 from auditkit.errors import AuditError
 from auditkit.measure import near_margins
@@ -104,7 +104,7 @@ def perform(task: Task) -> Tensors:
             f"a worker must have the versions of whoever sends it work, found that {'; '.join(differ)}; install "
             "the same versions there"
         )
-    _keep_freed_memory()
+    keep_freed_memory()
     torch.backends.cudnn.deterministic = True  # else the same plan need not give the same bits
     try:
         with _ONE_AT_A_TIME, threads(task.plan.threads), torch.random.fork_rng(devices=[]):
@@ -134,11 +134,26 @@ def _made(task: Task) -> list[nn.Module]:
     if make.own:
         train = named.resolve(*make.own, {}, "training.train")
         return [
-            call_own(make.own[0], partial(train, model, task.records(rows), seed), seed)
+            _alike(
+                call_own(make.own[0], partial(train, model, task.records(rows), seed), seed),
+                model,
+                make.own[0],
+            )
             for model, rows, seed in zip(models, make.members, task.seeds, strict=True)
         ]
     every = task.records(slice(None))
     return fit(models, every.x, every.y, make.recipe, seeds=task.seeds, members=make.members)
+
+
+def _alike(trained: nn.Module, model: nn.Module, name: str) -> nn.Module:
+    """The trained model, if its weights can be put into one that is freshly built, as they will be."""
+    found, expected = ({key: value.shape for key, value in m.state_dict().items()} for m in (trained, model))
+    if found != expected:
+        raise AuditError(
+            f"{name!r} must return the model it was given, trained, found one with other weights "
+            f"({type(trained).__name__}); mend it and run the same command again"
+        )
+    return trained
 
 
 def unpacked(task: Task, weights: Mapping[str, torch.Tensor]) -> list[nn.Module]:
@@ -167,15 +182,3 @@ def _answers(task: Task, models: Sequence[nn.Module]) -> Tensors:
 
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Let the allocator keep what was freed. glibc gives large blocks back to the system, and every step
-    would pay again for the pages of its results: a tenth to a third of a small stack's time. Elsewhere
-    there is no `mallopt`, and nothing happens."""
-    mmap_threshold, trim_threshold = -3, -1
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(mmap_threshold, 1 << 30)
-        mallopt(trim_threshold, (1 << 31) - 1)
