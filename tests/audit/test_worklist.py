@@ -1,0 +1,148 @@
+"""Never twice, and never the wrong one: what the runs of an audit are stored under."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditkit import worklist as lists
+from auditkit.claims import parse_claim
+from auditkit.engine.environment import environment
+from auditkit.engine.plan import Plan
+from auditkit.evidence.canonical import digest
+from auditkit.progress import Silent
+from auditkit.questions import questions
+from auditkit.study import Study, prepare
+from auditkit.worklist import worklist
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "data": {"train": 400, "control": 120, "test": 150, "population": 200},
+    "forget": {"fraction": 0.2},
+    "training": {"epochs": 4},
+    "runs": {"per_arm": 12, "shadow": 4},
+}
+PLAN = Plan(5, 1, "cpu")
+
+
+def study_of(folder: Path = Path(), **changes: Any) -> Study:
+    claim, problems = parse_claim(SMALL | changes)
+    assert problems == []
+    return prepare(claim, folder, [], Silent())
+
+
+def stored_under(study: Study, plan: Plan = PLAN, lock: str = "one") -> tuple[set[str], set[str]]:
+    """The names of the files of all trained weights, and of all answers."""
+    stacks = worklist(study, questions(study), plan, lock)
+    return {digest(s.weights) for s in stacks}, {digest(s.answers) for s in stacks}
+
+
+def test_every_run_of_every_arm_is_in_one_stack() -> None:
+    """The stacks of an arm hold its runs once each, none wider than the plan; the procedure's other states are
+    arms of their own, made from the same originals."""
+    study = study_of()
+    stacks = worklist(study, questions(study), PLAN, "one")
+    runs = {
+        arm: [k for s in stacks if s.arm == arm for k in s.runs]
+        for arm in dict.fromkeys(s.arm for s in stacks)
+    }
+    twelve = list(range(12))
+    assert runs == {
+        "original": twelve,
+        "unlearned": twelve,
+        "unlearned, gate on": twelve,
+        "unlearned, gate off": twelve,
+        "retrained": twelve,
+        "honest": twelve,
+        "shadow": [0, 1, 2, 3],
+    }
+    assert max(len(s.runs) for s in stacks) <= 5
+    seeds = [seed for s in stacks if s.state is None for seed in s.seeds]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_the_same_audit_finds_its_runs_again() -> None:
+    """Two audits of one claim under one plan store under the same names, all different."""
+    weights, answers = stored_under(study_of())
+    assert (weights, answers) == stored_under(study_of(), lock="two")
+    assert (len(weights), len(answers)) == (3 * 3 + 1, 6 * 3 + 1)
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "epochs": {"training": {"epochs": 5}},
+    "learning rate": {"training": {"epochs": 4, "learning_rate": 0.0031}},
+    "batch size": {"training": {"epochs": 4, "batch_size": 31}},
+    "optimiser": {"training": {"epochs": 4, "optimiser": "adamw"}},
+    "momentum": {"training": {"epochs": 4, "momentum": 0.8}},
+    "schedule": {"training": {"epochs": 4, "schedule": "cosine"}},
+    "augmentation": {"training": {"epochs": 4, "augment": ["shift"]}},
+    "weight decay": {"training": {"epochs": 4, "weight_decay": 1e-6}},
+    "architecture": {"model": {"name": "cnn"}},
+    "width of a layer": {"model": {"options": {"hidden": [129]}}},
+    "audit seed": {"seed": 1},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_of_the_claim_uses_no_old_run(what: str) -> None:
+    """Whatever training depends on is in the name: nothing is shared after a change."""
+    old, new = stored_under(study_of()), stored_under(study_of(**CHANGES[what]))
+    assert old[0].isdisjoint(new[0])
+    assert old[1].isdisjoint(new[1])
+
+
+def test_other_data_another_plan_or_another_library_use_no_old_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One input changed in its last bit, another plan, and another version of any library or of our own code:
+    nothing is shared."""
+    study = study_of()
+    old = stored_under(study)
+    for plan in (Plan(4, 1, "cpu"), Plan(5, 2, "cpu"), Plan(5, 1, "cuda")):
+        new = stored_under(study, plan)
+        assert old[0].isdisjoint(new[0])
+        assert old[1].isdisjoint(new[1])
+    for name in environment():
+        changed = {**environment(), name: "other"}
+        with monkeypatch.context() as patch:
+            patch.setattr(lists, "environment", lambda changed=changed: changed)
+            new = stored_under(study)
+        assert old[0].isdisjoint(new[0])
+        assert old[1].isdisjoint(new[1])
+    study.data.x[0, 0] += 1e-6
+    new = stored_under(study)
+    assert old[0].isdisjoint(new[0])
+
+
+def test_other_questions_are_asked_of_the_same_runs() -> None:
+    """Another radius of jitter trains nothing anew; shadow runs are not asked there, and not asked again."""
+    old, new = stored_under(study_of()), stored_under(study_of(criteria={"jitter": [0.2]}))
+    assert old[0] == new[0]
+    assert len(old[1] & new[1]) == 1
+
+
+def test_another_procedure_is_tried_on_the_same_runs() -> None:
+    """Only the unlearned runs are made anew; so are they for other options."""
+    old = stored_under(study_of())
+    for procedure in ({"name": "noop"}, {"name": "fnn", "options": {"t": 49.0}}):
+        new = stored_under(study_of(procedure=procedure))
+        assert old[0] == new[0]
+        assert len(old[1] & new[1]) == 3 * 3 + 1
+
+
+def test_runs_of_own_code_are_used_by_the_same_bundle_and_the_same_code_alone(tmp_path: Path) -> None:
+    """What a user's own function reads cannot be seen: another bundle trains anew, and so does the same one
+    after any Python file beside it has changed."""
+    (tmp_path / "ours.py").write_text("def unlearn(model, retain, forget, *, seed):\n    return model\n")
+    own = {"procedure": {"name": "./ours.py:unlearn"}}
+    old = stored_under(study_of(tmp_path, **own))
+    assert stored_under(study_of(tmp_path, **own)) == old
+    assert stored_under(study_of(tmp_path, **own), lock="two")[1].isdisjoint(old[1])
+    (tmp_path / "helpers.py").write_text("x = 1\n")
+    assert stored_under(study_of(tmp_path, **own))[1].isdisjoint(old[1])
+
+
+def test_own_procedures_are_a_task_a_run(tmp_path: Path) -> None:
+    """A user's own procedure is called for one run after the other, each in a task that can be resumed."""
+    (tmp_path / "ours.py").write_text("def unlearn(model, retain, forget, *, seed):\n    return model\n")
+    study = study_of(tmp_path, procedure={"name": "./ours.py:unlearn"})
+    stacks = worklist(study, questions(study), PLAN, "one")
+    assert [list(s.runs) for s in stacks if s.arm == "unlearned"] == [[k] for k in range(12)]
