@@ -12,7 +12,7 @@ TESTED := dataset-fashion-mnist poppler-utils
 CLAIM ?=
 OUT   ?= audits/$(if $(CLAIM),$(basename $(notdir $(CLAIM))),digits-fnn)
 
-.PHONY: audit test lint pdf-libraries clean
+.PHONY: audit test lint bench pdf-libraries clean
 
 # A refuted or undecided claim is a result: only codes 2 and 4 are failures.
 audit: $(READY) pdf-libraries
@@ -27,6 +27,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Some fifteen minutes on two cores; prints a table and writes benchmarks/results/engine.json.
+bench: $(READY)
+	@$(call apt_install,dataset-fashion-mnist,dpkg -s dataset-fashion-mnist,random images will stand in for it)
+	$(BIN)/python benchmarks/engine.py
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

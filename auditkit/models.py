@@ -180,7 +180,7 @@ def _to_image(shape: Sequence[int]) -> nn.Module:
 
 
 @torch.no_grad()
-def answer(model: nn.Module, x: torch.Tensor, *, chunk: int = 4096) -> npt.NDArray[np.float32]:
+def answer(model: nn.Module, x: torch.Tensor, *, chunk: int = 512) -> npt.NDArray[np.float32]:
     """The model's logits on x, in eval mode: float32 (records, classes).
 
     x: (records, *shape), on any device: it goes to where the model is `chunk` records at a time, and the

@@ -41,6 +41,7 @@ from benchmarks.engine_jobs import jobs
 from benchmarks.engine_report import document, show
 from benchmarks.engine_turns import QUICK, SIZES, Entry, enter, hosts, turns, warm_up
 
+PATIENCE = 300.0
 OUT = Path(__file__).parent / "results" / "engine.json"
 
 
@@ -68,19 +69,18 @@ def main() -> None:
 def measure(repeats: int, quick: bool, device: str) -> tuple[list[Entry], Results, list[Figure]]:
     """All measurements, one after the other."""
     sizes = QUICK if quick else SIZES
-    with hosts() as every:
-        say("measuring plans")
-        entries = [enter(job, sizes[job.name], every.engine) for job in jobs(device, quick)]
+    with hosts(0 if quick else PATIENCE) as every:
+        say("planning")
+        entries = [enter(job, sizes[job.name], every.fresh) for job in jobs(device, quick)]
+        say("memory, warming up")
+        memory = list(memory_figures(entries[0], every))
         warm_up(entries, every)
         results = Results(list(said(turns(entries, repeats, every))))
-        say("the machine's peak, scaling")
+        say("steps by themselves")
         figures = [f for e in entries for f in (*peak_figures(results, e), step_figure(e, repeats, every))]
-    say("memory, the queue")
-    figures += [
-        *scaling_figures(results),
-        *memory_figures(entries[0]),
-        *queue_figures(repeats, everything=not quick),
-    ]
+        say("the queue")
+        figures += [*scaling_figures(results), *memory]
+        figures += queue_figures(repeats, every.engine, everything=not quick)
     return entries, results, figures
 
 

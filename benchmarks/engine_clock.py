@@ -25,21 +25,18 @@ PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
 PEAK_SECONDS = 0.3
 QUIET = 0.1
 """Share of the cores that other processes may take during a measurement, if it can be had."""
-SHORT = 10.0
-"""Seconds that a measurement may take to be made a second time."""
-LOOKS = 10
-"""How often, for a fifth of a second each, it is looked whether others leave the machine alone."""
+LOOK = 0.2
+"""Seconds for which it is looked whether it can."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Clocked:
-    """One measurement. seconds: of all runs, scaled up where `done`, the runs really made, are fewer. others:
-    the share of the machine's cores that processes other than ours took meanwhile."""
+    """One measurement. seconds: of all runs, scaled up where fewer were really made. accuracies: of those made.
+    others: the share of the machine's cores that processes other than ours took meanwhile."""
 
     seconds: float
-    done: int
-    accuracy: float
+    accuracies: Sequence[float]
     others: float
 
 
@@ -58,29 +55,55 @@ class Host:
 
     def __init__(self) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"))
+        self._started = False
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function there."""
+        self._started = True
         return self._pool.submit(function, *args, **kwargs).result()
 
-    def clock(self, contender: Contender, job: Job, seeds: Sequence[int], limit: float = 1e9) -> Clocked:
-        """Let the contender do the job there. If others take much of the machine meanwhile, and it did not take
-        long, it does it a second time, and the quieter time counts."""
-        tries = [self._once(contender, job, seeds, limit)]
-        if tries[0].others > QUIET and tries[0].seconds < SHORT:
-            tries.append(self._once(contender, job, seeds, limit))
-        return min(tries, key=lambda tried: tried.others)
-
-    def _once(self, contender: Contender, job: Job, seeds: Sequence[int], limit: float) -> Clocked:
+    def clock(self, contender: Contender, job: Job, seeds: Sequence[int], limit: float) -> Clocked:
+        """Let the contender do the job there."""
         with others_share() as share:
             seconds, accuracies = self.call(_clocked, contender, job, seeds, limit)
-        done = len(accuracies)
-        return Clocked(seconds * len(seeds) / done, done, statistics.fmean(accuracies), share[0])
+        return Clocked(seconds * len(seeds) / len(accuracies), accuracies, share[0])
 
     def close(self) -> None:
         """End the process, and first those it started: it would wait for them."""
-        self.call(end_workers)
+        if self._started:
+            self.call(end_workers)
         self._pool.shutdown()
+
+
+class Patience:
+    """Seconds, in all, to spend on waiting until others leave the machine alone, and on measurements made a
+    second time where they did not. Two threads that wait for each other at every step become many times
+    slower when a third process wants a core: that would be measured."""
+
+    def __init__(self, left: float) -> None:
+        self.left = left
+
+    def clock(
+        self, host: Host, contender: Contender, job: Job, seeds: Sequence[int], limit: float
+    ) -> Clocked:
+        """As the host's own; of two measurements the quieter counts."""
+        self._wait()
+        found = host.clock(contender, job, seeds, limit)
+        start = time.perf_counter()
+        if found.others > QUIET and self.left > found.seconds:
+            self._wait()
+            again = host.clock(contender, job, seeds, limit)
+            self.left -= time.perf_counter() - start
+            return min(found, again, key=lambda clocked: clocked.others)
+        return found
+
+    def _wait(self) -> None:
+        while self.left > 0:
+            with others_share() as share:
+                time.sleep(LOOK)
+            if share[0] < QUIET:
+                return
+            self.left -= LOOK
 
 
 def _clocked(contender: Contender, job: Job, seeds: Sequence[int], limit: float) -> tuple[float, list[float]]:
@@ -127,16 +150,6 @@ def _high_water(pid: int) -> int:
         if line.startswith("VmHWM"):
             return int(line.split()[1]) * 1024
     return 0
-
-
-def wait_for_quiet() -> None:
-    """Wait, though not long, until other processes leave the cores alone. Two threads that wait for each
-    other at every step become many times slower when a third process wants a core: that would be measured."""
-    for _ in range(LOOKS):
-        with others_share() as share:
-            time.sleep(0.2)
-        if share[0] < QUIET:
-            return
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from joblib.externals.loky import get_reusable_executor
 from torch.utils.data import DataLoader, TensorDataset
@@ -19,7 +20,7 @@ from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan, cores, stacks, threads
 from auditkit.engine.queue import Backend, Workers, results
 from auditkit.engine.tasks import Task, Train
-from auditkit.models import answer, mlp
+from auditkit.models import mlp
 from auditkit.training import Recipe, fit, initialise
 from benchmarks.engine_jobs import Job
 
@@ -72,7 +73,7 @@ def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None 
 
     x, y = torch.from_numpy(job.x), torch.from_numpy(job.y)
     with threads(on or torch.get_num_threads()):
-        return [job.accuracy(seed, answer(train(seed), x)) for seed in _within(limit, seeds)]
+        return [job.accuracy(seed, _asked(train(seed), x)) for seed in _within(limit, seeds)]
 
 
 def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int) -> list[float]:
@@ -85,7 +86,7 @@ def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int) -> lis
 
     x, y = torch.from_numpy(job.x).to(job.device), torch.from_numpy(job.y).to(job.device)
     with threads(on):
-        return [job.accuracy(seed, answer(train(seed), x)) for seed in _within(limit, seeds)]
+        return [job.accuracy(seed, _asked(train(seed), x)) for seed in _within(limit, seeds)]
 
 
 def process_loops(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
@@ -127,6 +128,14 @@ def art(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
     )
     right = answers.argmax(axis=1) == labels.argmax(axis=1)
     return [float(part.mean()) for part in right.reshape(len(seeds), -1)]
+
+
+@torch.no_grad()
+def _asked(model: torch.nn.Module, x: torch.Tensor) -> npt.NDArray[np.float32]:
+    """The model's logits on x, in batches of 128, as ART has it: float32 (records, classes)."""
+    model.eval()
+    device = next(model.parameters()).device
+    return torch.cat([model(batch.to(device)).cpu() for batch in x.split(128)]).numpy()
 
 
 def _within(limit: float, seeds: Iterable[int]) -> Iterator[int]:

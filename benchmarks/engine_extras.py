@@ -2,15 +2,15 @@
 
 import importlib.util
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 
 from auditkit.engine.plan import cores, step_seconds
 from auditkit.engine.queue import BACKENDS, Backend
+from auditkit.errors import AuditError
 from benchmarks import engine_contenders as contenders
 from benchmarks.engine_clock import Host, matmul_rate, peak_memory
 from benchmarks.engine_figures import Figure, Results, spread
 from benchmarks.engine_jobs import answering_flops, training_flops
-from benchmarks.engine_turns import ENGINE, LOADER, ONE_WORKER, Entry, Hosts, contender
+from benchmarks.engine_turns import ENGINE, LIMIT, LOADER, ONE_WORKER, Entry, Hosts, contender
 
 NO_OPS = 200
 CARRIED = 10
@@ -82,22 +82,27 @@ def queue_figures(repeats: int, host: Host, everything: bool) -> Iterator[Figure
         cases += [(b, b, most, 0) for b in BACKENDS if b != "loky" and importlib.util.find_spec(b)]
         cases += [(f"loky, {CARRIED} MB each", "loky", most, CARRIED)]
     for name, backend, workers, megabytes in cases:
-        found = []
-        for _ in range(repeats):
-            host.call(contenders.end_workers)
-            found.append(host.call(contenders.queue_seconds, backend, workers, NO_OPS, megabytes))
         remark = f"{NO_OPS} tasks, {workers} worker(s)"
+        found = []
+        try:
+            for _ in range(repeats):
+                host.call(contenders.end_workers)
+                found.append(host.call(contenders.queue_seconds, backend, workers, NO_OPS, megabytes))
+        except (AuditError, RuntimeError, ValueError) as error:  # a cluster that is not to be had here
+            yield Figure(f"queue, {name}", None, "", f"failed: {error}")
+            continue
         yield Figure(f"queue, {name}: an empty task", spread(1e3 * each for _, each in found), "ms", remark)
         yield Figure(f"queue, {name}: until the first is back", spread(first for first, _ in found), "s")
 
 
-def memory_figures(entry: Entry) -> Iterator[Figure]:
-    """The most memory that all processes of the engine ever took, and of a loop, each in fresh processes."""
+def memory_figures(entry: Entry, every: Hosts) -> Iterator[Figure]:
+    """The most memory that all processes of the engine take, and of a loop, each in processes that have done
+    nothing else yet."""
     job, runs = entry.job.shortened(), entry.bracketed
     for name in (ENGINE, LOADER):
-        with closing(Host()) as host:
-            before, _ = host.call(peak_memory)
-            host.clock(contender(name, entry.choices[runs]), job, job.seeds(runs, 0))
-            most, processes = host.call(peak_memory)
+        host = every.of(name)
+        before, _ = host.call(peak_memory)
+        host.clock(contender(name, entry.choices[runs]), job, job.seeds(runs, 0), LIMIT)
+        most, processes = host.call(peak_memory)
         remark = f"{processes} process(es) in sum; {before / 1e6:.0f} MB in the first before any work"
         yield Figure(f"memory, {job.name}, {runs} runs: {name}", spread([most / 1e6]), "MB", remark)

@@ -17,15 +17,15 @@ class Spread:
     n: int
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.low:.3g} to {self.high:.3g})"
+        return f"{self.median:.3g} ({self.low:.3g}-{self.high:.3g})"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number besides the table of seconds. remark: what a reader must know."""
+    """A number besides the table of seconds, None where it could not be had. remark: what a reader must know."""
 
     name: str
-    value: Spread
+    value: Spread | None
     unit: str
     remark: str = ""
 
@@ -68,9 +68,8 @@ class Results:
         return list(dict.fromkeys(m.job for m in self.measured))
 
     def contenders(self, job: str) -> list[str]:
-        """Who did the job, those who did most of it first."""
-        names = dict.fromkeys(m.contender for m in self.measured if m.job == job)
-        return sorted(names, key=lambda name: -max(self.sizes(job, name)))
+        """Who did the job, by name."""
+        return sorted({m.contender for m in self.measured if m.job == job})
 
     def sizes(self, job: str, contender: str | None = None) -> list[int]:
         """The numbers of runs that were tried."""
@@ -89,7 +88,7 @@ class Results:
         if not known:
             return None
         own = self.of(job, contender, known[-1])
-        done = min(m.clocked.done for m in own)
+        done = min(len(m.clocked.accuracies) for m in own)
         return Cell([m.clocked.seconds * runs / known[-1] for m in own], done)
 
     def best(self, job: str, runs: int, names: Sequence[str]) -> str | None:
@@ -102,10 +101,11 @@ class Results:
         a, b = self.cell(job, one, runs), self.cell(job, other, runs)
         return spread(x / y for x, y in zip(a.seconds, b.seconds, strict=True)) if a and b else None
 
-    def accuracy(self, job: str, contender: str) -> Spread:
-        """Mean over runs of the accuracy on records left out, at the largest number of runs."""
-        own = self.of(job, contender, self.sizes(job, contender)[-1])
-        return spread(m.clocked.accuracy for m in own)
+    def accuracy(self, job: str, contender: str) -> tuple[float, float]:
+        """Of all runs made, on records left out: the mean, and its standard error."""
+        every = [m.clocked.accuracies for m in self.measured if (m.job, m.contender) == (job, contender)]
+        own = [accuracy for accuracies in every for accuracy in accuracies]
+        return statistics.fmean(own), statistics.stdev(own) / len(own) ** 0.5
 
     def others(self) -> Spread:
         """The share of the cores that other processes took during a measurement."""

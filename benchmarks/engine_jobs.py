@@ -66,6 +66,10 @@ class Job:
         """The job with one epoch: as much memory, less time."""
         return replace(self, recipe=replace(self.recipe, epochs=1))
 
+    def tiny(self) -> "Job":
+        """The job with 50 records a run of a pool of 100, and one epoch: to have done it once."""
+        return replace(self.shortened(), x=self.x[:100], y=self.y[:100], records=50)
+
 
 def training_flops(job: Job) -> int:
     """Floating-point operations of the matrix products and convolutions of training one run: forward, the
@@ -84,7 +88,7 @@ def answering_flops(job: Job) -> int:
 def jobs(device: str, quick: bool) -> tuple[Job, Job, Job]:
     """The perceptron and the CNN on Fashion-MNIST, and the built-in claim's model on digits."""
     x, y, note = _images(300 if quick else 2048, 100 if quick else HELD_OUT)
-    small = 64 if quick else 256
+    small = 64 if quick else 512
     held_out = len(x) - (300 if quick else 2048)
     perceptron = Recipe(epochs=1 if quick else 5, batch_size=128, learning_rate=0.001)
     convolutional = Recipe(epochs=1, batch_size=32, learning_rate=0.001)

@@ -2,14 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import fmean
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.engine_figures import Cell, Figure, Results, Spread, spread
-from benchmarks.engine_turns import ART, ENGINE, LOADER, LOADER_1, PROCESSES, TENSOR_1, TENSOR_ALL, Entry
+from benchmarks.engine_turns import (
+    ART,
+    ENGINE,
+    LOADER,
+    LOADER_1,
+    PROCESSES,
+    SIZES,
+    TENSOR_1,
+    TENSOR_ALL,
+    Entry,
+)
 
 WIDTH = 200
+ORDER = tuple(SIZES["mlp"])
 COMPARED = {
     f"engine is n x the {LOADER}": (LOADER,),
     f"engine is n x the {LOADER_1}": (LOADER_1,),
@@ -30,7 +42,8 @@ def show(
         console.print(*_described(entry), sep="\n  ")
     console.print(_table(results))
     for figure in figures:
-        console.print(f"{figure.name}: {figure.value} {figure.unit}{figure.remark and f' ({figure.remark})'}")
+        value = f"{figure.value} {figure.unit}" if figure.value else "none"
+        console.print(f"{figure.name}: {value}{figure.remark and f' ({figure.remark})'}")
 
 
 def document(
@@ -68,13 +81,16 @@ def _described(entry: Entry) -> list[str]:
 
 def _table(results: Results) -> Table:
     sizes = sorted({m.runs for m in results.measured})
-    shown = Table(title="seconds of all runs; ~ scaled up from fewer runs that were made")
+    shown = Table(
+        title="seconds of all runs: median (least-most); ~ scaled up from fewer runs that were made"
+    )
     for heading in ("job", "contender", *(f"{n} runs" for n in sizes), "accuracy"):
-        shown.add_column(heading, no_wrap=heading == "contender")
+        shown.add_column(heading, no_wrap=True)
     for job in results.jobs():
-        for name in results.contenders(job):
+        for name in sorted(results.contenders(job), key=ORDER.index):
             cells = [_seconds(results.cell(job, name, n), n) for n in sizes]
-            shown.add_row(job, name, *cells, f"{results.accuracy(job, name).median:.3f}")
+            mean, error = results.accuracy(job, name)
+            shown.add_row(job, name, *cells, f"{mean:.3f} ± {error:.3f}")
         for name in COMPARED:
             ratios = [_ratio(_advantage(results, job, n, name)) for n in sizes]
             if any(ratios):
@@ -86,7 +102,8 @@ def _table(results: Results) -> Table:
 def _seconds(cell: Cell | None, runs: int) -> str:
     if cell is None:
         return ""
-    return str(spread(cell.seconds)) if cell.runs == runs else f"~{spread(cell.seconds)} from {cell.runs}"
+    own = spread(cell.seconds)
+    return str(own) if cell.runs == runs else f"~{own.median:.3g} from {cell.runs}"
 
 
 def _advantage(results: Results, job: str, runs: int, name: str) -> list[tuple[str, Spread]]:
@@ -125,9 +142,9 @@ def _measurements(results: Results) -> list[dict[str, object]]:
             "job": job,
             "contender": name,
             "runs": runs,
-            "runs_made": [m.clocked.done for m in own],
+            "runs_made": [len(m.clocked.accuracies) for m in own],
             "seconds": asdict(spread(m.clocked.seconds for m in own)),
-            "accuracy": asdict(spread(m.clocked.accuracy for m in own)),
+            "accuracy": asdict(spread(fmean(m.clocked.accuracies) for m in own)),
             "repeats": [m.clocked.seconds for m in own],
             "others_share": [m.clocked.others for m in own],
         }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from auditkit.engine.plan import Measured, Plan, cores, fastest, measure, most_workers, stacks
 from auditkit.engine.resources import Resources, cost
 from benchmarks import engine_contenders as contenders
-from benchmarks.engine_clock import Host, peak, wait_for_quiet
+from benchmarks.engine_clock import Host, Patience, peak
 from benchmarks.engine_contenders import Contender
 from benchmarks.engine_figures import Measurement
 from benchmarks.engine_jobs import Job
@@ -29,26 +29,26 @@ Sizes = Mapping[str, Mapping[str, Sequence[int]]]
 SIZES: Sizes = {
     "mlp": {
         ENGINE: (1, 4, 16, 64, 256),
-        FRESH: (1, 4, 16, 64, 256),
-        ONE_WORKER: (64,),
+        FRESH: (1, 4, 16, 64),
+        ONE_WORKER: (16,),
         LOADER: (1, 4, 16, 64),
-        LOADER_1: (1, 4, 16),
-        TENSOR_1: (1, 4, 16),
-        TENSOR_ALL: (1, 4, 16),
-        PROCESSES: (4, 16, 64),
+        LOADER_1: (1, 4),
+        TENSOR_1: (1, 4),
+        TENSOR_ALL: (1, 4),
+        PROCESSES: (4, 16),
         ART: (1, 4, 16),
     },
     "cnn": {
         ENGINE: (1, 4, 16),
         ONE_WORKER: (4,),
         LOADER: (1, 4),
-        LOADER_1: (1, 4),
-        TENSOR_1: (1, 4),
-        TENSOR_ALL: (1, 4, 16),
-        PROCESSES: (4, 16),
+        LOADER_1: (1,),
+        TENSOR_1: (1,),
+        TENSOR_ALL: (1, 4),
+        PROCESSES: (4,),
         ART: (1, 4),
     },
-    "digits": {ENGINE: (256,), FRESH: (256,), LOADER: (4,), LOADER_1: (4,), PROCESSES: (4,)},
+    "digits": {ENGINE: (256,), FRESH: (256,), LOADER: (4,), PROCESSES: (4,)},
 }
 QUICK: Sizes = {
     "mlp": {name: (2,) for name in SIZES["mlp"] if name != FRESH} | {ENGINE: (2, 4)},
@@ -57,7 +57,7 @@ QUICK: Sizes = {
 }
 STARTING = 2.0
 """Seconds within which one worker is there when another is."""
-LIMIT = 20.0
+LIMIT = 10.0
 """Seconds after which a loop starts no further run."""
 
 
@@ -90,8 +90,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Hosts:
-    """The processes that contenders live in: the engine's keeps its workers, the fresh engine's does not."""
+    """The processes that contenders live in: the engine's keeps its workers, the fresh engine's does not.
+    patience: with everybody else on this machine."""
 
+    patience: Patience
     engine: Host = field(default_factory=Host)
     fresh: Host = field(default_factory=Host)
     others: Host = field(default_factory=Host)
@@ -102,9 +104,9 @@ class Hosts:
 
 
 @contextmanager
-def hosts() -> Iterator[Hosts]:
-    """All processes, ended afterwards."""
-    every = Hosts()
+def hosts(patience: float) -> Iterator[Hosts]:
+    """All processes, ended afterwards. patience: seconds to wait for the machine to be quiet, in all."""
+    every = Hosts(Patience(patience))
     try:
         yield every
     finally:
@@ -152,7 +154,7 @@ def warm_up(entries: Sequence[Entry], every: Hosts) -> None:
     workers = max(choice.workers for entry in entries for choice in entry.choices.values())
     every.engine.call(contenders.start_workers, workers, STARTING)
     for entry in entries:
-        job = entry.job.shortened()
+        job = entry.job.tiny()
         for name in entry.sizes:
             warm = contender(name, entry.choices[min(entry.choices)])
             every.of(name).call(warm, job, job.seeds(2 * cores(), 0), LIMIT)
@@ -163,7 +165,6 @@ def turns(entries: Sequence[Entry], repeats: int, every: Hosts) -> Iterator[Meas
     for repeat in range(repeats):
         for entry in entries:
             for runs in entry.choices:
-                wait_for_quiet()
                 names = [name for name, tried in entry.sizes.items() if runs in tried]
                 first = repeat % len(names)
                 for name in names[first:] + names[:first]:
@@ -176,7 +177,7 @@ def _turn(entry: Entry, name: str, runs: int, repeat: int, every: Hosts) -> Meas
     if name == ENGINE and choice.workers > 1:
         host.call(contenders.start_workers, choice.workers, 0.1)
     before = [every.others.call(peak, job.device)] if bracketed else []
-    clocked = host.clock(contender(name, choice), job, job.seeds(runs, repeat), LIMIT)
+    clocked = every.patience.clock(host, contender(name, choice), job, job.seeds(runs, repeat), LIMIT)
     after = [every.others.call(peak, job.device)] if bracketed else []
     if name == FRESH:
         host.call(contenders.end_workers)
