@@ -5,10 +5,12 @@ Besides `study`, `training`, `unlearning` and the engine nothing needs torch; wh
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ import numpy.typing as npt
 from auditkit.engine import store
 from auditkit.engine.plan import Plan
 from auditkit.engine.queue import Workers, results
-from auditkit.engine.tasks import Tensors
+from auditkit.engine.tasks import Task, Tensors
 from auditkit.errors import AuditError
 from auditkit.progress import Teller
 from auditkit.questions import Questions
@@ -70,7 +72,12 @@ def _do(
     if not missing:
         return
     given = shared(study, asked)
-    tasks = [task_of(study, asked, plan, given, s, _weights(s, tell)) for s in missing]
+
+    @lru_cache(maxsize=1)
+    def make(k: int) -> Task:
+        return task_of(study, asked, plan, given, missing[k], _weights(missing[k], tell))
+
+    tasks = _Tasks(make, len(missing))
     with tell.stage(verb, sum(len(stack.runs) for stack in missing)) as advance:
         for k, result in results(tasks, workers):
             prefix = "weights/"
@@ -78,6 +85,22 @@ def _do(
                 store.save(missing[k].weights, weights)
             store.save(missing[k].answers, {n: t for n, t in result.items() if not n.startswith(prefix)})
             advance(len(missing[k].runs))
+
+
+@dataclass(frozen=True, eq=False)
+class _Tasks(Sequence[Task]):
+    """Tasks made when their turn has come, so that the weights of all stacks are never in memory at once."""
+
+    make: Callable[[int], Task]
+    n: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, k: Any) -> Any:
+        if k >= self.n:
+            raise IndexError(k)
+        return self.make(k)
 
 
 def _weights(stack: Stack, tell: Teller) -> Tensors | None:

@@ -1,204 +1,176 @@
-"""The queue: tasks handed to workers on this machine or on a cluster, through joblib.
+"""The queue: tasks handed to workers, each known by its number, in whatever order the results come.
 
-One code path for loky, Dask and Ray. What comes out does not depend on it: a task carries its plan and
-its seeds, and results are known by the task's number, in whatever order they come.
+What comes out does not depend on who the workers are: a task carries its plan and its seeds.
 """
 
 import faulthandler
 import os
 import re
 import socket
+import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import IO
 
-from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import BrokenProcessPool
-
+from auditkit.engine import pools
+from auditkit.engine.pools import BACKENDS, Backend, Pool, Workers, hired, line
 from auditkit.engine.store import store_directory
 from auditkit.engine.tasks import Task, Tensors, perform
-from auditkit.errors import AuditError, UsageError
+from auditkit.errors import AuditError
 
-Backend = Literal["loky", "dask", "ray"]
-BACKENDS: tuple[Backend, ...] = ("loky", "dask", "ray")
+__all__ = ["BACKENDS", "Backend", "Workers", "log_path", "opened", "results"]
+
 ATTEMPTS = 3
-"""How often in a row workers may die without one task finished in between."""
-PATIENCE = 10
-"""Seconds a cluster is given to answer."""
+"""How often a task is tried whose worker dies."""
+HOPELESS = 5
+"""When so many deaths for every task that may be out at a time come with nothing finished in between, it is
+not for one task that workers die."""
+_ONE_AT_A_TIME = threading.Lock()
+"""A cluster may run tasks in several threads of one process, which has one handler of faults."""
+
+Results = Generator[tuple[int, Tensors]]
+Deaths = dict[int, Exception]
+"""Number of a task -> what was said when its worker died."""
 
 
 @dataclass(frozen=True)
-class Workers:
-    """Who does the work. jobs: how many tasks at a time, None for all that a cluster has. threads: those of
-    each task. address: of a cluster that is already running; without one Dask and Ray start their own here."""
+class Failed:
+    """What a worker returns in place of a result. problems: in words, as not every error can be sent."""
 
-    jobs: int | None
-    threads: int
-    backend: Backend = "loky"
-    address: str | None = None
+    problems: Sequence[str]
 
 
-def results(tasks: Sequence[Task], workers: Workers) -> Iterator[tuple[int, Tensors]]:
-    """Do all tasks; gives (number of the task, its result) as they are finished.
+def results(tasks: Sequence[Task], workers: Workers) -> Results:
+    """Do all tasks, by workers of their own: see `opened`. Close it to end all work at once."""
+    with opened(workers) as results_of:
+        yield from results_of(tasks)
 
-    A task whose worker died is tried again, at last by itself. Raises AuditError, naming the runs and the log,
-    where its worker dies every time, where a task fails, and where a cluster cannot be had.
+
+@contextmanager
+def opened(workers: Workers) -> Iterator[Callable[[Sequence[Task]], Results]]:
+    """Gives a function that does tasks, lot after lot, by the same workers. They are hired when there is a
+    first task, and ended with the block, whatever they do.
+
+    The function gives (number of the task, its result) as they are finished. No more tasks are sent than
+    results are taken, so that these do not pile up here. A task that was out when a worker died is tried again
+    after all others, at last by itself. Raises AuditError, naming the runs and the log, where a worker dies
+    every time, where a task fails, and where a cluster cannot be had or is lost; UsageError where it is not
+    named as it must be.
     """
-    if workers.backend == "loky" and workers.jobs == 1:
-        yield from ((k, perform(task)) for k, task in enumerate(tasks))
-        return
-    left, deaths = dict(enumerate(tasks)), 0
-    with _backend(workers) as died:
-        while left:
-            # After two deaths in a row one task at a time, so that the one to blame is known.
-            batch = dict(left) if deaths < ATTEMPTS - 1 else dict([next(iter(left.items()))])
+    with ExitStack() as stack:
+        hire = cache(lambda: stack.enter_context(hired(workers, work)))
+
+        def results_of(tasks: Sequence[Task]) -> Results:
+            if workers.backend == "loky" and workers.jobs == 1:
+                yield from ((k, perform(task)) for k, task in enumerate(tasks))
+            elif tasks:
+                yield from _all(tasks, hire(), workers.backend)
+
+        yield results_of
+
+
+def _all(tasks: Sequence[Task], pool: Pool, backend: Backend) -> Results:
+    left: Sequence[int] = range(len(tasks))
+    deaths: Deaths = {}
+    try:
+        for attempt in range(1, ATTEMPTS + 1):
+            # At last one at a time, so that the one to blame is known.
+            deaths = yield from _tried(tasks, left, pool, 1 if attempt == ATTEMPTS else pool.room)
+            left = sorted(deaths)
+    except AuditError:
+        raise
+    except Exception as error:
+        raise AuditError(
+            f"--backend {backend}: workers must stay in reach until all is done, found {line(error)}; what is "
+            "finished is kept, and the same command goes on from there"
+        ) from error
+    if deaths:
+        raise _dead(tasks, deaths)
+
+
+def _tried(
+    tasks: Sequence[Task], numbers: Sequence[int], pool: Pool, room: int
+) -> Generator[tuple[int, Tensors], None, Deaths]:
+    """Try each of the numbered tasks once. Returns those that were out when a worker died."""
+    waiting, out = iter(numbers), dict[Future[Tensors | Failed], int]()
+    deaths, in_a_row = Deaths(), 0
+    while True:
+        out |= {pool.submit(tasks[k], log_path(tasks[k])): k for k in islice(waiting, room - len(out))}
+        if not out:
+            return deaths
+        while not (done := wait(out, timeout=pools.PATIENCE, return_when=FIRST_COMPLETED).done):
+            pool.check()
+        while done:
+            future = done.pop()
+            k = out.pop(future)
             try:
-                for k, result in _attempt(batch):
-                    del left[k]
-                    deaths = 0
-                    yield k, result
-            except died as error:
-                deaths += 1
-                if deaths == ATTEMPTS:
-                    raise _dead(next(iter(batch.values())), error) from error
+                result = future.result()
+            except pool.died as error:
+                deaths[k], in_a_row = error, in_a_row + 1
+                if in_a_row == HOPELESS * room:
+                    raise _dead(tasks, {k: error}) from error
+                continue
+            if isinstance(result, Failed):
+                raise AuditError(*result.problems)
+            in_a_row = 0
+            yield k, result
 
 
-def _attempt(tasks: Mapping[int, Task]) -> Iterator[tuple[int, Tensors]]:
-    parallel = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
-    found: Iterator[tuple[int, Tensors]] = parallel(delayed(_logged)(k, task) for k, task in tasks.items())
-    yield from found
+def _dead(tasks: Sequence[Task], deaths: Mapping[int, Exception]) -> AuditError:
+    return AuditError(
+        *(
+            f"{tasks[k].what} (seeds {_seeds(tasks[k])}): the worker died every time, last with {line(error)}; its log "
+            f"is {log_path(tasks[k])} on the worker's machine; what is finished is kept. If memory ran out, fewer "
+            "--jobs or a smaller --width may do"
+            for k, error in deaths.items()
+        )
+    )
 
 
-def _logged(k: int, task: Task) -> tuple[int, Tensors]:
+def work(task: Task, log: Path) -> Tensors | Failed:
     """In a worker: perform the task, with a log that is there for as long as it has not succeeded."""
-    log = log_path(task)
+    with _ONE_AT_A_TIME, _opened(log) as file:
+        here = f"{socket.gethostname()}, process {os.getpid()}"
+        print(f"{task.what}\nseeds {_seeds(task)}\n{here}", file=file, flush=True)
+        faulthandler.enable(file)
+        try:
+            result = perform(task)
+        except AuditError as error:
+            traceback.print_exc(file=file)
+            return Failed(error.problems)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- a user's own code may even exit
+            traceback.print_exc(file=file)
+            told = f"{task.what} (seeds {_seeds(task)}): {line(error)}; its log is {log} on {here}"
+            return Failed([told])
+        finally:
+            faulthandler.disable()
+    with suppress(OSError):
+        log.unlink()
+    return result
+
+
+@contextmanager
+def _opened(log: Path) -> Iterator[IO[str]]:
     try:
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         log.touch(mode=0o600)
     except OSError:  # a worker elsewhere may have no such place; its cluster keeps logs of its own
         log = Path(os.devnull)
     with log.open("w") as file:
-        here = f"{socket.gethostname()}, process {os.getpid()}"
-        print(f"{task.what}\nseeds {list(task.seeds)}\n{here}", file=file, flush=True)
-        faulthandler.enable(file)
-        try:
-            result = perform(task)
-        except Exception:
-            traceback.print_exc(file=file)
-            raise
-        finally:
-            faulthandler.disable()
-    if log.is_file():
-        log.unlink()
-    return k, result
+        yield file
 
 
 def log_path(task: Task) -> Path:
     """Where the worker that does this task says what happened, until it is done."""
-    return store_directory() / "logs" / f"{re.sub(r'[^0-9a-z]+', '-', task.what.lower())}.log"
+    name = re.sub(r"[^0-9a-z]+", "-", f"{task.what} {task.seeds[0]}".lower())
+    return (store_directory() / "logs" / f"{name}.log").absolute()
 
 
-def _dead(task: Task, error: Exception) -> AuditError:
-    return AuditError(
-        f"{task.what} (seeds {', '.join(map(str, task.seeds))}): the worker died {ATTEMPTS} times, last with "
-        f"{type(error).__name__}: {' '.join(str(error).split())[:200]}; its log is {log_path(task)} on the worker's "
-        "machine; what is finished is kept. If memory ran out, fewer --jobs or a smaller --width may do"
-    )
-
-
-@contextmanager
-def _backend(workers: Workers) -> Iterator[tuple[type[Exception], ...]]:
-    """Make joblib's calls go to these workers. Gives the errors that mean a worker died."""
-    if workers.backend == "loky":
-        with parallel_config("loky", n_jobs=workers.jobs, inner_max_num_threads=workers.threads):
-            yield (BrokenProcessPool,)
-    elif workers.backend == "dask":
-        with _dask(workers) as died, parallel_config("dask", n_jobs=workers.jobs or -1):
-            yield died
-    else:
-        with _ray(workers) as died, parallel_config("ray", n_jobs=workers.jobs or -1):
-            yield died
-
-
-@contextmanager
-def _dask(workers: Workers) -> Iterator[tuple[type[Exception], ...]]:
-    try:
-        from dask.distributed import Client, KilledWorker, LocalCluster
-    except ImportError as error:
-        raise _missing("dask") from error
-    if workers.address:
-        _reach(workers.address, "Dask scheduler")
-        with _answering(workers, "Dask scheduler"):
-            client = Client(workers.address, timeout=PATIENCE)
-        with client:
-            yield (KilledWorker,)
-        return
-    with (
-        LocalCluster(n_workers=workers.jobs, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster),
-    ):
-        yield (KilledWorker,)
-
-
-@contextmanager
-def _ray(workers: Workers) -> Iterator[tuple[type[Exception], ...]]:
-    try:
-        import ray
-        from ray.exceptions import RayActorError, WorkerCrashedError
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise _missing("ray") from error
-    if workers.address:
-        _reach(workers.address, "Ray cluster")
-    with _answering(workers, "Ray cluster"):
-        ray.init(
-            address=workers.address or "local",
-            num_cpus=None if workers.address else workers.jobs,
-            log_to_driver=False,
-            logging_level="error",
-            include_dashboard=None if workers.address else False,
-        )
-    try:
-        register_ray()  # type: ignore[no-untyped-call]
-        yield RayActorError, WorkerCrashedError
-    finally:
-        ray.shutdown()
-
-
-def _missing(extra: str) -> UsageError:
-    return UsageError(f"--backend {extra} needs its extra; install it: pip install 'auditkit[{extra}]'")
-
-
-def _reach(address: str, what: str) -> None:
-    """AuditError where nothing listens at "host:port" or "scheme://host:port"; their own clients wait for
-    minutes, and say less."""
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if host is None or port is None:
-        raise UsageError(f"--address must be host:port or scheme://host:port of a {what}, found {address!r}")
-    try:
-        socket.create_connection((host, port), timeout=PATIENCE).close()
-    except OSError as error:
-        raise _silent(address, what, error) from error
-
-
-@contextmanager
-def _answering(workers: Workers, what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise _silent(workers.address or "this machine", what, error) from error
-
-
-def _silent(address: str, what: str, error: Exception) -> AuditError:
-    return AuditError(
-        f"--address {address}: a {what} must answer there, found: {' '.join(str(error).split())[:200]}; start it, or "
-        "correct the address (docs/cluster.md); what is finished is kept"
-    )
+def _seeds(task: Task) -> str:
+    return ", ".join(map(str, task.seeds))
