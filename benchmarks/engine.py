@@ -1,16 +1,17 @@
 """The engine beside a plain PyTorch loop and ART's `ShadowModels`, on the same jobs.
 
-    make bench                              # about ten minutes on two cores
+    make bench                              # a quarter of an hour on two cores, longer on busy ones
     python benchmarks/engine.py --quick     # everything tiny: whether it works
 
 Prints one table and writes one JSON. Contenders take turns, so that whatever else the machine does hits
-all of them; ratios are formed repeat by repeat. A loop stops after a time limit and its runs are scaled
-up: such seconds are marked "~". Contenders:
+all of them; ratios are formed repeat by repeat. A repeat in which other processes took a tenth of the
+cores or more is left out where enough others are left. A loop stops after a time limit and its runs are
+scaled up: such seconds are marked "~". Contenders:
 
 engine               the plan measured for the job, through the queue; as many workers as there are cores
                      for them, and they are there already
 engine, fresh        the same as an audit that begins would do it: `cost` decides how many workers, and
-                     their start is counted
+                     their start is counted, and their end
 engine, 1 worker     the same plan, in one process
 DataLoader loop      one model after the other over a `DataLoader`, on torch's own number of threads, or 1
 tensor loop          one model after the other by the engine's `fit`: on 1 thread, on all, or in several
@@ -27,7 +28,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -51,6 +52,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="everything tiny, to see whether it works")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--job", choices=sorted(SIZES), action="append", help="only this one; by default all")
     parser.add_argument(
         "--out", type=Path, help="by default results/engine.json here, or nothing with --quick"
     )
@@ -58,7 +60,9 @@ def main() -> None:
     here, started = machine(given.device), time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["AUDITKIT_CACHE"] = cache  # where the queue's workers keep their logs
-        entries, results, figures = measure(1 if given.quick else given.repeats, given.quick, given.device)
+        entries, results, figures = measure(
+            1 if given.quick else given.repeats, given.quick, given.device, given.job or sorted(SIZES)
+        )
     here["minutes"] = round((time.perf_counter() - started) / 60, 1)
     show(here, entries, results, figures)
     if out := given.out or (None if given.quick else OUT):
@@ -66,12 +70,16 @@ def main() -> None:
         out.write_text(json.dumps(document(here, entries, results, figures), indent=1) + "\n")
 
 
-def measure(repeats: int, quick: bool, device: str) -> tuple[list[Entry], Results, list[Figure]]:
+def measure(
+    repeats: int, quick: bool, device: str, only: Sequence[str]
+) -> tuple[list[Entry], Results, list[Figure]]:
     """All measurements, one after the other."""
     sizes = QUICK if quick else SIZES
     with hosts(0 if quick else PATIENCE) as every:
         say("planning")
-        entries = [enter(job, sizes[job.name], every.fresh) for job in jobs(device, quick)]
+        entries = [
+            enter(job, sizes[job.name], every.fresh) for job in jobs(device, quick) if job.name in only
+        ]
         say("memory, warming up")
         memory = list(memory_figures(entries[0], every))
         warm_up(entries, every)

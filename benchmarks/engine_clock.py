@@ -24,9 +24,9 @@ PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
 """Rows and columns of the matrices whose product is the machine's peak."""
 PEAK_SECONDS = 0.3
 QUIET = 0.1
-"""Share of the cores that other processes may take during a measurement, if it can be had."""
+"""Share of the cores that others may take during a measurement that counts, if there are enough such."""
 LOOK = 0.2
-"""Seconds for which it is looked whether it can."""
+"""Seconds for which it is looked how much others take."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -146,10 +146,10 @@ def peak_memory() -> tuple[int, int]:
 
 
 def _high_water(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-    return 0
+    """0 where there is no /proc."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 @contextmanager

@@ -8,17 +8,17 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from joblib.externals.loky import get_reusable_executor
 from torch.utils.data import DataLoader, TensorDataset
 
 from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan, cores, stacks, threads
-from auditkit.engine.queue import Backend, Workers, results
+from auditkit.engine.queue import Backend, Results, Workers, opened, results
 from auditkit.engine.tasks import Task, Train
 from auditkit.models import mlp
 from auditkit.training import Recipe, fit, initialise
@@ -26,9 +26,15 @@ from benchmarks.engine_jobs import Job
 
 Contender = Callable[[Job, Sequence[int], float], list[float]]
 
+_KEPT = ExitStack()
+"""Workers and other processes that contenders started here and keep."""
 
-def engine(job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers: int) -> list[float]:
-    """The engine: stacks as tasks, through its queue. It has no use for the limit."""
+
+def engine(
+    job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers: int, keep: bool
+) -> list[float]:
+    """The engine: stacks as tasks, through its queue. keep: by workers that are there already, and stay. It has
+    no use for the limit."""
     parts = [[seeds[k] for k in part] for part in stacks(len(seeds), plan.width)]
     tasks = [
         Task(
@@ -45,11 +51,19 @@ def engine(job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers:
         )
         for k, own in enumerate(parts)
     ]
+    own_workers = Workers(workers, plan.threads)
+    done = kept_workers(workers, plan.threads)(tasks) if keep else results(tasks, own_workers)
     return [
         job.accuracy(seed, logits)
-        for k, result in results(tasks, Workers(workers, plan.threads))
+        for k, result in done
         for seed, logits in zip(parts[k], result["exact"].numpy(), strict=True)
     ]
+
+
+@functools.cache
+def kept_workers(workers: int, threads: int) -> Callable[[Sequence[Task]], Results]:
+    """The queue with so many workers, kept until `end_workers`."""
+    return _KEPT.enter_context(opened(Workers(workers, threads)))
 
 
 def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None = None) -> list[float]:
@@ -77,7 +91,8 @@ def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None 
 
 
 def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int) -> list[float]:
-    """One model after the other by the engine's own `fit`, with the records in memory as tensors, on so many threads."""
+    """One model after the other by the engine's own `fit`, with the records in memory as tensors. on: so many
+    threads."""
 
     def train(seed: int) -> torch.nn.Module:
         model = initialise(job.build, seed).to(job.device)
@@ -100,7 +115,9 @@ def process_loops(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
 @functools.cache
 def one_thread_processes() -> ProcessPoolExecutor:
     """As many processes as there are cores, with one thread each, kept until `end_workers`."""
-    return ProcessPoolExecutor(cores(), get_context("spawn"), torch.set_num_threads, (1,))
+    return _KEPT.enter_context(
+        ProcessPoolExecutor(cores(), get_context("spawn"), torch.set_num_threads, (1,))
+    )
 
 
 def art(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
@@ -182,16 +199,13 @@ def queue_seconds(backend: Backend, workers: int, n: int, megabytes: int) -> tup
     return back[0] - start, (back[-1] - back[0]) / (n - 1)
 
 
-def start_workers(workers: int, sleep: float) -> None:
+def start_workers(workers: int, threads: int, sleep: float) -> None:
     """Have so many workers of the engine's there, and have each train: the first optimiser of a process has
     much to import. sleep: how long each keeps its task, so that one that is slower to start finds its own."""
-    for _ in results(empty_tasks(workers, epochs=1, sleep=sleep), Workers(workers, 1)):
+    for _ in kept_workers(workers, threads)(empty_tasks(workers, epochs=1, sleep=sleep)):
         pass
 
 
 def end_workers() -> None:
-    """End the processes that contenders started in this one: it would wait for them when it ends."""
-    get_reusable_executor().shutdown(wait=True)
-    if one_thread_processes.cache_info().currsize:
-        one_thread_processes().shutdown()
-        one_thread_processes.cache_clear()
+    """End the processes that are kept here: this one would wait for them when it ends."""
+    _KEPT.close()

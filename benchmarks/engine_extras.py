@@ -67,7 +67,7 @@ def scaling_figures(results: Results) -> Iterator[Figure]:
             yield Figure(f"{job}: engine, one of {runs} run(s)", each, "ms")
         for runs in results.sizes(job, ONE_WORKER):
             if gain := results.ratio(job, runs, ONE_WORKER, ENGINE):
-                yield Figure(f"{job}, {runs} runs: all workers are as fast as one", gain, "times")
+                yield Figure(f"{job}, {runs} runs: speed of all workers over one's", gain, "times")
 
 
 def queue_figures(repeats: int, host: Host, everything: bool) -> Iterator[Figure]:
@@ -86,7 +86,6 @@ def queue_figures(repeats: int, host: Host, everything: bool) -> Iterator[Figure
         found = []
         try:
             for _ in range(repeats):
-                host.call(contenders.end_workers)
                 found.append(host.call(contenders.queue_seconds, backend, workers, NO_OPS, megabytes))
         except (AuditError, RuntimeError, ValueError) as error:  # a cluster that is not to be had here
             yield Figure(f"queue, {name}", None, "", f"failed: {error}")

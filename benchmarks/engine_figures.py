@@ -1,10 +1,13 @@
 """What the engine's benchmark makes of its measurements: medians with their spread, and ratios."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.engine_clock import Clocked, Peak
+from benchmarks.engine_clock import QUIET, Clocked, Peak
+
+ENOUGH = 3
+"""Quiet repeats of a measurement, from which on the others are left out."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Spread:
     n: int
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.low:.3g}-{self.high:.3g})"
+        return f"{_short(self.median)} ({_short(self.low)}-{_short(self.high)})"
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,20 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Cell:
-    """Seconds of all runs, repeat by repeat. runs: how many were really made for it; fewer where the rest is
-    scaled from what one run took."""
+    """What so many runs take. seconds: repeat -> of all runs. runs: how many were really made, the least and the
+    most; where that is fewer, the rest is scaled from what one run took."""
 
-    seconds: Sequence[float]
-    runs: int
+    seconds: Mapping[int, float]
+    runs: tuple[int, int]
+
+    @property
+    def spread(self) -> Spread:
+        """Over the repeats."""
+        return spread(self.seconds.values())
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
 def spread(values: Iterable[float]) -> Spread:
@@ -76,11 +88,11 @@ class Results:
         return sorted({m.runs for m in self.measured if m.job == job and contender in (None, m.contender)})
 
     def of(self, job: str, contender: str, runs: int) -> list[Measurement]:
-        """All repeats of one measurement, in order."""
+        """The repeats of one measurement, in order: those that others left alone, if there are enough."""
         key = (job, contender, runs)
-        return sorted(
-            (m for m in self.measured if (m.job, m.contender, m.runs) == key), key=lambda m: m.repeat
-        )
+        every = [m for m in self.measured if (m.job, m.contender, m.runs) == key]
+        quiet = [m for m in every if m.clocked.others <= QUIET]
+        return quiet if len(quiet) >= ENOUGH else every
 
     def cell(self, job: str, contender: str, runs: int) -> Cell | None:
         """The seconds that so many runs took, or would take by the largest measurement of fewer."""
@@ -88,18 +100,20 @@ class Results:
         if not known:
             return None
         own = self.of(job, contender, known[-1])
-        done = min(len(m.clocked.accuracies) for m in own)
-        return Cell([m.clocked.seconds * runs / known[-1] for m in own], done)
+        made = [len(m.clocked.accuracies) for m in own]
+        return Cell({m.repeat: m.clocked.seconds * runs / known[-1] for m in own}, (min(made), max(made)))
 
     def best(self, job: str, runs: int, names: Sequence[str]) -> str | None:
         """Which of the contenders has the least median."""
         cells = {name: cell for name in names if (cell := self.cell(job, name, runs))}
-        return min(cells, key=lambda name: statistics.median(cells[name].seconds), default=None)
+        return min(cells, key=lambda name: cells[name].spread.median, default=None)
 
     def ratio(self, job: str, runs: int, one: str, other: str) -> Spread | None:
-        """How many times as long one takes as the other, repeat by repeat."""
+        """How many times as long one takes as the other, in the repeats that count for both."""
         a, b = self.cell(job, one, runs), self.cell(job, other, runs)
-        return spread(x / y for x, y in zip(a.seconds, b.seconds, strict=True)) if a and b else None
+        if a is None or b is None or not (both := sorted(a.seconds.keys() & b.seconds.keys())):
+            return None
+        return spread(a.seconds[k] / b.seconds[k] for k in both)
 
     def accuracy(self, job: str, contender: str) -> tuple[float, float]:
         """Of all runs made, on records left out: the mean, and its standard error."""

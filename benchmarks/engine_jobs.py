@@ -90,7 +90,7 @@ def jobs(device: str, quick: bool) -> tuple[Job, Job, Job]:
     x, y, note = _images(300 if quick else 2048, 100 if quick else HELD_OUT)
     small = 64 if quick else 512
     held_out = len(x) - (300 if quick else 2048)
-    perceptron = Recipe(epochs=1 if quick else 5, batch_size=128, learning_rate=0.001)
+    perceptron = Recipe(epochs=1 if quick else 20, batch_size=128, learning_rate=0.001)
     convolutional = Recipe(epochs=1, batch_size=32, learning_rate=0.001)
     pool = slice(0, small + held_out)
     return (

@@ -7,7 +7,8 @@ from statistics import fmean
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.engine_figures import Cell, Figure, Results, Spread, spread
+from benchmarks.engine_clock import QUIET
+from benchmarks.engine_figures import ENOUGH, Cell, Figure, Results, Spread
 from benchmarks.engine_turns import (
     ART,
     ENGINE,
@@ -38,6 +39,9 @@ def show(
     console = Console(width=WIDTH, highlight=False, markup=False)
     console.print(", ".join(f"{name}: {value}" for name, value in machine.items()))
     console.print(f"share of the cores that others took during a measurement: {results.others()}")
+    console.print(
+        f"where {ENOUGH} or more repeats are left, those are not counted in which it was over {QUIET}"
+    )
     for entry in entries:
         console.print(*_described(entry), sep="\n  ")
     console.print(_table(results))
@@ -54,7 +58,13 @@ def document(
         "machine": machine,
         "others_share": asdict(results.others()),
         "jobs": [_job(entry) for entry in entries],
-        "seconds": _measurements(results),
+        "seconds": [
+            {"job": job, "contender": name, "runs": runs, **asdict(cell.spread), "runs_made": cell.runs}
+            for job in results.jobs()
+            for name in results.contenders(job)
+            for runs in results.sizes(job, name)
+            if (cell := results.cell(job, name, runs))
+        ],
         "ratios": [
             {"job": job, "runs": runs, "ratio": name, "competitor": against, **asdict(ratio)}
             for job in results.jobs()
@@ -63,6 +73,7 @@ def document(
             for against, ratio in _advantage(results, job, runs, name)
         ],
         "figures": [asdict(figure) for figure in figures],
+        "measurements": _measurements(results),
     }
 
 
@@ -71,7 +82,7 @@ def _described(entry: Entry) -> list[str]:
     batches = f"{job.recipe.epochs} epoch(s) of batches of {job.recipe.batch_size}"
     return [
         f"{job.name}: {job.records} records a run, {batches}, then asked about {len(job.x)}. {job.note}",
-        f"plans, measured in {entry.planning:.1f} s:",
+        f"plans, measured in {entry.planning:.1f} s while others took {entry.others:.0%} of the cores:",
         *(
             f"{runs} runs: {choice.plan}; {choice.workers} worker(s), in a fresh audit {choice.fresh_workers}"
             for runs, choice in entry.choices.items()
@@ -81,9 +92,7 @@ def _described(entry: Entry) -> list[str]:
 
 def _table(results: Results) -> Table:
     sizes = sorted({m.runs for m in results.measured})
-    shown = Table(
-        title="seconds of all runs: median (least-most); ~ scaled up from fewer runs that were made"
-    )
+    shown = Table(title="seconds of all runs: median (least-most); ~ scaled up from as many as were made")
     for heading in ("job", "contender", *(f"{n} runs" for n in sizes), "accuracy"):
         shown.add_column(heading, no_wrap=True)
     for job in results.jobs():
@@ -102,8 +111,10 @@ def _table(results: Results) -> Table:
 def _seconds(cell: Cell | None, runs: int) -> str:
     if cell is None:
         return ""
-    own = spread(cell.seconds)
-    return str(own) if cell.runs == runs else f"~{own.median:.3g} from {cell.runs}"
+    least, most = cell.runs
+    if least == runs:
+        return str(cell.spread)
+    return f"~{cell.spread} of {least}" if least == most else f"~{cell.spread} of {least}-{most}"
 
 
 def _advantage(results: Results, job: str, runs: int, name: str) -> list[tuple[str, Spread]]:
@@ -128,7 +139,7 @@ def _job(entry: Entry) -> dict[str, object]:
         "recipe": asdict(job.recipe),
         "device": job.device,
         "data": job.note,
-        "planning_seconds": entry.planning,
+        "planning": {"seconds": entry.planning, "others_share": entry.others},
         "plans": {
             runs: {**asdict(choice.plan), "workers": choice.workers, "fresh_workers": choice.fresh_workers}
             for runs, choice in entry.choices.items()
@@ -139,17 +150,15 @@ def _job(entry: Entry) -> dict[str, object]:
 def _measurements(results: Results) -> list[dict[str, object]]:
     return [
         {
-            "job": job,
-            "contender": name,
-            "runs": runs,
-            "runs_made": [len(m.clocked.accuracies) for m in own],
-            "seconds": asdict(spread(m.clocked.seconds for m in own)),
-            "accuracy": asdict(spread(fmean(m.clocked.accuracies) for m in own)),
-            "repeats": [m.clocked.seconds for m in own],
-            "others_share": [m.clocked.others for m in own],
+            "job": m.job,
+            "contender": m.contender,
+            "runs": m.runs,
+            "repeat": m.repeat,
+            "runs_made": len(m.clocked.accuracies),
+            "seconds": m.clocked.seconds,
+            "accuracy": fmean(m.clocked.accuracies),
+            "others_share": m.clocked.others,
+            "peaks": [asdict(peak) for peak in m.around],
         }
-        for job in results.jobs()
-        for name in results.contenders(job)
-        for runs in results.sizes(job, name)
-        for own in [results.of(job, name, runs)]
+        for m in results.measured
     ]

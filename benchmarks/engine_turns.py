@@ -9,18 +9,15 @@ from dataclasses import dataclass, field
 from auditkit.engine.plan import Measured, Plan, cores, fastest, measure, most_workers, stacks
 from auditkit.engine.resources import Resources, cost
 from benchmarks import engine_contenders as contenders
-from benchmarks.engine_clock import Host, Patience, peak
+from benchmarks.engine_clock import Host, Patience, others_share, peak
 from benchmarks.engine_contenders import Contender
 from benchmarks.engine_figures import Measurement
 from benchmarks.engine_jobs import Job
 
 ENGINE, FRESH, ONE_WORKER = "engine", "engine, fresh", "engine, 1 worker"
 LOADER, LOADER_1 = "DataLoader loop", "DataLoader loop, 1 thread"
-TENSOR_1, TENSOR_ALL, PROCESSES = (
-    "tensor loop, 1 thread",
-    "tensor loop, all threads",
-    "tensor loop, processes",
-)
+TENSOR_1, TENSOR_ALL = "tensor loop, 1 thread", "tensor loop, all threads"
+PROCESSES = "tensor loop, processes"
 ART = "ART ShadowModels"
 
 Sizes = Mapping[str, Mapping[str, Sequence[int]]]
@@ -78,13 +75,15 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A job with what the engine will do for each number of runs. planning: seconds that measuring took.
-    bracketed: the number of runs before and after which, for the engine, the machine's peak is measured."""
+    """A job with what the engine will do for each number of runs. planning: seconds that measuring took. others:
+    the share of the cores that others took meanwhile, which the choice may depend on. bracketed: the number of
+    runs before and after which, for the engine, the machine's peak is measured."""
 
     job: Job
     sizes: Mapping[str, Sequence[int]]
     choices: Mapping[int, Choice]
     planning: float
+    others: float
     bracketed: int
 
 
@@ -118,10 +117,11 @@ def enter(job: Job, sizes: Mapping[str, Sequence[int]], host: Host) -> Entry:
     """Measure the plans for the largest number of runs, as an audit would, and choose for each."""
     start = time.perf_counter()
     tried = sorted({n for every in sizes.values() for n in every})
-    measured = host.call(measure, job.work(tried[-1]), devices=[job.device], threads=None, memory=None)
+    with others_share() as others:
+        measured = host.call(measure, job.work(tried[-1]), devices=[job.device], threads=None, memory=None)
     choices = {runs: _choice(job, runs, measured) for runs in tried}
     bracketed = min(sizes[ENGINE], key=lambda n: abs(n - 64)) if len(sizes[ENGINE]) > 1 else sizes[ENGINE][0]
-    return Entry(job, sizes, choices, time.perf_counter() - start, bracketed)
+    return Entry(job, sizes, choices, time.perf_counter() - start, others[0], bracketed)
 
 
 def _choice(job: Job, runs: int, measured: Sequence[Measured]) -> Choice:
@@ -136,9 +136,9 @@ def contender(name: str, choice: Choice) -> Contender:
     """The contender of this name, ready for the runs that were chosen for."""
     engine = functools.partial(contenders.engine, plan=choice.plan)
     every: dict[str, Contender] = {
-        ENGINE: functools.partial(engine, workers=choice.workers),
-        FRESH: functools.partial(engine, workers=choice.fresh_workers),
-        ONE_WORKER: functools.partial(engine, workers=1),
+        ENGINE: functools.partial(engine, workers=choice.workers, keep=True),
+        FRESH: functools.partial(engine, workers=choice.fresh_workers, keep=False),
+        ONE_WORKER: functools.partial(engine, workers=1, keep=False),
         LOADER: contenders.loader_loop,
         LOADER_1: functools.partial(contenders.loader_loop, on=1),
         TENSOR_1: functools.partial(contenders.tensor_loop, on=1),
@@ -151,8 +151,9 @@ def contender(name: str, choice: Choice) -> Contender:
 
 def warm_up(entries: Sequence[Entry], every: Hosts) -> None:
     """Start the engine's workers, and let everybody do some runs that do not count."""
-    workers = max(choice.workers for entry in entries for choice in entry.choices.values())
-    every.engine.call(contenders.start_workers, workers, STARTING)
+    needed = {(c.workers, c.plan.threads) for e in entries for c in e.choices.values()}
+    for workers, threads in sorted(needed):
+        every.engine.call(contenders.start_workers, workers, threads, STARTING)
     for entry in entries:
         job = entry.job.tiny()
         for name in entry.sizes:
@@ -174,11 +175,7 @@ def turns(entries: Sequence[Entry], repeats: int, every: Hosts) -> Iterator[Meas
 def _turn(entry: Entry, name: str, runs: int, repeat: int, every: Hosts) -> Measurement:
     job, choice, host = entry.job, entry.choices[runs], every.of(name)
     bracketed = name == ENGINE and runs == entry.bracketed
-    if name == ENGINE and choice.workers > 1:
-        host.call(contenders.start_workers, choice.workers, 0.1)
     before = [every.others.call(peak, job.device)] if bracketed else []
     clocked = every.patience.clock(host, contender(name, choice), job, job.seeds(runs, repeat), LIMIT)
     after = [every.others.call(peak, job.device)] if bracketed else []
-    if name == FRESH:
-        host.call(contenders.end_workers)
     return Measurement(job.name, name, runs, repeat, clocked, (*before, *after))
