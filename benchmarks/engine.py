@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="everything tiny, to see whether it works")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--job", choices=sorted(SIZES), action="append", help="only this one; by default all")
+    parser.add_argument("--runs", type=int, help="only so many runs; by default 1 to 256")
     parser.add_argument(
         "--out", type=Path, help="by default results/engine.json here, or nothing with --quick"
     )
@@ -61,7 +62,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as cache:
         os.environ["AUDITKIT_CACHE"] = cache  # where the queue's workers keep their logs
         entries, results, figures = measure(
-            1 if given.quick else given.repeats, given.quick, given.device, given.job or sorted(SIZES)
+            1 if given.quick else given.repeats,
+            given.quick,
+            given.device,
+            given.job or sorted(SIZES),
+            given.runs,
         )
     here["minutes"] = round((time.perf_counter() - started) / 60, 1)
     show(here, entries, results, figures)
@@ -71,10 +76,13 @@ def main() -> None:
 
 
 def measure(
-    repeats: int, quick: bool, device: str, only: Sequence[str]
+    repeats: int, quick: bool, device: str, only: Sequence[str], runs: int | None
 ) -> tuple[list[Entry], Results, list[Figure]]:
     """All measurements, one after the other."""
-    sizes = QUICK if quick else SIZES
+    sizes = {
+        job: {who: [n for n in numbers if runs in (None, n)] for who, numbers in table.items()}
+        for job, table in (QUICK if quick else SIZES).items()
+    }
     with hosts(0 if quick else PATIENCE) as every:
         say("planning")
         entries = [

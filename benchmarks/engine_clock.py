@@ -32,8 +32,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Clocked:
-    """One measurement. seconds: of all runs, scaled up where fewer were really made. accuracies: of those made.
-    others: the share of the machine's cores that processes other than ours took meanwhile."""
+    """One measurement. seconds: of all runs, scaled up where fewer were made. accuracies: of those made. others:
+    the share of the machine's cores that processes other than ours took meanwhile."""
 
     seconds: float
     accuracies: Sequence[float]
@@ -140,7 +140,7 @@ def peak(device: str) -> Peak:
 
 
 def peak_memory() -> tuple[int, int]:
-    """The most memory (bytes) that this process and those it started ever took, in sum, and how many they are."""
+    """The most memory (bytes) that this process and those it started ever took, in sum; how many they are."""
     family = [os.getpid(), *_descendants(os.getpid())]
     return sum(_high_water(pid) for pid in family), len(family)
 

@@ -33,8 +33,8 @@ _KEPT = ExitStack()
 def engine(
     job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers: int, keep: bool
 ) -> list[float]:
-    """The engine: stacks as tasks, through its queue. keep: by workers that are there already, and stay. It has
-    no use for the limit."""
+    """The engine: stacks as tasks, through its queue. keep: by workers that are there already, and stay. The
+    limit does not bind it."""
     parts = [[seeds[k] for k in part] for part in stacks(len(seeds), plan.width)]
     tasks = [
         Task(
@@ -67,8 +67,8 @@ def kept_workers(workers: int, threads: int) -> Callable[[Sequence[Task]], Resul
 
 
 def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None = None) -> list[float]:
-    """One model after the other over a `DataLoader`, as it is usually written. on: so many threads, by default
-    torch's own choice."""
+    """One model after the other over a `DataLoader`, as it is usually written. on: so many threads, or as many
+    as torch takes by itself."""
 
     def train(seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)

@@ -25,7 +25,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number besides the table of seconds, None where it could not be had. remark: what a reader must know."""
+    """A number besides the table of seconds, None where it could not be had. remark: what to know of it."""
 
     name: str
     value: Spread | None
@@ -35,7 +35,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One contender doing one job once. around: the machine's peak before and after, where it was measured."""
+    """One contender doing one job once. around: the machine's peak before and after, if it was measured."""
 
     job: str
     contender: str
@@ -47,8 +47,8 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Cell:
-    """What so many runs take. seconds: repeat -> of all runs. runs: how many were really made, the least and the
-    most; where that is fewer, the rest is scaled from what one run took."""
+    """What so many runs take. seconds: repeat -> of all runs. runs: how many were made, the least and the most;
+    where that is fewer, the rest is scaled from what one run took."""
 
     seconds: Mapping[int, float]
     runs: tuple[int, int]

@@ -75,9 +75,12 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A job with what the engine will do for each number of runs. planning: seconds that measuring took. others:
-    the share of the cores that others took meanwhile, which the choice may depend on. bracketed: the number of
-    runs before and after which, for the engine, the machine's peak is measured."""
+    """A job with what the engine will do for each number of runs.
+
+    planning: seconds that measuring took. others: the share of the cores that others took meanwhile, which
+    the choice may depend on. bracketed: the number of runs before and after which, for the engine, the
+    machine's peak is measured.
+    """
 
     job: Job
     sizes: Mapping[str, Sequence[int]]

@@ -54,6 +54,9 @@ def running(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]
         try:
             yield process
         finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
@@ -173,7 +176,7 @@ def test_a_dask_cluster_without_workers_or_lost_is_told(
     it has."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     (tmp_path / "notes").mkdir()
-    tasks = [small_task(0), *(small_task(k, sleeping(tmp_path / "notes", 60)) for k in range(1, 4))]
+    tasks = [small_task(0), *(small_task(k, sleeping(tmp_path / "notes", 3)) for k in range(1, 4))]
     with dask_scheduler() as (address, scheduler):
         monkeypatch.setattr(pools, "PATIENCE", 3)
         with pytest.raises(AuditError, match=r"a dask cluster with workers must answer .* workers arrived"):

@@ -20,7 +20,7 @@ import torch
 from auditkit.engine import queue
 from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
-from auditkit.engine.queue import Workers, log_path, results
+from auditkit.engine.queue import Workers, log_path, opened, results
 from auditkit.engine.tasks import Task, Tensors
 from auditkit.errors import AuditError, UsageError
 from tests.engine.small_tasks import (
@@ -96,6 +96,23 @@ def test_workers_give_what_one_process_gives(tmp_path: Path, store: Path) -> Non
 def test_no_tasks_need_no_results() -> None:
     """Nothing to do is done at once."""
     assert list(results([], TWO)) == []
+
+
+def test_lot_after_lot_goes_to_the_same_workers(tmp_path: Path) -> None:
+    """Workers are hired when there is a first task, do every lot, and end with the block."""
+    notes = tmp_path / "notes"
+    notes.mkdir()
+
+    def who() -> set[int]:
+        return {int(note.read_text().split()[0]) for note in notes.iterdir()}
+
+    with opened(Workers(1, 1, "dask")) as never_used:
+        assert list(never_used([])) == []
+    with opened(TWO) as results_of:
+        for _ in range(2):
+            assert len(dict(results_of([small_task(k, sleeping(notes, 0.3)) for k in range(4)]))) == 4
+    assert len(who()) <= 2
+    assert ended(sorted(who()), 5)
 
 
 class Watched(Sequence[Task]):
