@@ -2,8 +2,8 @@
 
 Automatic differentiation through `vmap` spends about a third of its time outside matrix products for a
 multi-layer perceptron: it copies each weight's gradient from one layout into another, and allocates
-every result anew. Written out, back-propagation (Rumelhart, Hinton & Williams 1986) is four batched
-products a layer that write where the optimiser reads. `benchmarks/engine.py` prints what that gains.
+every result anew. Written out, back-propagation (Rumelhart, Hinton & Williams 1986) is three batched
+products a layer that write where the optimiser reads.
 """
 
 from collections.abc import Sequence
