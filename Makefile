@@ -28,7 +28,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# A quarter of an hour on two cores; prints a table and writes benchmarks/results/engine.json.
+# About twenty minutes on two cores; prints a table and writes benchmarks/results/engine.json.
 bench: $(READY)
 	@$(call apt_install,dataset-fashion-mnist,dpkg -s dataset-fashion-mnist,random images will stand in for it)
 	$(BIN)/python benchmarks/engine.py

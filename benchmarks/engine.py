@@ -1,6 +1,6 @@
 """The engine beside a plain PyTorch loop and ART's `ShadowModels`, on the same jobs.
 
-    make bench                              # a quarter of an hour on two cores, longer on busy ones
+    make bench                              # about twenty minutes on two cores, longer on busy ones
     python benchmarks/engine.py --quick     # everything tiny: whether it works
 
 Prints one table and writes one JSON. Contenders take turns, so that whatever else the machine does hits
