@@ -70,26 +70,18 @@ def opened(workers: Workers) -> Iterator[Callable[[Sequence[Task]], Results]]:
             if workers.backend == "loky" and workers.jobs == 1:
                 yield from ((k, perform(task)) for k, task in enumerate(tasks))
             elif tasks:
-                yield from _all(tasks, hire(), workers.backend)
+                yield from _all(tasks, hire())
 
         yield results_of
 
 
-def _all(tasks: Sequence[Task], pool: Pool, backend: Backend) -> Results:
+def _all(tasks: Sequence[Task], pool: Pool) -> Results:
     left: Sequence[int] = range(len(tasks))
     deaths: Deaths = {}
-    try:
-        for attempt in range(1, ATTEMPTS + 1):
-            # At last one at a time, so that the one to blame is known.
-            deaths = yield from _tried(tasks, left, pool, 1 if attempt == ATTEMPTS else pool.room)
-            left = sorted(deaths)
-    except AuditError:
-        raise
-    except Exception as error:
-        raise AuditError(
-            f"--backend {backend}: workers must stay in reach until all is done, found {line(error)}; what is "
-            "finished is kept, and the same command goes on from there"
-        ) from error
+    for attempt in range(1, ATTEMPTS + 1):
+        # At last one at a time, so that the one to blame is known.
+        deaths = yield from _tried(tasks, left, pool, 1 if attempt == ATTEMPTS else pool.room)
+        left = sorted(deaths)
     if deaths:
         raise _dead(tasks, deaths)
 
@@ -101,7 +93,10 @@ def _tried(
     waiting, out = iter(numbers), dict[Future[Tensors | Failed], int]()
     deaths, in_a_row = Deaths(), 0
     while True:
-        out |= {pool.submit(tasks[k], log_path(tasks[k])): k for k in islice(waiting, room - len(out))}
+        for k in islice(waiting, room - len(out)):
+            task = tasks[k]
+            with _in_reach():
+                out[pool.submit(task, log_path(task))] = k
         if not out:
             return deaths
         while not (done := wait(out, timeout=pools.PATIENCE, return_when=FIRST_COMPLETED).done):
@@ -110,7 +105,8 @@ def _tried(
             future = done.pop()
             k = out.pop(future)
             try:
-                result = future.result()
+                with _in_reach(pool.died):
+                    result = future.result()
             except pool.died as error:
                 deaths[k], in_a_row = error, in_a_row + 1
                 if in_a_row == HOPELESS * room:
@@ -120,6 +116,20 @@ def _tried(
                 raise AuditError(*result.problems)
             in_a_row = 0
             yield k, result
+
+
+@contextmanager
+def _in_reach(passed: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """AuditError for what comes of lost workers, apart from those errors that are passed on."""
+    try:
+        yield
+    except passed:
+        raise
+    except Exception as error:
+        raise AuditError(
+            f"workers must stay in reach until all is done, found {line(error)}; what is finished is kept, and the "
+            "same command goes on from there"
+        ) from error
 
 
 def _dead(tasks: Sequence[Task], deaths: Mapping[int, Exception]) -> AuditError:

@@ -287,13 +287,14 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def at_work(logs: Path) -> int | None:
-    """A process that performs a task now, as its log tells."""
+def at_work(logs: Path, audit: int) -> int | None:
+    """A process of the audit that performs a task now, as its log tells. Other logs are of processes that were
+    killed, and their numbers may by now be those of strangers."""
     for log in logs.glob("*.log"):
         with suppress(OSError, IndexError, ValueError):  # just done, or just begun
             worker = int(log.read_text().split("process ")[1])
-            os.kill(worker, 0)
-            return worker
+            if Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1] == str(audit):
+                return worker
     return None
 
 
@@ -314,8 +315,10 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(
         process.wait()
         assert [file.name for file in (tmp_path / "out").iterdir()] == ["lock.json"]
     process = command()
-    until(lambda: at_work(stored / "logs") is not None)
-    os.kill(at_work(stored / "logs") or process.pid, signal.SIGKILL)
+    while (worker := at_work(stored / "logs", process.pid)) is None and process.poll() is None:
+        time.sleep(0.01)
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
     assert process.wait(timeout=100) in (0, 1, 3)
     how = f"2 workers, killed with {moments} files stored or more, and one of them alone"
     assert digest(tmp_path / "out", how) == digest(alone, "1 worker")
