@@ -5,8 +5,9 @@ with them takes one run at a time.
 """
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ class Signals:
     logits: float32 (runs, records, classes), in memory or as `open_logits` gives them. member: bool
     (runs, records), whether the run was trained on the record. labels: int64 (records,). ids: str
     (records,), unique; whatever else is known of a record is joined by id. arms: str (runs,), the arm of
-    each run. seed: for anything random that an attack does with these signals.
+    each run. seed: for anything random that an attack does with these signals. observed: what was measured with
+    the models in hand, name -> float64 (runs, records), NaN where a run was not asked about a record. inputs:
+    float32 (records, features), the records themselves, None where they are not to be had.
     """
 
     logits: npt.NDArray[np.float32]
@@ -32,6 +35,8 @@ class Signals:
     ids: npt.NDArray[np.str_]
     arms: npt.NDArray[np.str_]
     seed: int
+    observed: Mapping[str, Floats] = field(default_factory=dict)
+    inputs: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         runs, records, _ = self.logits.shape
@@ -43,6 +48,11 @@ class Signals:
         ):
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} must have shape {shape}, got {getattr(self, name).shape}")
+        for name, values in self.observed.items():
+            if values.shape != (runs, records):
+                raise ValueError(f"observed {name} must have shape {(runs, records)}, got {values.shape}")
+        if self.inputs is not None and (self.inputs.ndim != 2 or len(self.inputs) != records):
+            raise ValueError(f"inputs must have shape ({records}, features), got {self.inputs.shape}")
         if len(np.unique(self.ids)) != records:
             raise ValueError("ids must be unique")
 
