@@ -3,14 +3,36 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS, Attack
 from auditkit.attacks.errors import NotApplicable
-from auditkit.signals import Signals
+from auditkit.signals import Signals, asked_near
 from auditkit.statistics.arms import Scores
-from auditkit.statistics.margins import Ints
+from auditkit.statistics.margins import Floats, Ints
 
 ARMS = ("original", "unlearned", "retrained", "honest")
+
+
+def near_aucs(
+    signals: Signals,
+    attacks: Sequence[str],
+    forget: Ints,
+    control: Ints,
+    near_logits: Mapping[str, npt.NDArray[np.float32]],
+) -> Mapping[str, Mapping[str, Mapping[str, Floats]]]:
+    """The same battery on inputs near the records: attack -> jittered query -> arm -> AUC (runs,).
+
+    near_logits: jittered query -> (runs, forget then control records, classes). An attack that cannot be mounted
+    there, as it needs a model in hand, has no line.
+    """
+    found: dict[str, dict[str, dict[str, Floats]]] = {}
+    for query, logits in near_logits.items():
+        near = asked_near(signals, np.concatenate([forget, control]), logits)
+        scores, _ = run_battery(near, attacks, forget, control)
+        for name, by_arm in scores.items():
+            found.setdefault(name, {})[query] = {arm: s.asked().auc() for arm, s in by_arm.items()}
+    return found
 
 
 def run_battery(
@@ -19,18 +41,24 @@ def run_battery(
     """Mount the named attacks of ATTACKS.
 
     forget, control: where those records stand in the signals. Returns attack -> arm -> scores, and for
-    each attack that could not be mounted the reason.
+    each attack that could not be mounted the reason. A record that the attacked runs were not asked about, as
+    an attack needs it, has the score NaN.
     """
     scores: dict[str, dict[str, Scores]] = {}
     skipped: dict[str, str] = {}
     for name in attacks:
         attack = ATTACKS[name]
         try:
-            scores[name] = {
-                arm: _mount(attack, signals, signals.runs_of(arm), forget, control) for arm in ARMS
-            }
+            found = {arm: _mount(attack, signals, signals.runs_of(arm), forget, control) for arm in ARMS}
         except NotApplicable as error:
             skipped[name] = error.reason
+            continue
+        if all(part.size for s in found.values() for part in (s.asked().forget, s.asked().control)):
+            scores[name] = found
+        else:
+            skipped[name] = (
+                "there are no forget or no control records of which every run was asked what it needs"
+            )
     return scores, skipped
 
 

@@ -23,7 +23,7 @@ Signal = Callable[[npt.NDArray[np.floating], Ints], Floats]
 def references(signals: Signals, target: int) -> Ints:
     """The reference runs against this target: every shadow run but the target itself."""
     runs = signals.runs_of("shadow")
-    return runs[runs != target]
+    return np.asarray(runs[runs != target])
 
 
 def outside(signals: Signals) -> Ints:
@@ -46,44 +46,60 @@ class Moments:
 
     def without(self, x: Floats, where: npt.NDArray[np.bool_]) -> "Moments":
         """The moments as they were before one run was added. x: its signal; where: the records it counted for."""
-        n = np.where(where, self.n - 1, self.n)
+        n = self.n - where
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(where, (self.n * self.mean - x) / n, self.mean)
-            m2 = np.where(where, self.m2 - (x - self.mean) * (x - mean), self.m2)
-        left = n > 0
-        return Moments(n, np.where(left, mean, np.nan), np.where(left, np.maximum(m2, 0.0), 0.0))
+        m2 = np.where(where, self.m2 - (x - self.mean) * (x - mean), self.m2)
+        # What rounding leaves of the deviations of a single run, or of equal ones, is no spread.
+        return Moments(n, np.where(n > 0, mean, np.nan), np.where(n > 1, np.maximum(m2, 0.0), 0.0))
 
 
-def moments(signal: Signal) -> Callable[[Signals, int], tuple[Moments, Moments]]:
+OfReferences = Callable[[Signals, *tuple[int, ...]], tuple[Moments, Moments]]
+"""(signals, runs left out ...) -> the moments of one signal over the other shadow runs, (in, out)."""
+
+
+def moments(signal: Signal) -> OfReferences:
     """A function (signals, target) -> the moments of `signal` over the reference runs (in, out).
 
     The sums over all shadow runs are made once for all targets; a target that is a shadow run itself is
-    taken out again.
+    taken out again, and so are further runs that are named after it.
     """
 
     @once
     def of_all(signals: Signals) -> tuple[Moments, Moments]:
-        return tuple(_sums(signals, signal, inside) for inside in (True, False))  # type: ignore[return-value]
+        return _sums(signals, signal)
 
-    def of_references(signals: Signals, target: int) -> tuple[Moments, Moments]:
+    def of_references(signals: Signals, *left_out: int) -> tuple[Moments, Moments]:
         inside, out = of_all(signals)
-        if signals.arms[target] != "shadow":
-            return inside, out
-        x, member = signal(signals.logits[target], signals.labels), signals.member[target]
-        return inside.without(x, member), out.without(x, ~member)
+        for run in left_out:
+            if signals.arms[run] == "shadow":
+                x, member = signal(signals.logits[run], signals.labels), signals.member[run]
+                inside, out = inside.without(x, member), out.without(x, ~member)
+        return inside, out
 
     return of_references
 
 
-def _sums(signals: Signals, signal: Signal, inside: bool) -> Moments:
-    """Welford's sums over the shadow runs."""
-    n, mean, m2 = np.zeros((3, len(signals.labels)))
+def _sums(signals: Signals, signal: Signal) -> tuple[Moments, Moments]:
+    """Over all shadow runs, one after the other (Welford 1962), both sides in one go."""
+    n, mean, m2 = np.zeros((3, 2, len(signals.labels)))
     for run in signals.runs_of("shadow"):
-        counts = signals.member[run] == inside
-        x = signal(signals.logits[run], signals.labels)
+        x, member = signal(signals.logits[run], signals.labels), signals.member[run]
+        counts = np.stack([member, ~member])
         n += counts
-        step = np.where(counts, x - mean, 0.0)
+        step = (x - mean) * counts
         mean += step / np.maximum(n, 1)
-        m2 += step * np.where(counts, x - mean, 0.0)
+        m2 += step * (x - mean)
     mean[n == 0] = np.nan
-    return Moments(n, mean, m2)
+    return Moments(n[0], mean[0], m2[0]), Moments(n[1], mean[1], m2[1])
+
+
+def require(signals: Signals, target: int, least: int, **sides: Moments) -> None:
+    """NotApplicable unless some record has at least so many reference runs on each of these sides, which are
+    called `inside` and `out`."""
+    if not np.logical_and.reduce([side.n >= least for side in sides.values()]).any():
+        wanted = {"inside": f"{least} trained on it", "out": f"{least} not trained on it"}
+        raise NotApplicable(
+            f"the attack needs, for some record, shadow runs: {' and '.join(wanted[side] for side in sides)}; "
+            f"there are {len(references(signals, target))} shadow runs"
+        )

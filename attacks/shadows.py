@@ -1,7 +1,8 @@
 """The attacker's own runs: what they were trained on, and what is learnt from them."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from hashlib import blake2b
+from typing import Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,21 +13,35 @@ from auditkit.signals import Signals
 from auditkit.statistics.margins import Ints
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
-def once(learn: Callable[[Signals], T]) -> Callable[[Signals], T]:
-    """`learn`, done once for all target runs of the same signals.
+def once(learn: Callable[Concatenate[Signals, P], T]) -> Callable[Concatenate[Signals, P], T]:
+    """`learn`, done once for all target runs of the same signals, and for each choice of its other arguments.
 
     What was learnt is dropped with the signals and does not keep them: their logits may be a large file.
     """
-    known: WeakKeyDictionary[Signals, T] = WeakKeyDictionary()
+    known: WeakKeyDictionary[Signals, dict[object, T]] = WeakKeyDictionary()
 
-    def learnt(signals: Signals) -> T:
-        if signals not in known:
-            known[signals] = learn(signals)
-        return known[signals]
+    def learnt(signals: Signals, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        choices = known.setdefault(signals, {})
+        key = args, tuple(sorted(kwargs.items()))
+        if key not in choices:
+            choices[key] = learn(signals, *args, **kwargs)
+        return choices[key]
 
     return learnt
+
+
+@once
+def halves(signals: Signals) -> Ints:
+    """In which of two halves each record is, 0 or 1, as if by tossing a coin: (records,).
+
+    The coin is a hash of the seed and the record's id, so that a record stays in its half whichever other
+    records there are and in whatever order.
+    """
+    digests = (blake2b(f"{signals.seed}:{i}".encode(), digest_size=1).digest()[0] for i in signals.ids)
+    return np.fromiter((digest % 2 for digest in digests), np.int64, len(signals.ids))
 
 
 def shadow_examples(signals: Signals) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:

@@ -171,9 +171,9 @@ def procedure_problems(claim: Claim, folder: Path) -> list[str]:
 def attack_problems(claim: Claim) -> list[str]:
     """Whether there are such attacks, and shadow runs enough to learn from."""
     problems = []
-    if unknown := [name for name in claim.criteria.attacks if name not in ATTACKS]:
+    if unknown := [name for name in claim.criteria.mounted if name not in ATTACKS]:
         problems.append(
-            f"criteria.attacks must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
+            f"criteria.attacks and criteria.reported must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
             "remove it"
         )
     if 0 < claim.runs.shadow < LEAST_SHADOWS:

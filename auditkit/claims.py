@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from auditkit.attacks import ATTACKS
+from auditkit.attacks import REPORTED, STANDARD
 from auditkit.errors import UsageError
+
+Recovery = Literal["relearned", "probe", "rescaled"]
 
 BUILT_IN = Path(__file__).parent / "digits-fnn.toml"
 """The claim that `auditkit audit` judges if it is given none."""
@@ -107,8 +109,11 @@ class Criteria(Part):
     each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may be.
     jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a filter that
     answers for the forget records escapes only if it reaches further than the largest.
-    attacks: names in `auditkit.attacks.ATTACKS`. planning_sd: the standard deviation of the residual memory of one retrained run that the number of
-    runs is planned with.
+    attacks: names in `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
+    of nobody. recoveries: names in `auditkit.observing.RECOVERIES`, ways to make
+    a model show what its weights still hold; their residual memory is reported too.
+    planning_sd: the standard deviation of the residual memory of one retrained run that the number of runs is
+    planned with.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
@@ -116,8 +121,15 @@ class Criteria(Part):
     attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
     accuracy: Probability = 0.01
     jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.1, 0.3, 1.0)
-    attacks: Annotated[tuple[str, ...], Field(min_length=1)] = tuple(ATTACKS)
+    attacks: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD
+    reported: tuple[str, ...] = REPORTED
+    recoveries: tuple[Recovery, ...] = ("relearned", "probe", "rescaled")
     planning_sd: Positive = 0.15
+
+    @property
+    def mounted(self) -> tuple[str, ...]:
+        """Every attack that is mounted, required or not, each once."""
+        return tuple(dict.fromkeys((*self.attacks, *self.reported)))
 
 
 class Claim(Part):

@@ -39,9 +39,12 @@ def arms_of(
     """
 
     def arm(name: str) -> Arm:
-        own = {attack: by_arm[name] for attack, by_arm in scores.items()}
+        own = {attack: by_arm[name].asked() for attack, by_arm in scores.items()}
         return arm_of(signals, name, near[name], places, own)
 
+    # A recovery that the models of one arm cannot be put through says nothing of the others.
+    common = set.intersection(*(set(near[name]) for name in COMPARED))
+    near = {name: {q: m for q, m in near[name].items() if q in common} for name in COMPARED}
     original, unlearned, retrained, honest = (arm(name) for name in COMPARED)
     return Arms(original, unlearned, retrained, honest, skipped)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from auditkit.attacks.battery import run_battery
+from auditkit.attacks.battery import near_aucs, run_battery
 from auditkit.claims import Claim
 from auditkit.engine.queue import Workers
 from auditkit.engine.resources import Resources
@@ -43,8 +43,8 @@ def audit(
     """Audit a claim and leave the evidence bundle at `out`.
 
     folder: where relative paths in the claim start. problems: what was already found wrong with the
-    claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report progress. Interrupted at any moment, the same call goes
-    on where it was. Raises UsageError with every problem before anything is trained or written,
+    claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report
+    progress. Interrupted at any moment, the same call goes on where it was. Raises UsageError with every problem before anything is trained or written,
     AuditError where the audit cannot run.
     """
     started, tell = time.time(), tell or Silent()
@@ -57,18 +57,19 @@ def audit(
 
     asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
     collected = collect(study, asked, plan, workers, lock_sha256, tell)
-    signals = signals_of(study, collected.logits, collected.rows)
+    signals = signals_of(study, asked, collected)
     places = places_of(study, signals)
 
     tell.say("attacking every compared run ...")
-    scores, skipped = run_battery(signals, claim.criteria.attacks, places.forget, places.control)
+    scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
+    near = near_aucs(signals, claim.criteria.mounted, places.forget, places.control, collected.near_logits)
     arms = arms_of(signals, collected.near, places, scores, skipped)
 
     tell.say("deciding ...")
     decision = with_diverged(
         audit_arms(arms, claim.criteria, len(places.test), claim.seed), collected.diverged
     )
-    evidence = assemble(study, asked, plan, signals, arms, scores, decision, lock_sha256, key)
+    evidence = assemble(study, asked, plan, signals, arms, scores, near, decision, lock_sha256, key)
 
     tell.say("writing the report ...")
     arrays = score_arrays(arms, scores, salted_ids(signals, key), places)

@@ -28,7 +28,7 @@ def locked_plan(out: Path) -> Plan | None:
 
 def work_of(study: Study) -> Work:
     """What training all arms means to the engine."""
-    sets, training = study.sets, np.concatenate([study.sets.retain, study.sets.forget])
+    training = np.concatenate([study.sets.retain, study.sets.forget])
     tried = training[:PROBED]
     runs = study.claim.runs
     return Work(
@@ -36,7 +36,7 @@ def work_of(study: Study) -> Work:
         x=torch.from_numpy(study.data.x[tried]),
         y=torch.from_numpy(study.data.y[tried]),
         recipe=study.recipe,
-        records=max(len(training), len(sets.population) // 2),
+        records=len(training),
         runs={arm: runs.shadow if arm == "shadow" else runs.per_arm for arm in TRAINED},
         data_bytes=asked_records(study).size * study.data.x[0].nbytes,
     )

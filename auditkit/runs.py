@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,17 @@ class Collected:
 
     logits: float32 (rows, records, classes), memory-mapped. rows: the arm and the number of each run there;
     a procedure seen in another state than the claimed one is the arm "unlearned, <state>". near: arm ->
-    jittered query -> (runs, near records), margins. diverged: the runs whose answers were not all finite, in
+    jittered query -> (runs, near records), margins. near_logits: jittered query -> float32 (rows, near records,
+    classes), the mean over the draws, memory-mapped. observed: name -> float64 (rows, near records), what was
+    measured with the models in hand, NaN where a run was not asked. diverged: the runs whose answers were not all finite, in
     words; the rest leaves out their numbers in every arm, so that arms stay comparable.
     """
 
     logits: npt.NDArray[np.float32]
     rows: Sequence[tuple[str, int]]
     near: Mapping[str, Mapping[str, Floats]]
+    near_logits: Mapping[str, npt.NDArray[np.float32]]
+    observed: Mapping[str, Floats]
     diverged: Sequence[str]
 
 
@@ -138,53 +142,89 @@ def _reopened(path: Path) -> npt.NDArray[np.float32]:
 
 
 def _gathered(stacks: Sequence[Stack]) -> Collected:
-    """The answers of all stacks in one file, a stack at a time."""
+    """The answers of all stacks, a stack at a time: logits in files, the rest in memory."""
     rows = [(stack.arm, run) for stack in stacks for run in stack.runs]
+    logits = _Files(len(rows))
     near: dict[str, dict[str, list[Floats]]] = {}
+    observed: dict[str, Floats] = {}
     diverged: dict[tuple[str, int], str] = {}
-    path, logits, first = _scratch(), None, 0
+    first = 0
     for stack, answers in _answers(stacks):
-        exact = answers["exact"].numpy()
-        if logits is None:
-            logits = create_logits(path, len(rows), *exact.shape[1:])
-        logits[first : first + len(exact)] = exact
-        first += len(exact)
-        finite = np.isfinite(exact).all(axis=(1, 2))
-        for name in sorted(answers.keys() - {"exact"}):
-            margins = answers[name].numpy()
-            finite &= np.isfinite(margins).all(axis=1)
-            near.setdefault(stack.arm, {}).setdefault(name.removeprefix("near/"), []).append(margins)
+        n = len(stack.runs)
+        finite = np.ones(n, dtype=bool)
+        for name, tensor in sorted(answers.items()):
+            kind, _, query = name.partition("/")
+            values = tensor.numpy()
+            if kind == "observed":  # NaN where a run was not asked
+                observed.setdefault(query, np.full((len(rows), values.shape[1]), np.nan))[
+                    first : first + n
+                ] = values
+                continue
+            finite &= np.isfinite(values).reshape(n, -1).all(axis=1)
+            if kind == "near":
+                near.setdefault(stack.arm, {}).setdefault(query, []).append(values)
+            else:
+                logits.write(query, first, values)
+        first += n
         for k in np.flatnonzero(~finite).tolist():
             run = stack.runs[k]
             diverged[stack.arm, run] = f"{stack.arm} run {run} (seed {stack.seeds[k]})"
     joined = {arm: {q: np.concatenate(parts) for q, parts in own.items()} for arm, own in near.items()}
-    return _without(diverged, _reopened(path), rows, joined)
+    files = logits.reopened()
+    return _without(
+        diverged, Collected(files.pop(""), rows, joined, files, observed, tuple(diverged.values()))
+    )
 
 
-def _without(
-    diverged: Mapping[tuple[str, int], str],
-    logits: npt.NDArray[np.float32],
-    rows: Sequence[tuple[str, int]],
-    near: Mapping[str, Mapping[str, Floats]],
-) -> Collected:
+class _Files:
+    """Files of logits, one a query, "" being the records as they are."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._open: dict[str, tuple[Path, np.memmap]] = {}
+
+    def write(self, query: str, first: int, values: npt.NDArray[np.float32]) -> None:
+        """Put the answers (runs, records, classes) of some runs into the file of a query, from row `first` on."""
+        if query not in self._open:
+            path = _scratch()
+            self._open[query] = path, create_logits(path, self._rows, *values.shape[1:])
+        self._open[query][1][first : first + len(values)] = values
+
+    def reopened(self) -> dict[str, npt.NDArray[np.float32]]:
+        """query -> its logits, read-only; see `_reopened`."""
+        return {query: _reopened(path) for query, (path, _) in self._open.items()}
+
+
+def _without(diverged: Mapping[tuple[str, int], str], found: Collected) -> Collected:
     """The answers without the runs that diverged: a shadow run by itself, any other number in every arm."""
     if not diverged:
-        return Collected(logits, rows, near, ())
+        return found
     shadows = {run for arm, run in diverged if arm == "shadow"}
     others = {run for arm, run in diverged if arm != "shadow"}
-    kept = [k for k, (arm, run) in enumerate(rows) if run not in (shadows if arm == "shadow" else others)]
-    left = sum(rows[k][0] == "original" for k in kept)
+
+    def gone(arm: str) -> set[int]:
+        return shadows if arm == "shadow" else others
+
+    kept = [k for k, (arm, run) in enumerate(found.rows) if run not in gone(arm)]
+    left = sum(found.rows[k][0] == "original" for k in kept)
     if left < LEAST_RUNS:
         raise AuditError(
             f"at least {LEAST_RUNS} runs an arm must answer with finite numbers, found {left}; these diverged: "
             f"{', '.join(diverged.values())}; lower training.learning_rate, or mend the procedure"
         )
-    path = _scratch()
-    fewer = create_logits(path, len(kept), *logits.shape[1:])
-    for to, k in enumerate(kept):
-        fewer[to] = logits[k]
-    near = {
-        arm: {q: np.delete(margins, sorted(others), axis=0) for q, margins in own.items()}
-        for arm, own in near.items()
-    }
-    return Collected(_reopened(path), [rows[k] for k in kept], near, tuple(diverged.values()))
+    files = _Files(len(kept))
+    for query, logits in {"": found.logits, **found.near_logits}.items():
+        for to, k in enumerate(kept):
+            files.write(query, to, logits[k : k + 1])
+    fewer = files.reopened()
+    return replace(
+        found,
+        logits=fewer.pop(""),
+        rows=[found.rows[k] for k in kept],
+        near={
+            arm: {q: np.delete(margins, sorted(gone(arm)), axis=0) for q, margins in own.items()}
+            for arm, own in found.near.items()
+        },
+        near_logits=fewer,
+        observed={name: values[kept] for name, values in found.observed.items()},
+    )

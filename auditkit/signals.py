@@ -7,8 +7,9 @@ with them takes one run at a time.
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from auditkit.statistics.margins import Floats, Ints
 class Signals:
     """The answers of many runs on the same records.
 
-    logits: float32 (runs, records, classes), in memory or as `open_logits` gives them. member: bool
+    logits: float32 (runs, records, classes), in memory, as `open_logits` gives them, or `Replaced`. member: bool
     (runs, records), whether the run was trained on the record. labels: int64 (records,). ids: str
     (records,), unique; whatever else is known of a record is joined by id. arms: str (runs,), the arm of
     each run. seed: for anything random that an attack does with these signals. observed: what was measured with
@@ -67,6 +68,33 @@ class Signals:
         if not np.array_equal(self.ids[found], ids):
             raise KeyError(f"no signals for ids {sorted(set(ids) - set(self.ids))[:5]}")
         return np.asarray(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Replaced:
+    """An array (runs, records, ...) in which what is said of some records is replaced; each run is put together
+    when it is asked for. base: (runs, records, ...), places: (some,), values: (runs, some, ...)."""
+
+    base: npt.NDArray[np.floating]
+    places: Ints
+    values: npt.NDArray[np.floating]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the base."""
+        return self.base.shape
+
+    def __getitem__(self, run: int) -> npt.NDArray[np.floating]:
+        found = np.array(self.base[run])
+        found[self.places] = self.values[run]
+        return found
+
+
+def asked_near(signals: Signals, places: Ints, logits: npt.NDArray[np.float32]) -> Signals:
+    """The same signals, but that the records at `places` were asked about near them: logits (runs, places,
+    classes). What was observed with the models in hand was not asked there."""
+    found: Any = Replaced(signals.logits, places, logits)
+    return replace(signals, logits=found, observed={})
 
 
 def create_logits(path: Path, runs: int, records: int, classes: int) -> np.memmap:

@@ -77,12 +77,22 @@ class Study:
     def members(self, arm: str) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """The records each run of an arm is trained on: (runs, n), positions in the data set."""
         if arm == "shadow":
-            half = len(self.sets.population) // 2
-            rngs = [np.random.default_rng(seed) for seed in run_seeds(self.claim, "shadow half")]
-            rows = [rng.permutation(self.sets.population)[:half] for rng in rngs]
-            return np.array(rows, dtype=np.int64).reshape(-1, half)
+            return self._halves()
         own = [self.sets.retain, self.sets.forget] if arm == "original" else [self.sets.retain]
         return np.tile(np.concatenate(own), (self.claim.runs.per_arm, 1))
+
+    def _halves(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+        """What each shadow run is trained on: one random half or the other of the same records, two runs a
+        division, so that every record is in as many runs as it is out of. Those are the candidates (forget
+        and control), then the attacker's own, then retain, until a half is as large as the training set:
+        models trained on less would show margins of another size."""
+        sets, seeds = self.sets, run_seeds(self.claim, "shadow half")
+        train = len(sets.retain) + len(sets.forget)
+        pool = np.concatenate([sets.forget, sets.control, sets.population, sets.retain])[: 2 * train]
+        half = len(pool) // 2
+        divided = [np.random.default_rng(seed).permutation(pool) for seed in seeds[::2]]
+        both = [part for order in divided for part in (order[:half], order[half : 2 * half])]
+        return np.array(both[: len(seeds)], dtype=np.int64).reshape(-1, half)
 
 
 def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

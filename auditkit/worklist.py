@@ -144,8 +144,9 @@ def task_of(
         make=_make(study, stack, given.here, weights),
         x=given.x,
         y=given.y,
-        near=asked.of(stack.arm).near,
+        near=asked.near,
         near_labels=given.near_labels,
+        inspect=asked.of(stack.arm).inspect if stack.state is None else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The two figures of a report. They draw what the evidence says; positions are the only arithmetic."""
+"""The figures of a report. They draw what the evidence says; positions are the only arithmetic."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,6 +68,32 @@ def _arm(axes: Axes, row: int, arm: str, runs: Sequence[float], found: Record | 
         axes.plot([found["low"], found["high"]], [row + 0.29] * 2, color=INK, linewidth=1.6)
     if found["value"] is not None:
         axes.plot(found["value"], row + 0.29, marker="D", markersize=4.5, color=INK)
+
+
+def gaps(rows: Sequence[tuple[str, Record]], margin: float) -> str:
+    """One line an attack: how much better it does on unlearned than on retrained runs, with its interval.
+
+    rows: (title, `Number`), drawn from top to bottom. margin: half the width of the shaded band. Returns SVG text
+    for a page.
+    """
+    figure = Figure(figsize=(6.4, 0.7 + 0.2 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axvspan(-margin, margin, color=BAND, linewidth=0)
+    axes.axvline(0, color=MUTED, linewidth=0.9)
+    for place, (_, found) in enumerate(rows):
+        axes.plot([found["low"], found["high"]], [place, place], color=ACCENT, linewidth=1.6, zorder=2)
+        axes.plot(found["value"], place, marker="o", markersize=3.6, color=ACCENT, zorder=3)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_yticks(range(len(rows)), [title for title, _ in rows])
+    axes.set_xlabel(
+        f"AUC, unlearned minus retrained (shaded: margin ±{exact(margin)})", fontsize=8.5, color=INK
+    )
+    axes.margins(x=0.04)
+    _quiet(axes)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=7.5)
+    told = "; ".join(f"{title} {number(found)}" for title, found in rows)
+    return inline(figure, "figure-gaps", f"Gap of every attack, with the margin ±{exact(margin)}. {told}.")
 
 
 def roc(name: str, title: str, points: Sequence[Record]) -> str:

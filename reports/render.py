@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -20,6 +20,9 @@ FORMATS = (
     "bases", "bound", "chance", "clock", "counted", "decimal", "duration", "exact", "in_order", "interval",
     "memory", "number", "percent", "phrase", "size", "title",
 )  # fmt: skip
+
+
+QUOTED_FPRS = (0.001, 0.01, 0.1)
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,9 @@ def _environment(**options: Any) -> Environment:
     )
     environment.filters |= {name: getattr(formats, name) for name in FORMATS}
     environment.filters |= {"toml": toml, "rows": rows, "result": result}
-    environment.filters |= {"by_query": by_query}
-    environment.globals |= {"rho_figure": rho_figure, "roc_figure": roc_figure}
+    environment.filters |= {"by_query": by_query, "quoted": quoted}
+    environment.filters |= {"arm_numbers": arm_numbers, "point_numbers": point_numbers}
+    environment.globals |= {"rho_figure": rho_figure, "roc_figure": roc_figure, "gap_figure": gap_figure}
     return environment
 
 
@@ -82,6 +86,28 @@ def by_query(memory: Record) -> list[tuple[str, Record]]:
     near = [(f"Near them, jitter {formats.exact(share)}", number) for share, number in memory["jittered"]]
     exact = ("The forget records themselves", memory["exact"])
     return [exact, *near, ("The same for the honest control", memory["honest"])]
+
+
+def quoted(points: Sequence[Record]) -> list[Record]:
+    """The points a table lists: the lowest quotable false-positive rate, and 0.1 %, 1 % and 10 %."""
+    return [point for k, point in enumerate(points) if k == 0 or point["fpr"] in QUOTED_FPRS]
+
+
+def arm_numbers(attacks: Iterable[Record], what: str, arms: Sequence[str]) -> list[Record]:
+    """The numbers of every attack in these arms under one heading."""
+    return [attack[what][arm] for attack in attacks for arm in arms]
+
+
+def point_numbers(attacks: Iterable[Record], arms: Sequence[str]) -> list[Record]:
+    """The numbers of every operating point of every attack that a table lists."""
+    points = [point for attack in attacks for point in quoted(attack["points"])]
+    return [point["arms"][arm] for point in points for arm in arms] + [point["gap"] for point in points]
+
+
+def gap_figure(evidence: Record) -> Markup:
+    """The figure of the attacks' gaps, safe to put into the page."""
+    margin = evidence["claim"]["criteria"]["attack_gap"]
+    return Markup(figures.gaps([(a["title"], a["gap"]) for a in evidence["attacks"]], margin))
 
 
 def rho_figure(evidence: Record) -> Markup:

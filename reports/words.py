@@ -66,6 +66,23 @@ GLOSSARY = {
     "Unlearned": "Original models after the unlearning procedure.",
 }
 
+# What attacks go by, in the order in which a report lists them.
+FAMILIES = {
+    "population": "what the model answers, at most compared with its answers on records that were never used",
+    "reference models": "compared with models of the attacker's own, trained with and without the record",
+    "shadow models": "judged by a classifier that learnt on such models what members look like",
+    "label only": "the predicted label alone, asked often",
+    "white box": "the weights",
+    "unlearning": "what is known of the procedure",
+}
+
+# How models are changed, with their weights in hand, to show what they hide.
+RECOVERIES = {
+    "relearned": ("Relearned", "fine-tuned on one half of the forget records, asked about the other"),
+    "probe": ("Probed", "a fresh last layer, learnt from retain records"),
+    "rescaled": ("Rescaled", "gates taken off, weakened neurons given their usual strength"),
+}
+
 # Canonical JSON sorts its keys; people read arms in the order in which they come to be.
 ARM_ORDER = ("original", "no-op", "unlearned", "retrained", "honest", "shadow")
 SET_ORDER = ("retain", "forget", "control", "test", "population")

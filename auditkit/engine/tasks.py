@@ -4,8 +4,10 @@ A task carries all that it needs, as arrays, so that a worker shares nothing wit
 the installed packages; what it returns are arrays too.
 """
 
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,13 +25,15 @@ from auditkit.engine.plan import Plan, threads
 from auditkit.errors import AuditError
 from auditkit.measure import near_margins
 from auditkit.models import Build, answer
+from auditkit.observing import OBSERVATIONS, RECOVERIES, NotObservable
 from auditkit.training import Recipe, fit, initialise
 from auditkit.unlearning import Records
 from auditkit.unlearning.resolve import bound, call_own
 
 Tensors = dict[str, torch.Tensor]
-"""What a task returns: "weights/<name>" (runs, ...) if it trained, "exact" (runs, records, classes) and
-"near/<query>" (runs, near records)."""
+"""What a task returns: "weights/<name>" (runs, ...) if it trained, "logits/" (runs, records, classes), and, each the
+mean over the draws, "logits/<query>" (runs, near records, classes) and "near/<query>" (runs, near records), margins;
+of models looked at in hand also "near/<recovery>" and "observed/<name>" (runs, near records)."""
 
 _ONE_AT_A_TIME = threading.Lock()
 """A cluster may run tasks in several threads of one process, and torch's random state is the process's own."""
@@ -67,13 +71,37 @@ class Unlearn:
 
 
 @dataclass(frozen=True, eq=False)
+class Inspect:
+    """What is looked at with the models in hand. observed: name in `auditkit.observing.OBSERVATIONS` -> which of the
+    near records are asked about. recovered: names in RECOVERIES. retain, forget, control: positions among the
+    task's records; near records are forget, then control. recipe: how the models were trained. seed: the same for
+    every run, so that runs are told apart by what they are alone."""
+
+    observed: Mapping[str, npt.NDArray[np.int64]]
+    recovered: Sequence[str]
+    retain: npt.NDArray[np.int64]
+    forget: npt.NDArray[np.int64]
+    control: npt.NDArray[np.int64]
+    recipe: Recipe
+    seed: int
+
+    def commitment(self) -> bytes:
+        """SHA-256 over all of it but the recipe."""
+        total = hashlib.sha256(repr((list(self.observed), list(self.recovered), self.seed)).encode())
+        for positions in (*self.observed.values(), self.retain, self.forget, self.control):
+            total.update(f"{len(positions)}\0".encode() + positions.tobytes())
+        return total.digest()
+
+
+@dataclass(frozen=True, eq=False)
 class Task:
     """Work on one stack of runs.
 
     what: in words. seeds: of its runs. sent_from: the environment of whoever sends the task; a worker whose
     own differs refuses, as it would get other numbers. x: float32 (records, *shape), y: int64 (records,): all
     records that the audit uses; every model is asked about each of them. near: jittered query -> float32
-    (draws, near records, *shape), near_labels: int64 (near records,): what else it is asked.
+    (draws, near records, *shape), near_labels: int64 (near records,): what else it is asked. inspect: how else it
+    is looked at, None for not at all.
     """
 
     what: str
@@ -86,6 +114,7 @@ class Task:
     y: npt.NDArray[np.int64]
     near: Mapping[str, npt.NDArray[np.float32]]
     near_labels: npt.NDArray[np.int64]
+    inspect: Inspect | None = None
 
     def records(self, rows: npt.NDArray[np.int64] | slice) -> Records:
         """Some of the records, on the plan's device."""
@@ -171,12 +200,35 @@ def _weights(models: Sequence[nn.Module]) -> Tensors:
 
 def _answers(task: Task, models: Sequence[nn.Module]) -> Tensors:
     every = torch.from_numpy(np.array(task.x))
-    answers: Tensors = {"exact": torch.from_numpy(np.stack([answer(m, every) for m in models]))}
+    answers: Tensors = {"logits/": torch.from_numpy(np.stack([answer(m, every) for m in models]))}
     for query, inputs in task.near.items():
         x = torch.from_numpy(np.array(inputs)).flatten(0, 1)
         shape = inputs.shape[:2]
-        margins = [near_margins(answer(m, x).reshape(1, *shape, -1), task.near_labels) for m in models]
+        drawn = [answer(m, x).reshape(1, *shape, -1) for m in models]
+        margins = [near_margins(logits, task.near_labels) for logits in drawn]
         answers[f"near/{query}"] = torch.from_numpy(np.concatenate(margins))
+        answers[f"logits/{query}"] = torch.from_numpy(np.concatenate([z.mean(axis=1) for z in drawn]))
+    return answers if task.inspect is None else {**answers, **_inspected(task, task.inspect, models)}
+
+
+def _inspected(task: Task, inspect: Inspect, models: Sequence[nn.Module]) -> Tensors:
+    """What the models show to whoever has them in hand; what one of them cannot be asked is left out."""
+    answers: Tensors = {}
+    retain, forget, control = (task.records(p) for p in (inspect.retain, inspect.forget, inspect.control))
+    near = Records(torch.cat([forget.x, control.x]), torch.cat([forget.y, control.y]))
+    for name, places in inspect.observed.items():
+        values = np.full((len(models), len(near.y)), np.nan)
+        x, y = near.x[places], near.y[places]
+        with suppress(NotObservable):
+            for row, model in zip(values, models, strict=True):
+                row[places] = OBSERVATIONS[name](model, x, y, inspect.seed)
+            answers[f"observed/{name}"] = torch.from_numpy(values)
+    for name in inspect.recovered:
+        recover = RECOVERIES[name]
+        with suppress(NotObservable):
+            logits = [recover(m, retain, forget, control.x, inspect.recipe, inspect.seed) for m in models]
+            margins = near_margins(np.stack(logits)[:, None], task.near_labels)
+            answers[f"near/{name}"] = torch.from_numpy(margins)
     return answers
 
 

@@ -4,10 +4,11 @@ import io
 import resource
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +28,11 @@ from auditkit.evidence.values import (
 )
 from auditkit.measure import COMPARED, Places, accuracy, arm_of
 from auditkit.questions import Questions
-from auditkit.signals import Signals
+from auditkit.runs import Collected
+from auditkit.signals import Replaced, Signals
 from auditkit.statistics.arms import Arms, Scores
-from auditkit.study import SETS, Study, asked_records, plain_claim
+from auditkit.statistics.margins import Floats
+from auditkit.study import SETS, Study, plain_claim
 
 NOT_CHECKED = (
     NotChecked(
@@ -63,13 +66,28 @@ def places_of(study: Study, signals: Signals) -> Places:
     return Places(*(signals.positions(study.data.ids[getattr(study.sets, name)]) for name in SETS))
 
 
-def signals_of(study: Study, logits: npt.NDArray[np.float32], rows: Sequence[tuple[str, int]]) -> Signals:
-    """The answers of all runs as signals. logits: (rows, records, classes); rows: the arm of each, and which of
-    its runs it is. An unlearned run, in whatever state, counts as trained on what its original was: it was."""
-    records, arms = asked_records(study), np.array([arm for arm, _ in rows])
+def signals_of(study: Study, asked: Questions, collected: Collected) -> Signals:
+    """The answers of all runs as signals. An unlearned run, in whatever state, counts as trained on what its
+    original was: it was."""
+    records, arms = asked.records, np.array([arm for arm, _ in collected.rows])
     trained_on = {arm: study.members("original" if arm.startswith("unlearned") else arm) for arm in set(arms)}
-    member = np.stack([_marked(trained_on[arm][run], len(study.data.y))[records] for arm, run in rows])
-    return Signals(logits, member, study.data.y[records], study.data.ids[records], arms, study.claim.seed)
+    member = np.stack(
+        [_marked(trained_on[arm][run], len(study.data.y))[records] for arm, run in collected.rows]
+    )
+    nothing = np.broadcast_to(np.nan, member.shape)
+    observed: dict[str, Any] = {
+        name: Replaced(nothing, asked.beside, values) for name, values in collected.observed.items()
+    }
+    return Signals(
+        logits=collected.logits,
+        member=member,
+        labels=study.data.y[records],
+        ids=study.data.ids[records],
+        arms=arms,
+        seed=study.claim.seed,
+        observed=observed,
+        inputs=study.data.x[records].reshape(len(records), -1),
+    )
 
 
 def _marked(positions: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:
@@ -86,12 +104,13 @@ def assemble(
     signals: Signals,
     arms: Arms,
     scores: Mapping[str, Mapping[str, Scores]],
+    near: Mapping[str, Mapping[str, Mapping[str, Floats]]],
     decision: tuple[list[Finding], list[Control], Verdict],
     lock_sha256: str,
     key: bytes,
 ) -> Evidence:
     """Everything the audit found, as the value that evidence.json holds. The runs of the procedure in another
-    state than the claimed one are the arm "unlearned, <state>"."""
+    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`."""
     findings, controls, verdict = decision
     criteria, places = study.claim.criteria, places_of(study, signals)
     other = {state: arm_of(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
@@ -107,7 +126,9 @@ def assemble(
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),
         states=summary.states(arms, other, study.state, len(places.test), criteria) if other else (),
         findings=tuple(findings),
-        attacks=summary.attack_summaries(scores, arms, criteria.alpha),
+        attacks=summary.attack_summaries(scores, near, criteria.alpha),
+        agreement=summary.agreement(scores),
+        before_after=summary.both_versions(signals, places, criteria.alpha),
         utility=summary.utility(arms, len(places.test), criteria.alpha),
         drift=summary.drift(arms, criteria.alpha),
         not_checked=NOT_CHECKED,

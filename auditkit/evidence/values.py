@@ -132,18 +132,30 @@ class ClassMemory:
 
 
 @dataclass(frozen=True)
+class Recovered:
+    """Residual memory of models that somebody with their weights has changed. name: how; rho: of the unlearned
+    models, honest: of the honest control, both changed in the same way."""
+
+    name: str
+    rho: Number
+    honest: Number
+
+
+@dataclass(frozen=True)
 class ResidualMemory:
     """The headline number and what stands behind it.
 
     exact: on the forget records themselves. jittered: on inputs near them, one for each radius, which is
     given as a share of the usual nearest-neighbour distance.
-    honest: of the honest retrained control. per_run: arm -> one value a run, for the figure.
+    recovered: what a model's weights give away beyond its answers, one line a way to make it show, with the same of
+    the honest control. honest: of the honest retrained control. per_run: arm -> one value a run, for the figure.
     effective_records: how many forget records carry it. smallest_detectable: the share of memory
     left that this audit would have told from none with probability 0.8.
     """
 
     exact: Number
     jittered: tuple[tuple[float, Number], ...]
+    recovered: tuple[Recovered, ...]
     honest: Number
     per_class: tuple[ClassMemory, ...]
     per_run: dict[str, tuple[float, ...]]
@@ -153,23 +165,62 @@ class ResidualMemory:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The true-positive rate of an attack on one arm at a false-positive rate that N records can show."""
+    """The true-positive rates of an attack at a false-positive rate that N records can show. arms: arm -> mean
+    over runs, its interval over records. gap: unlearned minus retrained, its interval over runs."""
 
     fpr: float
     arms: dict[str, Number]
+    gap: Number
 
 
 @dataclass(frozen=True)
 class AttackSummary:
-    """One attack on all arms. auc: arm -> mean over runs. gap: unlearned minus retrained.
-    points: true-positive rates at quotable false-positive rates, for the ROC figure and its table."""
+    """One attack on all arms. family: what it goes by (see `auditkit.attacks.Family`). auc: arm -> mean over runs.
+    gap: unlearned minus retrained. near: jittered query -> the same gap asked near the records, where the attack
+    can be mounted there. balanced_accuracy: arm -> mean over runs, the threshold chosen on other records; the
+    advantage is twice that minus one. points: true-positive rates at quotable false-positive rates, for the ROC
+    figure and its table. leads: the strongest of its family on the original runs."""
 
     name: str
     title: str
     paper: str
+    family: str
     auc: dict[str, Number]
     gap: Number
+    near: dict[str, Number]
+    balanced_accuracy: dict[str, Number]
     points: tuple[OperatingPoint, ...]
+    leads: bool
+
+
+@dataclass(frozen=True)
+class AgreedBy:
+    """How many forget records are found by `attacks` attacks or more. records: arm -> their number."""
+
+    attacks: int
+    records: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """On how many forget records several attacks agree. A record is found by an attack if its score, the mean over
+    runs, is higher than those of all but a share `fpr` of the control records. attacks: how many were counted.
+    records: how many forget records there are."""
+
+    fpr: float
+    attacks: int
+    records: int
+    at_least: tuple[AgreedBy, ...]
+
+
+@dataclass(frozen=True)
+class BeforeAfter:
+    """What somebody who kept the original model sees beside a later one: the AUC of the posterior difference
+    (Chen et al. 2021) between forget and control records. unlearned, retrained: by the later model. Even perfect
+    retraining gives the records away to who holds both, so that it is held against nobody."""
+
+    unlearned: Number
+    retrained: Number
 
 
 @dataclass(frozen=True)
@@ -231,6 +282,8 @@ class Evidence:
     states: tuple[State, ...]
     findings: tuple[Finding, ...]
     attacks: tuple[AttackSummary, ...]
+    agreement: Agreement | None
+    before_after: BeforeAfter
     utility: Number
     drift: Drift
     not_checked: tuple[NotChecked, ...]

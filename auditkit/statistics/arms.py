@@ -11,10 +11,15 @@ from auditkit.statistics.roc import auc, placements
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """An attack's scores for one arm. forget: (runs, forget records); control: (runs, control records)."""
+    """An attack's scores for one arm. forget: (runs, forget records); control: (runs, control records). NaN for
+    a record that was not asked about; a record is asked about in every run or in none."""
 
     forget: Floats
     control: Floats
+
+    def asked(self) -> "Scores":
+        """The scores of the records that were asked about."""
+        return Scores(*(part[:, ~np.isnan(part).any(axis=0)] for part in (self.forget, self.control)))
 
     def auc(self) -> Floats:
         """(runs,): how well the attack tells forget from control records, in each run."""

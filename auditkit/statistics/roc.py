@@ -7,9 +7,12 @@ non-members and not one false alarm, the 95 % upper limit of the false-positive 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import numpy.typing as npt
+from scipy import special, stats
 
-from auditkit.statistics.margins import Floats
+from auditkit.statistics.margins import Floats, Ints
+
+Mask = npt.NDArray[np.bool_]
 
 
 def auc(members: Floats, nonmembers: Floats) -> float:
@@ -38,26 +41,108 @@ def lowest_quotable_fpr(nonmembers: int) -> float:
     return 3 / nonmembers
 
 
-def tpr_at(members: Floats, nonmembers: Floats, fpr: float) -> float:
-    """The true-positive rate of the most permissive threshold whose false-positive rate is at most
-    `fpr`. Only thresholds that exist count: nothing is interpolated.
+def threshold_at(nonmembers: Floats, fpr: float) -> float:
+    """The lowest of the scores t such that at most a share `fpr` of `nonmembers` scores higher than t: a
+    record is accused if its score is above. -inf where all may be accused.
 
     Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
     """
     least = lowest_quotable_fpr(len(nonmembers))
     if not least <= fpr <= 1:
         raise ValueError(f"with {len(nonmembers)} non-members fpr must be in [{least:.3g}, 1], got {fpr}")
-    return attainable_tpr(members, nonmembers, fpr)
+    return _attainable(nonmembers, fpr)
+
+
+def _attainable(nonmembers: Floats, fpr: float) -> float:
+    """`threshold_at` without the question of whether the false-positive rate can be quoted."""
+    allowed = int(np.floor(fpr * len(nonmembers) + 1e-9))
+    if allowed >= len(nonmembers):
+        return -np.inf
+    # The first non-member that may not be accused; ties with it stay out.
+    return float(np.sort(nonmembers)[::-1][allowed])
+
+
+def tpr_at(members: Floats, nonmembers: Floats, fpr: float) -> float:
+    """The true-positive rate of the most permissive threshold whose false-positive rate is at most
+    `fpr`. Only thresholds that exist count: nothing is interpolated.
+
+    Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
+    """
+    return float(np.mean(members > threshold_at(nonmembers, fpr)))
 
 
 def attainable_tpr(members: Floats, nonmembers: Floats, fpr: float) -> float:
     """`tpr_at` without the question of whether the false-positive rate can be quoted."""
-    allowed = int(np.floor(fpr * len(nonmembers) + 1e-9))
-    if allowed >= len(nonmembers):
-        return 1.0
-    # Strictly above the first non-member that may not be accused, so that ties with it stay out.
-    threshold = np.sort(nonmembers)[::-1][allowed]
-    return float(np.mean(members > threshold))
+    return float(np.mean(members > _attainable(nonmembers, fpr)))
+
+
+def tpr_interval_at(members: Floats, nonmembers: Floats, fpr: float, alpha: float) -> "Proportion":
+    """`tpr_at` with its exact interval over member records, at confidence 1 - alpha.
+
+    What it covers: the share of further members, drawn as these were, that score above *this* threshold
+    in *this* run. The non-members fix the threshold and the members are then independent trials, so the
+    coverage is exact. What it does not cover: other runs, and that with other non-members the threshold
+    would be another one. Its true false-positive rate is Beta(a + 1, N - a) distributed where a of the N
+    non-members are accused: above `fpr` about as often as below.
+
+    Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
+    """
+    found = int(np.sum(members > threshold_at(nonmembers, fpr)))
+    return clopper_pearson(found, len(members), alpha)
+
+
+def operating_points(members: Floats, nonmembers: Floats) -> tuple[Floats, Ints, Ints]:
+    """(thresholds, members above, non-members above), lowest threshold first: one threshold between any
+    two neighbouring scores, half-way; the one score there is where all are equal."""
+    values = np.unique(np.concatenate([members, nonmembers]))
+    low, high = (values[:-1], values[1:]) if len(values) > 1 else (values, values)
+    with np.errstate(invalid="ignore", over="ignore"):
+        middle = (low + high) / 2
+    # Half-way rounds to a score where the two are next to each other, and does not exist next to infinity.
+    thresholds = np.where((low < middle) & (middle < high), middle, low)
+
+    def above(scores: Floats) -> Ints:
+        return len(scores) - np.searchsorted(np.sort(scores), thresholds, side="right").astype(np.int64)
+
+    return thresholds, above(members), above(nonmembers)
+
+
+def best_threshold(members: Floats, nonmembers: Floats) -> float:
+    """The threshold at which "score > threshold" has the highest balanced accuracy: half-way between
+    two neighbouring scores; the lowest such threshold where several are as good."""
+    thresholds, true, false = operating_points(members, nonmembers)
+    # In whole numbers: ties between thresholds are exact.
+    return float(thresholds[np.argmax(true * len(nonmembers) - false * len(members))])
+
+
+def balanced_accuracy(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n: Mask) -> float:
+    """The mean of true-positive and true-negative rate, cross-fitted: the records of either fold are judged
+    by the threshold that is best on the other fold. 1/2 on average for scores that know nothing.
+
+    members: (m,), nonmembers: (n,). fold_m: (m,), fold_n: (n,): which of them are in the first fold; they
+    may depend on anything but the scores. It is the mean of the two folds, not of all records: only so
+    is it unbiased however the folds were cut. (The best threshold on the same records does better than
+    1/2 even where there is nothing to find.) Raises ValueError where a fold has no member or no non-member.
+    """
+    folds = [(members[a], nonmembers[b]) for a, b in ((fold_m, fold_n), (~fold_m, ~fold_n))]
+    if any(len(x) == 0 for fold in folds for x in fold):
+        raise ValueError("each fold must have members and non-members, got folds of " + _sizes(folds))
+    found = [_balanced(best_threshold(*folds[1 - k]), *folds[k]) for k in (0, 1)]
+    return float(np.mean(found))
+
+
+def advantage(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n: Mask) -> float:
+    """Membership advantage, the true- minus the false-positive rate (Yeom et al. 2018, definition 4), as
+    2 x `balanced_accuracy` - 1: cross-fitted, so 0 on average for scores that know nothing, at times below."""
+    return 2 * balanced_accuracy(members, nonmembers, fold_m, fold_n) - 1
+
+
+def _balanced(threshold: float, members: Floats, nonmembers: Floats) -> float:
+    return float((np.mean(members > threshold) + np.mean(nonmembers <= threshold)) / 2)
+
+
+def _sizes(folds: list[tuple[Floats, Floats]]) -> str:
+    return " and ".join(f"{len(m)} + {len(n)}" for m, n in folds)
 
 
 @dataclass(frozen=True)
@@ -72,6 +157,16 @@ class Proportion:
 def clopper_pearson(k: int, n: int, alpha: float) -> Proportion:
     """k successes of n with limits such that the probability of a result at least as extreme is
     alpha/2 at each (Clopper & Pearson 1934)."""
-    low = 0.0 if k == 0 else float(stats.beta.ppf(alpha / 2, k, n - k + 1))
-    high = 1.0 if k == n else float(stats.beta.ppf(1 - alpha / 2, k + 1, n - k))
-    return Proportion(k / n, low, high)
+    return Proportion(k / n, float(lower_limit(k, n, alpha / 2)), float(upper_limit(k, n, alpha / 2)))
+
+
+def lower_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
+    """The rate below which k or more successes of n have a probability of at most alpha: same shape as k."""
+    k = np.asarray(k)
+    return np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1.0, alpha))
+
+
+def upper_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
+    """The rate above which k or fewer successes of n have a probability of at most alpha: same shape as k."""
+    k = np.asarray(k)
+    return np.where(k == n, 1.0, special.betainccinv(k + 1.0, np.maximum(n - k, 1), alpha))

@@ -1,28 +1,55 @@
 """Signals of made-up runs whose members have larger margins."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from auditkit.signals import Signals
 
-RECORDS, POPULATION, CLASSES = 240, 140, 4
-"""The first 60 records are forget, the next 40 control, the rest the attacker's population."""
+FORGET, CONTROL, POPULATION, OUTSIDE = (
+    np.arange(100), np.arange(100, 200), np.arange(200, 320), np.arange(320, 480),
+)  # fmt: skip
+"""Where the records of each kind stand: forget, control, the attacker's own, and those no run was trained on."""
+RECORDS, CLASSES, RUNS = 480, 4, 3
+CANDIDATES = slice(0, 200)
+"""The records whose membership is asked for."""
+ARMS = {"original": 1.0, "unlearned": 0.5, "retrained": 0.0}
+"""The arms that are attacked, and how much of the memory of the forget records each holds."""
+TARGETS = range(len(ARMS) * RUNS)
 
 
-def synthetic_signals(seed: int = 0, *, shadows: int = 6, bump: float = 2.0) -> Signals:
-    """Two original and two retrained runs, and shadow runs on halves of the population. A member's own
-    logit is higher by `bump`. Logits are multiples of 1/1024, so that adding such a number is exact."""
+def synthetic_signals(seed: int = 0, *, shadows: int = 8, bump: float = 2.0) -> Signals:
+    """Three runs an arm, and shadow runs on both halves of forget, control and population. A member's own logit is
+    higher by `bump`; what is observed of the models in hand is the larger the more likely the label. Logits
+    are multiples of 1/1024, so that adding such a number is exact."""
     rng = np.random.default_rng(seed)
-    arms = np.array(["original"] * 2 + ["retrained"] * 2 + ["shadow"] * shadows)
-    member = np.zeros((len(arms), RECORDS), dtype=bool)
-    member[:2, :60] = True
-    for run in np.flatnonzero(arms == "shadow"):
-        member[run, RECORDS - POPULATION + rng.permutation(POPULATION)[: POPULATION // 2]] = True
+    arms = np.array([arm for arm in ARMS for _ in range(RUNS)] + ["shadow"] * shadows)
+    memory = np.zeros((len(arms), RECORDS))
+    for run in TARGETS:
+        memory[run, FORGET] = ARMS[arms[run]]
+    pool = OUTSIDE[0]
+    for pair in range(0, shadows, 2):
+        order = rng.permutation(pool)
+        for run, half in ((pair, order[: pool // 2]), (pair + 1, order[pool // 2 :])):
+            if run < shadows:
+                memory[len(TARGETS) + run, half] = 1
+    member = memory > 0
     labels = rng.integers(0, CLASSES, RECORDS)
     own = np.eye(CLASSES)[labels]
-    logits = rng.normal(size=(len(arms), RECORDS, CLASSES)) + own * (1.5 + bump * member[..., None])
+    easy = rng.normal(0, 0.7, RECORDS)  # a record is as hard for one run as for another
+    logits = rng.normal(size=(len(arms), RECORDS, CLASSES))
+    logits += own * (1.5 + easy[:, None] + bump * memory[..., None])
+    likely = (logits * own).sum(axis=-1)
     ids = np.array([f"r{i:03d}" for i in rng.permutation(RECORDS)])
-    return Signals(quantised(logits), member, labels, ids, arms, seed)
+    inputs = np.column_stack([easy, *rng.normal(size=(5, RECORDS))]).astype(np.float32)
+    observed = {
+        "gradient norm": np.exp(-likely),
+        "label stability, noise": np.round(8 / (1 + np.exp(-likely))) / 8,
+        "label stability, shifts": np.round(8 / (1 + np.exp(-likely))) / 8,
+        "boundary distance": np.maximum(likely, 0.0),
+    }
+    return Signals(quantised(logits), member, labels, ids, arms, seed, observed, inputs)
 
 
 def quantised(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
@@ -33,8 +60,15 @@ def quantised(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
 def only(signals: Signals, records: npt.NDArray[np.int64]) -> Signals:
     """The same runs on some of the records."""
     s = signals
-    return Signals(
-        s.logits[:, records], s.member[:, records], s.labels[records], s.ids[records], s.arms, s.seed
+    assert s.inputs is not None
+    return replace(
+        s,
+        logits=s.logits[:, records],
+        member=s.member[:, records],
+        labels=s.labels[records],
+        ids=s.ids[records],
+        observed={name: values[:, records] for name, values in s.observed.items()},
+        inputs=s.inputs[records],
     )
 
 

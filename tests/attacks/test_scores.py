@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from scipy.special import log_softmax as scipy_log_softmax
 
-from auditkit.attacks import ATTACKS
+from auditkit.attacks import ATTACKS, hinge
 from auditkit.attacks.per_class import best_threshold
 from auditkit.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats
@@ -126,6 +126,27 @@ def test_modified_entropy_knows_right_from_wrong_certainty() -> None:
     assert wrong < -29
     plain = scores("entropy", signals)
     assert plain[0] == pytest.approx(plain[2])
+
+
+@pytest.mark.parametrize("spread", [1.0, 100.0])
+def test_hinge_term_by_term(spread: float) -> None:
+    """The hinge score is the label's logit less the largest other one; it is positive exactly where the label is predicted."""
+    signals = random_run(6, spread)
+    expected = []
+    for z, y in zip(signals.logits[0].tolist(), signals.labels, strict=True):
+        expected.append(z.pop(y) - max(z))
+    found = hinge.score(signals, 0)
+    assert found.tolist() == expected
+    assert np.array_equal(found > 0, scores("gap", signals) == 1)
+
+
+def test_hinge_does_not_flatten_out() -> None:
+    """Where the loss has run into 0 the hinge score still tells records apart, and with two classes both rank alike."""
+    signals = one_run([[900.0, 0.0], [800.0, 0.0], [3.0, 0.0], [0.0, 2.0]], [0, 0, 0, 0])
+    assert hinge.score(signals, 0).tolist() == [900.0, 800.0, 3.0, -2.0]
+    loss = scores("loss", signals)
+    assert loss[0] == loss[1]
+    assert loss[1] > loss[2] > loss[3]
 
 
 def balanced_accuracy(threshold: float, members: Floats, nonmembers: Floats) -> float:

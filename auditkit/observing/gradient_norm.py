@@ -1,0 +1,61 @@
+"""Gradient norm: how much a record would still change the model.
+
+Nasr, Shokri & Houmansadr, "Comprehensive Privacy Analysis of Deep Learning" (S&P 2019), section III: the
+gradient of a record's own loss is the white-box attacker's best feature, as training has made it small
+for members. The gradients of single records come from Opacus.
+"""
+
+import numpy as np
+import torch
+from torch import nn
+
+from auditkit.observing.copies import plain_copy
+from auditkit.observing.errors import NotObservable
+from auditkit.statistics.margins import Floats
+
+NUMBERS = 2**24
+"""Numbers that the gradients of one chunk of records may hold together (64 MB)."""
+
+
+def gradient_norms(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
+    """The L2 norm of each record's gradient of the cross-entropy with respect to all parameters: float64 (n,).
+
+    model: in eval mode, giving logits (n, classes); a gate is folded first, so that it is the weights that
+    are used which count. x: float32 (n, *shape), y: int64 (n,), where the model is. seed: unused. NotObservable
+    where Opacus cannot tell the records' gradients apart, as with batch norm.
+    """
+    del seed
+    from opacus.grad_sample import GradSampleModule
+
+    copied = plain_copy(model).requires_grad_(True)
+    for module in copied.modules():
+        # Opacus records only layers that are in training mode. Those are the ones with weights of their own:
+        # dropout has none, and stays off.
+        module.training = any(True for _ in module.parameters(recurse=False))
+    try:
+        sampler = GradSampleModule(copied, loss_reduction="sum")
+    except NotImplementedError as error:
+        raise NotObservable(
+            "gradients of single records need layers that treat each record by itself; Opacus found: "
+            f"{str(error.args[0])[:200]}"
+        ) from error
+    n = max(1, NUMBERS // sum(p.numel() for p in copied.parameters()))
+    parts = [_norms(model, sampler, *part).cpu().numpy() for part in zip(x.split(n), y.split(n), strict=True)]
+    return np.concatenate(parts)
+
+
+def _norms(model: nn.Module, sampler: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    sampler.zero_grad(set_to_none=True)  # else Opacus keeps a list of the gradients of all chunks
+    with torch.enable_grad():
+        # Inputs that need a gradient themselves spare a warning about the first layer's hook.
+        logits = sampler(x.detach().clone().requires_grad_())
+        nn.functional.cross_entropy(logits, y, reduction="sum").backward()
+    with torch.no_grad():
+        if not torch.allclose(logits, model(x), rtol=1e-3, atol=1e-4):
+            raise NotObservable("the model answers otherwise where its layers are in training mode")
+    squares = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    for parameter in sampler.parameters():
+        gradient = getattr(parameter, "grad_sample", None)  # None for a weight that is not used
+        if gradient is not None:
+            squares += gradient.flatten(1).double().square().sum(dim=1)
+    return squares.sqrt()
