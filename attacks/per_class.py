@@ -13,6 +13,7 @@ import numpy.typing as npt
 from auditkit.attacks.shadows import once, shadow_examples
 from auditkit.signals import Signals
 from auditkit.statistics.margins import Floats
+from auditkit.statistics.roc import best_threshold
 
 Score = Callable[[Signals, int], Floats]
 
@@ -53,15 +54,3 @@ def class_thresholds(score: Score, signals: Signals) -> Floats:
     # Sorting the scores of all classes together takes the most memory: only where a class needs it.
     overall = best_threshold(values[member], values[~member]) if None in found else np.nan
     return np.array([overall if t is None else t for t in found])
-
-
-def best_threshold(members: Floats, nonmembers: Floats) -> float:
-    """The threshold at which "score > threshold" has the highest balanced accuracy: half-way between
-    two neighbouring scores; the lowest such threshold where several are as good."""
-    values = np.unique(np.concatenate([members, nonmembers]))
-    if len(values) == 1:
-        return float(values[0])
-    cuts = (values[1:] + values[:-1]) / 2
-    tpr = 1 - np.searchsorted(np.sort(members), cuts) / len(members)
-    fpr = 1 - np.searchsorted(np.sort(nonmembers), cuts) / len(nonmembers)
-    return float(cuts[np.argmax(tpr - fpr)])

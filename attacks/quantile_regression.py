@@ -44,7 +44,7 @@ PENALTIES = np.logspace(-4, 2.5, 14)
 FEWEST = 20
 """Non-members to learn from, and as many to check on: with fewer neither says anything."""
 
-BLOCK = 4_096
+BLOCK = 1_024
 """Records that are looked at together."""
 
 

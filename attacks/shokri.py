@@ -92,10 +92,11 @@ def examples(
     time; at least one of either kind from each. NotApplicable where there are none.
     """
     runs, own, member = shadow_examples(signals)
-    used = [row for row in range(len(runs)) if share is None or (2 * row >= len(runs)) == share]
+    rows = np.arange(len(runs))
+    used = rows if share is None else rows[(2 * rows >= len(runs)) == share]
     # In the order of ids, so that the draws do not depend on the order of the records.
     columns = np.argsort(signals.ids[own])
-    columns = columns[(halves(signals)[own] == side)[columns] & member[used].any(axis=0)[columns]]
+    columns = columns[(halves(signals)[own[columns]] == side) & member[np.ix_(used, columns)].any(axis=0)]
     quota = max(most // (2 * max(len(used), 1)), 1)
     rng = np.random.default_rng(signals.seed)
     drawn: tuple[list[Ints], list[Ints]] = [], []

@@ -17,6 +17,7 @@ from auditkit.data import Dataset, ForgetRequest, NearDuplicates, set_problems
 from auditkit.errors import UsageError
 from auditkit.models import MODELS, Build, answer, builder, image_size
 from auditkit.named import option_problems, resolve, told
+from auditkit.privacy.claim import privacy_problems
 from auditkit.statistics.power import POWER, equivalence_power, runs_for_power
 from auditkit.training import initialise
 from auditkit.unlearning.resolve import option_problems as procedure_option_problems
@@ -69,6 +70,8 @@ def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
             f"data.control must be at least {LEAST_CONTROL} records, found {claim.data.control}; runs are put on "
             "one scale by a line through them"
         )
+    if claim.privacy:
+        problems += privacy_problems(claim.privacy, claim.data.population, claim.criteria.alpha)
     least = 2 * data.n_classes
     if claim.runs.shadow and claim.data.population < least:
         problems.append(

@@ -8,12 +8,13 @@ through, as a misspelt margin that silently keeps its default is the worst error
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from auditkit.attacks import REPORTED, STANDARD
 from auditkit.errors import UsageError
+from auditkit.privacy.claim import Privacy
 
 Recovery = Literal["relearned", "probe", "rescaled"]
 
@@ -134,7 +135,8 @@ class Criteria(Part):
 
 class Claim(Part):
     """A claim of unlearning. name: a short handle. statement: what is claimed. claimant: who says so.
-    auditor: who checks. threat_model: what the attacker can do. seed: of everything random."""
+    auditor: who checks. threat_model: what the attacker can do. seed: of everything random. privacy: for a claim
+    that training is differentially private, which is then put to the test as well."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)] = "digits-fnn"
     statement: str = "The forget records have been erased from the model."
@@ -153,6 +155,7 @@ class Claim(Part):
     procedure: ProcedureClaim = ProcedureClaim()
     runs: RunsClaim = RunsClaim()
     criteria: Criteria = Criteria()
+    privacy: Privacy | None = None
 
 
 def read_claim(path: Path) -> tuple[Claim, list[str]]:
@@ -200,8 +203,8 @@ def _fields(loc: tuple[Any, ...]) -> list[str]:
     part: type[BaseModel] = Claim
     for name in loc:
         annotation = part.model_fields[name].annotation
-        assert isinstance(annotation, type)
-        part = annotation
+        kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+        part = next(kind for kind in kinds if issubclass(kind, BaseModel))
     return list(part.model_fields)
 
 

@@ -24,11 +24,13 @@ from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
 from auditkit.planning import locked_plan, plan_for
+from auditkit.privacy.stage import put_to_the_test
 from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
 from auditkit.runs import collect
 from auditkit.study import locked, prepare
 from auditkit.verdict import audit_arms, with_diverged
+from auditkit.verdict.required import privacy_finding
 
 
 def audit(
@@ -59,6 +61,7 @@ def audit(
     collected = collect(study, asked, plan, workers, lock_sha256, tell)
     signals = signals_of(study, asked, collected)
     places = places_of(study, signals)
+    privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
 
     tell.say("attacking every compared run ...")
     scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
@@ -66,10 +69,11 @@ def audit(
     arms = arms_of(signals, collected.near, places, scores, skipped)
 
     tell.say("deciding ...")
+    besides = [privacy_finding(privacy)] if privacy else []
     decision = with_diverged(
-        audit_arms(arms, claim.criteria, len(places.test), claim.seed), collected.diverged
+        audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides), collected.diverged
     )
-    evidence = assemble(study, asked, plan, signals, arms, scores, near, decision, lock_sha256, key)
+    evidence = assemble(study, asked, plan, signals, arms, scores, near, privacy, decision, lock_sha256, key)
 
     tell.say("writing the report ...")
     arrays = score_arrays(arms, scores, salted_ids(signals, key), places)

@@ -137,11 +137,12 @@ def phi(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
     logits: (..., records, classes); labels: (records,).
     """
     z = np.array(logits, dtype=np.float64)
-    z -= z.max(axis=-1, keepdims=True)
     own = np.arange(z.shape[-2]), labels
     right = z[..., *own]
     z[..., *own] = -np.inf
-    return np.asarray(right - np.logaddexp.reduce(z, axis=-1))
+    top = z.max(axis=-1)
+    z -= top[..., None]
+    return np.asarray(right - top - np.log(np.exp(z).sum(axis=-1)))
 
 
 def log_softmax(logits: npt.NDArray[np.floating]) -> Floats:

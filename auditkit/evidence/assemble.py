@@ -24,6 +24,7 @@ from auditkit.evidence.values import (
     Evidence,
     Finding,
     NotChecked,
+    PrivacySummary,
     Verdict,
 )
 from auditkit.measure import COMPARED, Places, accuracy, arm_of
@@ -105,6 +106,7 @@ def assemble(
     arms: Arms,
     scores: Mapping[str, Mapping[str, Scores]],
     near: Mapping[str, Mapping[str, Mapping[str, Floats]]],
+    privacy: PrivacySummary | None,
     decision: tuple[list[Finding], list[Control], Verdict],
     lock_sha256: str,
     key: bytes,
@@ -129,6 +131,7 @@ def assemble(
         attacks=summary.attack_summaries(scores, near, criteria.alpha),
         agreement=summary.agreement(scores),
         before_after=summary.both_versions(signals, places, criteria.alpha),
+        privacy=privacy,
         utility=summary.utility(arms, len(places.test), criteria.alpha),
         drift=summary.drift(arms, criteria.alpha),
         not_checked=NOT_CHECKED,

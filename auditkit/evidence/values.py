@@ -224,6 +224,28 @@ class BeforeAfter:
 
 
 @dataclass(frozen=True)
+class PrivacySummary:
+    """What was found of a claim of differential privacy. epsilon, delta: as claimed. noise_multiplier: that the
+    training used. accounted: the epsilon that the accountant works out from it, None without any noise.
+    bound: the true epsilon is at least this. ceiling: the bound had every guess been right. canaries, guesses,
+    right: how many there were, were guessed about, and were guessed rightly. p: of the claim. test_accuracy:
+    of the privately trained model. words: the finding in a few sentences."""
+
+    epsilon: float
+    delta: float
+    noise_multiplier: float
+    accounted: float | None
+    bound: Number
+    ceiling: float
+    canaries: int
+    guesses: int
+    right: int
+    p: float
+    test_accuracy: float
+    words: str
+
+
+@dataclass(frozen=True)
 class NotChecked:
     """Something this audit did not look at, and why."""
 
@@ -284,6 +306,7 @@ class Evidence:
     attacks: tuple[AttackSummary, ...]
     agreement: Agreement | None
     before_after: BeforeAfter
+    privacy: PrivacySummary | None
     utility: Number
     drift: Drift
     not_checked: tuple[NotChecked, ...]

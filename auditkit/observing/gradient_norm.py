@@ -32,16 +32,20 @@ def gradient_norms(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int
         # Opacus records only layers that are in training mode. Those are the ones with weights of their own:
         # dropout has none, and stays off.
         module.training = any(True for _ in module.parameters(recurse=False))
+    n = max(1, NUMBERS // sum(p.numel() for p in copied.parameters()))
+    chunks = zip(x.split(n), y.split(n), strict=True)
     try:
-        sampler = GradSampleModule(copied, loss_reduction="sum")
-    except NotImplementedError as error:
+        # A layer that still draws will be refused, but may have drawn.
+        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+            sampler = GradSampleModule(copied, loss_reduction="sum")
+            return np.concatenate([_norms(model, sampler, *chunk).cpu().numpy() for chunk in chunks])
+    except (NotObservable, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # whatever layer Opacus cannot do
         raise NotObservable(
             "gradients of single records need layers that treat each record by itself; Opacus found: "
-            f"{str(error.args[0])[:200]}"
+            f"{str(error)[:200]}"
         ) from error
-    n = max(1, NUMBERS // sum(p.numel() for p in copied.parameters()))
-    parts = [_norms(model, sampler, *part).cpu().numpy() for part in zip(x.split(n), y.split(n), strict=True)]
-    return np.concatenate(parts)
 
 
 def _norms(model: nn.Module, sampler: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -49,10 +53,10 @@ def _norms(model: nn.Module, sampler: nn.Module, x: torch.Tensor, y: torch.Tenso
     with torch.enable_grad():
         # Inputs that need a gradient themselves spare a warning about the first layer's hook.
         logits = sampler(x.detach().clone().requires_grad_())
+        with torch.no_grad():
+            if not torch.allclose(logits, model(x), rtol=1e-3, atol=1e-4):
+                raise NotObservable("the model answers otherwise where its layers are in training mode")
         nn.functional.cross_entropy(logits, y, reduction="sum").backward()
-    with torch.no_grad():
-        if not torch.allclose(logits, model(x), rtol=1e-3, atol=1e-4):
-            raise NotObservable("the model answers otherwise where its layers are in training mode")
     squares = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     for parameter in sampler.parameters():
         gradient = getattr(parameter, "grad_sample", None)  # None for a weight that is not used

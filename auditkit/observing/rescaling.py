@@ -6,7 +6,7 @@ its length. So every unit of every model is given weights of length one: two mod
 factors on units, and in nothing else, become the same. A ReLU network computes nearly what it did, since
 a factor on a unit is a factor on its activation, and all arms are treated alike: what two retrained runs differ
 by stays as it was. To stretch only rows that are unusually short would need a length to stretch them to, and gates
-move that too: on digits it brought back .93 of the memory under random gates, this all of it.
+move that too: on digits it brought back most of the memory under random gates, this all of it.
 """
 
 import numpy as np

@@ -34,19 +34,19 @@ SHUFFLED = "the labels unlearned and retrained exchanged in half of the runs"
 
 
 def audit_arms(
-    arms: Arms, criteria: Criteria, test_records: int, seed: int
+    arms: Arms, criteria: Criteria, test_records: int, seed: int, besides: Sequence[Finding] = ()
 ) -> tuple[list[Finding], list[Control], Verdict]:
     """Decide the claim, and the same for three arms whose answer is known.
 
     test_records: how many test records there are; seed: of the null of the spared-records test and of
-    the shuffled control.
+    the shuffled control. besides: required tests of something else than the arms, not yet judged.
     """
 
     def found(case: Arms) -> list[Finding]:
         return required_findings(case, criteria, test_records, seed)
 
     noop = found(arms.claiming(arms.original))
-    findings = judge(found(arms), noop, criteria.alpha)
+    findings = judge([*found(arms), *besides], noop, criteria.alpha)
     known = (
         ("honest retrain", HONEST, arms.claiming(arms.honest), NOT_REFUTED),
         ("no-op", NOOP, arms.claiming(arms.original), REFUTED),
@@ -104,7 +104,10 @@ def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) ->
         refuted = adjusted[f.name] <= alpha
         result: Result = "refuted" if refuted else "passed" if passes(f, alpha) else "undecided"
         return replace(
-            f, result=result, p_refuted_holm=adjusted[f.name], informative=f.name not in passed_by_noop
+            f,
+            result=result,
+            p_refuted_holm=adjusted[f.name],
+            informative=f.informative and f.name not in passed_by_noop,
         )
 
     return [judged(f) for f in findings]

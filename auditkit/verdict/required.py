@@ -6,7 +6,7 @@ The tests themselves are in `auditkit.statistics`; here they are put as question
 import numpy as np
 
 from auditkit.claims import Criteria
-from auditkit.evidence.values import Finding, Number, Ran, Skipped
+from auditkit.evidence.values import Finding, Number, PrivacySummary, Ran, Skipped
 from auditkit.statistics.arms import Arms, record_error
 from auditkit.statistics.hypotheses import (
     Equivalence,
@@ -29,6 +29,10 @@ different a model for their margins to be compared."""
 NULL_GROUPS = 999
 """Divisions of the retrained runs that make the null of the spared-records test."""
 METHOD = "docs/method.md"
+
+
+PRIVACY_TEST = "differential privacy"
+"""The name of the test of a claim of differential privacy, which is required where there is one."""
 
 
 def queries(criteria: Criteria) -> list[str]:
@@ -220,6 +224,25 @@ def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:
         not_worse(*loss, criteria.accuracy),
         two_sided=False,
         needs_informative=False,
+    )
+
+
+def privacy_finding(found: PrivacySummary) -> Ran:
+    """Whether training gives away more than it is claimed to. There is nothing in it that could support: a lower
+    bound of epsilon is never a reason to think that epsilon is small."""
+    return Ran(
+        name=PRIVACY_TEST,
+        question=f"Does training give away more than epsilon = {found.epsilon:g} allows?",
+        number=found.bound,
+        margin=found.epsilon,
+        two_sided=False,
+        p_passed=None,
+        p_refuted=found.p,
+        p_refuted_holm=1.0,
+        result="undecided",
+        informative=False,
+        support_needs_informative=False,
+        explanation=found.words,
     )
 
 

@@ -51,7 +51,7 @@ def test_p_values_count_the_population(decimals: int) -> None:
             above = min((other for other in population if other > value), default=-1.0)
             step = max(sum(other == neighbour for other in population) for neighbour in (below, above))
             assert abs(p - smaller / 40) <= step / 80 + 1e-12
-    assert ((0 <= found) & (found < 1)).all()
+    assert ((found >= 0) & (found < 1)).all()
 
 
 def test_p_values_are_strictly_increasing() -> None:
@@ -69,7 +69,7 @@ def test_it_ranks_as_the_loss() -> None:
     signals = target_signals(bump=1.0)
     p, plain = attack_p.score(signals, 0), loss.score(signals, 0)
     assert np.array_equal(stats.rankdata(p), stats.rankdata(plain))
-    assert ((-1 < p) & (p <= 0)).all()
+    assert ((p > -1) & (p <= 0)).all()
 
 
 def test_of_nonmembers_as_many_as_it_says_are_accused() -> None:

@@ -8,6 +8,7 @@ from scipy import stats
 
 from auditkit.attacks import attack_r, difficulty_calibration, lira
 from auditkit.attacks.errors import NotApplicable
+from auditkit.attacks.per_class import Score
 from auditkit.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
@@ -52,7 +53,7 @@ def paired_halves(rng: np.random.Generator, shadows: int) -> np.ndarray[tuple[in
     return np.concatenate([half[:TARGETS], pairs[:shadows]])
 
 
-def aucs(score: lira.Score, seeds: int, **how: float) -> list[float]:
+def aucs(score: Score, seeds: int, **how: float) -> list[float]:
     found = []
     for seed in range(seeds):
         s = skewed_signals(seed, **how)  # type: ignore[arg-type]
@@ -127,7 +128,7 @@ def test_few_reference_runs_do_not_accuse_by_accident() -> None:
         out = ~s.member[TARGETS:]
         return np.asarray(((every > losses) & out).sum(axis=0) / np.maximum(out.sum(axis=0), 1))
 
-    def power(score: lira.Score) -> float:
+    def power(score: Score) -> float:
         """The true-positive rate at 2 % false positives, ties counted as not accused."""
         found = []
         for seed in range(10):

@@ -50,7 +50,8 @@ def test_record_by_record(target: int) -> None:
 
 def test_difficulty_cancels() -> None:
     """Where records differ more in difficulty than training on them does, it finds members that the loss alone does not."""
-    calibrated, plain = [], []
+    calibrated: list[float] = []
+    plain: list[float] = []
     for seed in range(4):
         s = reference_signals(seed)
         for target in range(TARGETS):

@@ -4,31 +4,40 @@ import gc
 import tracemalloc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import pytest
 
-from auditkit.attacks import ATTACKS, shokri
+from auditkit.attacks import ATTACKS
 from auditkit.attacks.battery import ARMS, run_battery
 from auditkit.attacks.modified_entropy import _log_one_minus
-from auditkit.attacks.per_class import best_threshold, class_thresholds
+from auditkit.attacks.per_class import class_thresholds
 from auditkit.attacks.shadows import once
 from auditkit.measure import Places, arms_of
 from auditkit.signals import Signals, create_logits, log_softmax, open_logits, phi
 from auditkit.statistics.arms import Arms
-from tests.attacks.synthetic_signals import CLASSES, synthetic_signals
+from auditkit.statistics.roc import best_threshold
+from tests.attacks.synthetic_signals import CLASSES, OUTSIDE, synthetic_signals
 
 T = TypeVar("T")
-NO_FOREST = [name for name in ATTACKS if name != "shokri"]
+BY_RUN = [
+    name
+    for name, attack in ATTACKS.items()
+    if attack.family in ("population", "reference models") and name != "quantile-regression"
+]
+"""Attacks that hold a few copies of one run; those that fit a model hold its examples besides."""
 
 RECORDS, TEN = 4_000, 10
 """As many records, of as many classes."""
 ONE_RUN = RECORDS * TEN * 8
 """Bytes of one run's logits as float64: 320 kB."""
 PLACES = Places(*np.split(np.arange(RECORDS), [1_800, 2_000, 2_400, 3_400]))
-"""Where the records of each set stand; the attacker has the last 600."""
+"""Where the records of each set stand; the attacker has the last 600, besides forget and control."""
+OWN = np.concatenate([PLACES.forget, PLACES.control, PLACES.population])
+"""What shadow runs are trained on halves of."""
 PYTHON = ONE_RUN // 10
 """Bytes that two equal computations may differ by: what Python itself holds."""
 
@@ -38,9 +47,10 @@ def filed_signals(path: Path, per_arm: int, shadows: int) -> Signals:
     rng = np.random.default_rng(0)
     arms = np.repeat(np.array([*ARMS, "shadow"]), [per_arm] * 4 + [shadows])
     member = np.zeros((len(arms), RECORDS), dtype=bool)
-    half = len(PLACES.population) // 2
-    for run in np.flatnonzero(arms == "shadow"):
-        member[run, rng.permutation(PLACES.population)[:half]] = True
+    shadow = np.flatnonzero(arms == "shadow")
+    for first, second in zip(shadow[::2], shadow[1::2], strict=True):
+        order = rng.permutation(OWN)
+        member[first, order[: len(OWN) // 2]] = member[second, order[len(OWN) // 2 :]] = True
     for logits in create_logits(path, len(arms), RECORDS, TEN):
         logits[:] = rng.normal(size=(RECORDS, TEN))
     ids = np.array([f"r{i}" for i in range(RECORDS)])
@@ -91,7 +101,7 @@ def test_measuring_the_arms_holds_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_attacks_hold_one_run_at_a_time(tmp_path: Path) -> None:
     """Beyond its scores a battery holds a few copies of one run, and with twice as many runs no more."""
-    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 16), NO_FOREST) for n in (12, 28))
+    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 8), BY_RUN) for n in (3, 8))
     # The modified entropy holds the most: log p, p, log(1 - p), what is summed of it, and a buffer. To learn
     # thresholds takes less: the score of each example, a copy of those of one class, and one run.
     assert few < 6 * ONE_RUN
@@ -100,18 +110,18 @@ def test_attacks_hold_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_a_shadow_run_adds_its_scores_not_its_logits(tmp_path: Path) -> None:
     """What thresholds are learnt from grows by at most 16 bytes for each record that a shadow run was asked about."""
-    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", 1, n), NO_FOREST) for n in (16, 64))
+    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", 1, n), BY_RUN) for n in (16, 64))
     # A float64 score and whether it was a member, 9 bytes, and copies of a tenth of them: one class of ten.
-    assert many < few + 16 * 48 * len(PLACES.population) + PYTHON
+    assert many < few + 16 * 48 * len(OWN) + PYTHON
 
 
-def test_the_forest_holds_its_examples_and_one_run(tmp_path: Path) -> None:
-    """Beyond its scores the shadow attack holds a few copies of the forest's examples and of one run, and with twice as many compared runs no more."""
-    ATTACKS["shokri"].score(synthetic_signals(), 0)  # so that nothing is imported while it is counted
-    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 4), ["shokri"]) for n in (2, 5))
-    examples = 4 * len(PLACES.population) * TEN * 4
-    # A forest is fitted to all its examples at once; ART copies their features and one-hot labels as it
-    # converts, joins and parts them. The trees themselves are not numpy's, and not counted.
+def test_a_shadow_attack_holds_its_examples_and_one_run(tmp_path: Path) -> None:
+    """Beyond its scores the shadow attack holds a few copies of its examples and of one run, and with twice as many compared runs no more."""
+    ATTACKS["shokri-lr"].score(synthetic_signals(), 0)  # so that nothing is imported while it is counted
+    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 4), ["shokri-lr"]) for n in (1, 3))
+    examples = 4 * len(OWN) * TEN * 4
+    # An attack model is fitted to all its examples at once; ART copies their features and one-hot labels as it
+    # converts, joins and parts them.
     assert few < 15 * examples + 4 * ONE_RUN
     assert many < few + PYTHON
 
@@ -120,20 +130,21 @@ def test_every_attack_reads_a_file_as_it_reads_memory(tmp_path: Path) -> None:
     """Scores of logits in a file are those of the same logits in memory, to the last bit."""
     s = synthetic_signals()
     create_logits(tmp_path / "logits.npy", *s.logits.shape)[:] = s.logits
-    filed = Signals(open_logits(tmp_path / "logits.npy"), s.member, s.labels, s.ids, s.arms, s.seed)
-    for attack in ATTACKS.values():
-        assert np.array_equal(attack.score(filed, 1), attack.score(s, 1))
+    filed = replace(s, logits=open_logits(tmp_path / "logits.npy"))
+    for name in [*BY_RUN, "shokri-lr", "quantile-regression", "u-lira"]:
+        assert np.array_equal(ATTACKS[name].score(filed, 1), ATTACKS[name].score(s, 1), equal_nan=True)
 
 
 def test_margins_and_probabilities_run_by_run() -> None:
     """phi and log p of one run are, to the last bit, those of the run among all, written with a new array for every step."""
     s = synthetic_signals()
     z = s.logits.astype(np.float64)
-    z = z - z.max(axis=-1, keepdims=True)
     own = np.arange(len(s.labels)), s.labels
     others = z.copy()
     others[..., *own] = -np.inf
-    margins = z[..., *own] - np.logaddexp.reduce(others, axis=-1)
+    top = others.max(axis=-1)
+    margins = z[..., *own] - top - np.log(np.exp(others - top[..., None]).sum(axis=-1))
+    z = z - z.max(axis=-1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
     for run, logits in enumerate(s.logits):
         assert np.array_equal(phi(logits, s.labels), margins[run])
@@ -153,7 +164,7 @@ def test_thresholds_run_by_run(absent: int | None) -> None:
     """Thresholds are those learnt from one long list of all scores, also where the attacker has no records of a class."""
     s = synthetic_signals()
     if absent is not None:
-        s.labels[(s.labels == absent) & (np.arange(len(s.labels)) >= 100)] = 0
+        s.labels[(s.labels == absent) & (np.arange(len(s.labels)) < OUTSIDE[0])] = 0
     shadows = s.runs_of("shadow")
     own = np.flatnonzero(s.member[shadows].any(axis=0))
     member = s.member[np.ix_(shadows, own)].ravel()
@@ -170,26 +181,11 @@ def test_thresholds_run_by_run(absent: int | None) -> None:
         assert class_thresholds(ATTACKS[name].score, s).tolist() == expected
 
 
-def test_the_shadow_attack_learns_from_the_same_examples() -> None:
-    """Labels and features are those of all shadow runs at once, members and non-members each in the order of the runs."""
-    s = synthetic_signals()
-    shadows = s.runs_of("shadow")
-    own = np.flatnonzero(s.member[shadows].any(axis=0))
-    chosen = s.member[np.ix_(shadows, own)]
-    features = log_softmax(s.logits[np.ix_(shadows, own)]).astype(np.float32)
-    labels = np.broadcast_to(s.labels[own], chosen.shape)
-    for choice in (chosen, ~chosen):
-        found_labels, found = shokri._examples(s, shadows, own, choice)
-        assert found.dtype == np.float32
-        assert np.array_equal(found, features[choice])
-        assert np.array_equal(found_labels, labels[choice])
-
-
 def test_the_battery_keeps_what_a_choice_of_columns_would() -> None:
     """The scores kept are the columns of all scores that belong to forget and control, and lie in memory as those do."""
     signals = synthetic_signals()
     signals = Signals(
-        signals.logits, signals.member, signals.labels, signals.ids, np.repeat(ARMS, [2, 2, 3, 3]), 0
+        signals.logits, signals.member, signals.labels, signals.ids, np.repeat(ARMS, [2, 2, 3, 10]), 0
     )
     forget, control = np.arange(60), np.arange(60, 100)
     found, _ = run_battery(signals, ["loss"], forget, control)
@@ -212,7 +208,7 @@ def test_what_was_learnt_goes_with_its_signals() -> None:
     signals = synthetic_signals(7)
     assert [learn(signals), learn(signals)] == [7, 7]
     assert calls == [7]
-    for name in ("loss-per-class", "shokri"):
+    for name in ("loss-per-class", "lira-online", "shokri-lr"):
         ATTACKS[name].score(signals, 0)
     left = weakref.ref(signals)
     del signals

@@ -15,7 +15,7 @@ ATTACKS: dict[str, tuple[Callable[[Signals, int], Floats], int]] = {
     "label stability, shifts": (label_stability.score_shifts, 1),
     "boundary distance": (boundary.score, 1),
 }
-SIGNALS = synthetic_signals()
+SIGNALS = replace(synthetic_signals(), observed={})
 RUNS = len(SIGNALS.arms)
 VALUES = np.random.default_rng(0).random((RUNS, RECORDS))
 VALUES[:, 5:9] = np.nan

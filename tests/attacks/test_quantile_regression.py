@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy import stats
 
@@ -9,7 +10,7 @@ from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.quantile_regression import kernel, realised_fpr
 from auditkit.attacks.shadows import halves
 from auditkit.signals import Signals
-from auditkit.statistics.margins import Floats
+from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
 
 MEMBERS, FRESH = slice(0, 100), slice(100, 200)
@@ -33,15 +34,15 @@ def known_margins(seed: int = 0, *, outside: int = 400, bump: float = 1.0) -> Si
     return Signals(logits, member, labels, ids, np.array(["original"] * 3), seed, inputs=inputs)
 
 
-def easy(inputs: np.ndarray[tuple[int, int], np.dtype[np.float32]], labels: np.ndarray) -> Floats:  # type: ignore[type-arg]
+def easy(inputs: npt.NDArray[np.float32], labels: Ints) -> Floats:
     return np.asarray(3 * np.sin(inputs[:, 0]) * (labels - 1) + 2.0 * labels)
 
 
-def noise(inputs: np.ndarray[tuple[int, int], np.dtype[np.float32]], labels: np.ndarray) -> Floats:  # type: ignore[type-arg]
+def noise(inputs: npt.NDArray[np.float32], labels: Ints) -> Floats:
     return np.asarray(0.5 * np.exp(0.5 * labels))
 
 
-def in_order(signals: Signals, order: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Signals:
+def in_order(signals: Signals, order: Ints) -> Signals:
     s = signals
     assert s.inputs is not None
     return replace(
@@ -71,7 +72,9 @@ def test_the_score_is_the_standardised_margin() -> None:
 
 def test_it_knows_hard_records_from_members() -> None:
     """Where margins depend on the record it finds members that the margin alone does not; where training changes nothing the AUC is 1/2."""
-    found, plain, nothing = [], [], []
+    found: list[float] = []
+    plain: list[float] = []
+    nothing: list[float] = []
     for seed in range(6):
         for aucs, bump, score in (
             (found, 1.0, quantile_regression.score),
@@ -128,7 +131,7 @@ def test_the_regression_is_the_textbook_s() -> None:
     gram = kernel(x, labels, x, labels, features.width)
     n = len(h)
 
-    def predicted(kept: np.ndarray, penalty: float) -> Floats:  # type: ignore[type-arg]
+    def predicted(kept: Ints, penalty: float) -> Floats:
         level = h.mean()  # of all: what one record adds to it is corrected for by its 1/n
         weights = np.linalg.solve(gram[np.ix_(kept, kept)] + penalty * np.eye(len(kept)), h[kept] - level)
         return np.asarray(level + gram[:, kept] @ weights)

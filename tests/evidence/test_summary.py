@@ -6,7 +6,9 @@ import pytest
 from auditkit.claims import Criteria
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.summary import (
+    agreement,
     attack_summaries,
+    balanced_accuracies,
     drift,
     operating_points,
     residual_memory,
@@ -97,14 +99,74 @@ def test_an_attack_row_has_the_auc_of_each_arm_and_the_gap() -> None:
     """An attack's row has the mean AUC of each arm's runs and the difference of unlearned and retrained."""
     arms = simulated_arms(2, n=4, share=0.5)
     by_arm = scores_of(arms, 80)
-    (row,) = attack_summaries({"loss": by_arm}, arms, 0.05)
+    near = {"loss": {"jitter 0.1": {name: s.auc() - 0.01 for name, s in by_arm.items()}}}
+    (row,) = attack_summaries({"loss": by_arm}, near, 0.05)
     for name, s in by_arm.items():
         aucs = [auc(f, c) for f, c in zip(s.forget, s.control, strict=True)]
         assert row.auc[name].value == pytest.approx(np.mean(aucs))
     assert row.gap.value == pytest.approx(
         (row.auc["unlearned"].value or 0) - (row.auc["retrained"].value or 0)
     )
-    assert (row.name, row.title) == ("loss", "Loss")
+    assert row.near["jitter 0.1"].value == pytest.approx(row.gap.value)
+    assert (row.name, row.title, row.family, row.leads) == ("loss", "Loss", "population", True)
+
+
+def test_the_strongest_attack_of_a_family_leads() -> None:
+    """Of each family the attack with the highest mean AUC on original runs leads, and no other."""
+    arms = simulated_arms(2, n=4, share=0.5)
+    strong = scores_of(arms, 80)
+    rng = np.random.default_rng(0)
+    weak = {
+        name: Scores(s.forget + rng.normal(0, 50, s.forget.shape), s.control) for name, s in strong.items()
+    }
+    battery = {"hinge": weak, "loss": strong, "entropy": weak, "gap": weak}
+    rows = attack_summaries(battery, {}, 0.05)
+    assert {row.name: row.leads for row in rows} == {
+        "hinge": False,
+        "loss": True,
+        "entropy": False,
+        "gap": True,
+    }
+
+
+def test_balanced_accuracy_is_chosen_on_one_half_and_read_on_the_other() -> None:
+    """Each half of the records, even and odd places, is judged by the threshold that a scan finds best on the other."""
+    s = scores_of(simulated_arms(5, n=3), 40)["original"]
+    expected = []
+    for forget, control in zip(s.forget, s.control, strict=True):
+        halves = []
+        for judged in (0, 1):
+            f, c = forget[1 - judged :: 2], control[1 - judged :: 2]
+            cuts = np.unique([*f, *c])
+            cuts = (cuts[1:] + cuts[:-1]) / 2
+            best = cuts[np.argmax([np.mean(f > t) - np.mean(c > t) for t in cuts])]
+            halves.append((np.mean(forget[judged::2] > best) + np.mean(control[judged::2] <= best)) / 2)
+        expected.append(np.mean(halves))
+    assert balanced_accuracies(s).tolist() == pytest.approx(expected)
+
+
+def test_agreement_counts_records_by_attacks() -> None:
+    """So many forget records are found by at least k attacks: those whose mean score is above all but a twentieth of
+    the control records'."""
+    s = scores_of(simulated_arms(2, n=4, share=0.5), 80)
+    found = agreement(
+        {"loss": s, "hinge": s, "gap": {name: Scores(-x.forget, x.control) for name, x in s.items()}}
+    )
+    assert found is not None
+    assert (found.attacks, found.records) == (3, 40)
+    assert [row.attacks for row in found.at_least] == [1, 2, 3]
+    for arm, x in s.items():
+        border = np.sort(x.control.mean(axis=0))[-5]  # 4 of 80 may be above it
+        up, down = x.forget.mean(axis=0) > border, -x.forget.mean(axis=0) > border
+        assert found.at_least[0].records[arm] == (up | down).sum()
+        assert found.at_least[1].records[arm] == up.sum()
+        assert found.at_least[2].records[arm] == (up & down).sum()
+
+
+def test_too_few_control_records_agree_on_nothing() -> None:
+    """With fewer than 60 control records nobody can be found at a false-positive rate of a twentieth."""
+    assert agreement({"loss": scores_of(simulated_arms(2, n=4), 59)}) is None
+    assert agreement({}) is None
 
 
 def test_utility_is_the_accuracy_lost() -> None:

@@ -4,8 +4,11 @@ import json
 from dataclasses import asdict, replace
 
 from auditkit.evidence.values import (
+    AgreedBy,
+    Agreement,
     ArmSummary,
     AttackSummary,
+    BeforeAfter,
     ClassMemory,
     Control,
     DataSummary,
@@ -14,7 +17,9 @@ from auditkit.evidence.values import (
     NotChecked,
     Number,
     OperatingPoint,
+    PrivacySummary,
     Ran,
+    Recovered,
     ResidualMemory,
     Skipped,
     State,
@@ -134,6 +139,16 @@ def points(lift: float) -> tuple[OperatingPoint, ...]:
                 "unlearned": rate(round(tpr * 1.05, 4)),
                 "retrained": rate(tpr),
             },
+            Number(
+                round(tpr * 0.05, 4),
+                -0.01,
+                0.02,
+                0.9,
+                20,
+                270,
+                "difference of means over runs",
+                "decision.md, 3",
+            ),
         )
         for fpr, tpr in rates
     )
@@ -145,18 +160,22 @@ def rate(value: float) -> Number:
     return Number(value, *ends, 0.9, 20, 270, "mean over runs, t interval", "Carlini et al. 2022, section 3")
 
 
-def attack(name: str, title: str, paper: str, original: float, lift: float) -> AttackSummary:
+def attack(
+    name: str, title: str, paper: str, family: str, original: float, lift: float, *, leads: bool = True
+) -> AttackSummary:
     """One attack that sees `original` AUC before unlearning and next to nothing after it."""
     arms = {"original": auc(original), "unlearned": auc(0.531), "retrained": auc(0.527)}
     gap = Number(0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "decision.md, 3")
-    return AttackSummary(name, title, paper, arms, gap, points(lift))
+    near = {"jitter 0.1": gap, "jitter 0.3": replace(gap, value=0.006)}
+    balanced = {"original": auc(original - 0.02), "unlearned": auc(0.512), "retrained": auc(0.509)}
+    return AttackSummary(name, title, paper, family, arms, gap, near, balanced, points(lift), leads)
 
 
 ATTACKS = (
-    attack("lira", "Likelihood ratio (LiRA)", "Carlini et al. 2022", 0.612, 2.1),
-    attack("loss", "Loss threshold", "Yeom et al. 2018", 0.561, 1.4),
-    attack("entropy", "Modified entropy", "Song and Mittal 2021", 0.566, 1.5),
-    attack("reference", "Reference model", "Ye et al. 2022", 0.589, 1.8),
+    attack("lira", "Likelihood ratio (LiRA)", "Carlini et al. 2022", "reference models", 0.612, 2.1),
+    attack("loss", "Loss threshold", "Yeom et al. 2018", "population", 0.561, 1.4),
+    attack("entropy", "Modified entropy", "Song and Mittal 2021", "population", 0.566, 1.5),
+    attack("reference", "Reference model", "Ye et al. 2022", "reference models", 0.589, 1.8, leads=False),
 )
 
 CONTROLS = (
@@ -203,6 +222,7 @@ SUPPORTED = Evidence(
     residual_memory=ResidualMemory(
         exact=rho(0.031),
         jittered=((0.1, rho(0.042)), (0.3, rho(0.055))),
+        recovered=(Recovered("relearned", rho(0.048), rho(0.006)), Recovered("probe", rho(0.029), rho(-0.011))),
         honest=rho(-0.012),
         per_class=tuple(ClassMemory(k, rho(0.01 * k - 0.03, 0.3, 9), rho(0.002 * k, 0.3, 9)) for k in range(5)),
         per_run={"original": STAYED, "unlearned": FORGOT, "honest": HONEST},
@@ -216,6 +236,9 @@ SUPPORTED = Evidence(
     ),
     findings=FINDINGS,
     attacks=ATTACKS,
+    agreement=Agreement(0.05, 4, 90, (AgreedBy(1, {"original": 31, "unlearned": 9, "retrained": 8}), AgreedBy(4, {"original": 12, "unlearned": 2, "retrained": 2}))),
+    before_after=BeforeAfter(auc(0.552), auc(0.558)),
+    privacy=None,
     utility=Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
     drift=Drift(
         Number(1.02, 0.97, 1.07, 0.9, 20, 180, "least squares of margins on retrained means", "decision.md, 2"),
@@ -271,8 +294,10 @@ INCONCLUSIVE = replace(
         Skipped("rho_relearned", "Does the memory come back when half of it is taught again?", "needs the weights"),
         *FINDINGS[4:],
     ),
-    residual_memory=replace(SUPPORTED.residual_memory, exact=rho(None), jittered=(), per_class=(), per_run={"unlearned": ()}),
-    attacks=(replace(ATTACKS[0], points=()),),
+    residual_memory=replace(SUPPORTED.residual_memory, exact=rho(None), jittered=(), recovered=(), per_class=(), per_run={"unlearned": ()}),
+    attacks=(replace(ATTACKS[0], points=(), near={}),),
+    agreement=None,
+    privacy=PrivacySummary(2.0, 1e-5, 0.0, None, Number(3.7, 3.7, None, 0.95, 1, 500, "one-run lower bound", "Steinke et al. 2023"), 4.18, 500, 200, 199, 0.0003, 0.79, "Epsilon is at least 3.70. That is above the claim, which is refuted."),
     states=(),
     warnings=(),
     verdict=Verdict(

@@ -1,9 +1,26 @@
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from auditkit.statistics.margins import Floats
-from auditkit.statistics.roc import attainable_tpr, auc, clopper_pearson, lowest_quotable_fpr, tpr_at
+from auditkit.statistics.roc import (
+    Mask,
+    advantage,
+    attainable_tpr,
+    auc,
+    balanced_accuracy,
+    best_threshold,
+    clopper_pearson,
+    lower_limit,
+    lowest_quotable_fpr,
+    operating_points,
+    threshold_at,
+    tpr_at,
+    tpr_interval_at,
+    upper_limit,
+)
 
 # From reference/golden.json, "roc".
 MEMBERS = np.array([3.0, 2.0, 2.0, 1.0])
@@ -102,3 +119,147 @@ def test_clopper_pearson_covers_and_no_more_than_it_must() -> None:
     for k in range(1, n):
         assert stats.binom.sf(k - 1, n, intervals[k].low) == pytest.approx(alpha / 2)
         assert stats.binom.cdf(k, n, intervals[k].high) == pytest.approx(alpha / 2)
+
+
+def test_limits_of_many_counts_at_once() -> None:
+    """The one-sided limits of an array are those of its elements, and at each the count is just so unlikely."""
+    k, n, alpha = np.arange(41), 40, 0.05
+    low, high = lower_limit(k, n, alpha), upper_limit(k, n, alpha)
+    assert low.tolist() == [float(lower_limit(x, n, alpha)) for x in range(41)]
+    assert stats.binom.sf(k[1:] - 1, n, low[1:]) == pytest.approx(np.full(40, alpha))
+    assert stats.binom.cdf(k[:-1], n, high[:-1]) == pytest.approx(np.full(40, alpha))
+    assert (low[0], high[-1]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_operating_points_are_those_of_every_threshold(seed: int) -> None:
+    """Each threshold separates two neighbouring scores and has the counts that comparing gives."""
+    members, nonmembers = scores(seed)
+    thresholds, true, false = operating_points(members, nonmembers)
+    values = np.unique([*members, *nonmembers])
+    assert ((values[:-1] < thresholds) & (thresholds < values[1:])).all()
+    assert true.tolist() == [int(np.sum(members > t)) for t in thresholds]
+    assert false.tolist() == [int(np.sum(nonmembers > t)) for t in thresholds]
+
+
+def test_operating_points_where_there_is_no_half_way() -> None:
+    """Neighbouring floats, the largest floats and infinities are told apart all the same."""
+    for low, high in (
+        (1.0, np.nextafter(1.0, 2)),
+        (np.nextafter(1.0, 0), 1.0),
+        (1e308, 1.7e308),
+        (-np.inf, np.inf),
+        (0.0, np.inf),
+        (-np.inf, 0.0),
+    ):
+        threshold, true, false = operating_points(np.array([high]), np.array([low]))
+        assert high > threshold[0] >= low
+        assert (true.tolist(), false.tolist()) == ([1], [0])
+    assert operating_points(np.ones(3), np.ones(2))[0].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_best_threshold_has_the_best_balanced_accuracy(seed: int) -> None:
+    """No threshold does better on the same records, and no lower one between two scores as well."""
+    members, nonmembers = scores(seed)
+
+    def balanced(t: float) -> float:
+        return float(np.mean(members > t) + np.mean(nonmembers <= t)) / 2
+
+    best = best_threshold(members, nonmembers)
+    assert balanced(best) >= max(balanced(t) for t in np.linspace(0.5, 7.5, 300)) - 1e-12
+    cuts = operating_points(members, nonmembers)[0]
+    assert all(balanced(t) < balanced(best) - 1e-12 for t in cuts if t < best)
+
+
+def halves(members: Floats, nonmembers: Floats) -> tuple[Floats, Floats, Mask, Mask]:
+    """With every other record in the first fold."""
+    return members, nonmembers, np.arange(len(members)) % 2 == 0, np.arange(len(nonmembers)) % 2 == 0
+
+
+@pytest.mark.parametrize("mu", [0.5, 1.0, 2.0, 4.0])
+def test_balanced_accuracy_of_two_gaussians(mu: float) -> None:
+    """Two unit Gaussians mu apart are told apart with balanced accuracy Phi(mu/2)."""
+    grid = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)
+    found = balanced_accuracy(*halves(grid + mu, grid))
+    assert found == pytest.approx(stats.norm.cdf(mu / 2), abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1.5, 2.0, 5.0])
+def test_advantage_of_two_exponentials(scale: float) -> None:
+    """Exponential scores, members' s times larger, have advantage s^(-1/(s-1)) - s^(-s/(s-1)); 1/4 at s = 2."""
+    grid = stats.expon.ppf((np.arange(4000) + 0.5) / 4000)
+    expected = scale ** (-1 / (scale - 1)) - scale ** (-scale / (scale - 1))
+    assert advantage(*halves(scale * grid, grid)) == pytest.approx(expected, abs=2e-3)
+
+
+def test_balanced_accuracy_fold_by_fold() -> None:
+    """Each fold is judged by the other's threshold: 3/4 in the first, 1/2 in the second; advantage 1/4."""
+    members, nonmembers = np.array([5.0, 1.0, 4.0, 2.0]), np.array([0.0, 3.0, 2.5, 1.5])
+    first = np.array([True, True, False, False])
+    # First fold {5, 1 | 0, 3}: 4 is as good as .5, the lowest counts. Second {4, 2 | 2.5, 1.5}: 1.75, as 3.25.
+    assert best_threshold(members[:2], nonmembers[:2]) == 0.5
+    assert best_threshold(members[2:], nonmembers[2:]) == 1.75
+    assert balanced_accuracy(members, nonmembers, first, first) == ((0.5 + 0.5) / 2 + (1 + 0) / 2) / 2
+    assert advantage(members, nonmembers, first, first) == 0.0
+
+
+def test_cross_fitted_balanced_accuracy_is_exactly_a_half_on_average() -> None:
+    """Over all ways to deal the same scores to members and non-members the mean is exactly 1/2, also with
+    unequal folds; that of the best threshold on the same records is above."""
+    values = np.array([0.0, 0.0, 1.0, 2.5, 3.0, 3.0, 7.0, 8.0])
+    fold_m, fold_n = np.array([True, False, False]), np.array([True, True, True, False, False])
+    found, same = [], []
+    for chosen in combinations(range(8), 3):
+        rest = [i for i in range(8) if i not in chosen]
+        for first in range(3):
+            members = values[[chosen[first], *(c for c in chosen if c != chosen[first])]]
+            for alone in combinations(range(5), 3):
+                order = [*alone, *(i for i in range(5) if i not in alone)]
+                nonmembers = values[[rest[i] for i in order]]
+                found.append(balanced_accuracy(members, nonmembers, fold_m, fold_n))
+                t = best_threshold(members, nonmembers)
+                same.append(float(np.mean(members > t) + np.mean(nonmembers <= t)) / 2)
+    assert len(found) == 56 * 3 * 10
+    assert np.mean(found) == pytest.approx(0.5, abs=1e-12)
+    assert np.mean(same) > 0.6
+
+
+def test_an_inverted_score_has_no_advantage() -> None:
+    """Members that score lower are not found: the advantage does not rise above 0, and can lie below."""
+    grid = stats.norm.ppf((np.arange(400) + 0.5) / 400)
+    assert advantage(*halves(grid - 2, grid)) <= 0
+    found = [
+        advantage(*halves(rng.normal(size=20), rng.normal(size=20)))
+        for rng in map(np.random.default_rng, range(50))
+    ]
+    assert min(found) < 0 < max(found)
+
+
+def test_a_fold_without_members_is_refused() -> None:
+    """Without members or non-members in a fold there is no balanced accuracy."""
+    x, mask = np.arange(4.0), np.array([True, True, False, False])
+    with pytest.raises(ValueError, match=r"got folds of 2 \+ 4 and 2 \+ 0"):
+        balanced_accuracy(x, x, mask, np.ones(4, dtype=bool))
+
+
+def test_tpr_interval_covers_the_rate_at_this_threshold() -> None:
+    """The value is tpr_at; over fresh members the interval covers the true rate at the threshold that these
+    non-members set, with at least the confidence promised; and below 3/N there is none."""
+    rng, mu, missed = np.random.default_rng(0), 1.0, 0
+    for _ in range(1000):
+        members, nonmembers = rng.normal(size=60) + mu, rng.normal(size=100)
+        interval = tpr_interval_at(members, nonmembers, 0.05, 0.1)
+        truth = stats.norm.sf(threshold_at(nonmembers, 0.05) - mu)
+        missed += not interval.low <= truth <= interval.high
+        assert interval.value == tpr_at(members, nonmembers, 0.05)
+    assert clopper_pearson(missed, 1000, 0.01).low <= 0.1
+    with pytest.raises(ValueError, match=r"fpr must be in \[0\.03, 1\], got 0\.02"):
+        tpr_interval_at(members, nonmembers, 0.02, 0.1)
+
+
+def test_the_true_false_positive_rate_behind_a_threshold() -> None:
+    """As the docstring says, it is Beta(a + 1, N - a) where a of N non-members are accused."""
+    rng = np.random.default_rng(1)
+    rates = [1 - threshold_at(rng.random(100), 0.05) for _ in range(2000)]
+    assert stats.kstest(rates, stats.beta(6, 95).cdf).pvalue > 0.01
