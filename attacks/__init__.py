@@ -107,7 +107,7 @@ ATTACKS: dict[str, Attack] = {
 STANDARD = (
     "loss", "loss-per-class", "entropy", "entropy-per-class", "modified-entropy", "modified-entropy-per-class",
     "hinge", "hinge-per-class", "attack-p-per-class", "quantile-regression", "lira-online", "lira-offline",
-    "rmia-online", "rmia-offline", "attack-r", "difficulty-calibration", "shokri-rf", "gap",
+    "rmia-online", "rmia-offline", "attack-r", "difficulty-calibration", "shokri-lr", "gap",
     "label-stability-noise",
 )  # fmt: skip
 """What a claim that says nothing else is held to: every kind that needs no more than the threat model that is

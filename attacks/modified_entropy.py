@@ -27,11 +27,14 @@ def score(signals: Signals, target: int) -> Floats:
 
 
 def _log_one_minus(log_p: Floats) -> Floats:
-    """log(1 - p_i) as the log of the sum of the other probabilities: exact where p_i rounds to 1.
-    log_p: (records, classes), as is the result."""
-    others, result = log_p.copy(), np.empty_like(log_p)
-    for i in range(log_p.shape[-1]):  # not all at once: memory would grow with the square of the classes
-        others[:, i] = -np.inf
-        result[:, i] = np.logaddexp.reduce(others, axis=-1)
-        others[:, i] = log_p[:, i]
+    """log(1 - p_i), exact also where p_i rounds to 1, as only the largest can: there it is the log of the sum of the
+    other probabilities. log_p: (records, classes), as is the result."""
+    largest = np.arange(len(log_p)), log_p.argmax(axis=-1)
+    others = log_p.copy()
+    others[largest] = -np.inf
+    top = others.max(axis=-1)
+    result = np.exp(log_p)
+    result[largest] = 0.5  # not used
+    np.log1p(-result, out=result)
+    result[largest] = top + np.log(np.exp(others - top[:, None]).sum(axis=-1))
     return result

@@ -3,7 +3,10 @@
 Shokri, Stronati, Song & Shmatikov, "Membership Inference Attacks Against Machine Learning Models" (IEEE S&P
 2017). The attack model is one of those of ART's `MembershipInferenceBlackBox`, on the prediction vector and the
 label, fitted on the answers of our shadow runs: each was trained on a random half of the attacker's records.
-The log-probabilities are its features, as probabilities near 0 and 1 would be told apart only by their rounding.
+The log-probabilities are its features, as probabilities near 0 and 1 would be told apart only by their rounding;
+the label's own stands first, the others follow in falling order. In the order of the classes an attack model would
+have to learn for each class anew which of the entries is the label's, and one that adds its inputs up, as logistic
+regression does, never could.
 
 The shadow runs may have been trained on the very records that are attacked. An attack model that learnt on a
 record's answers could know the record by them, so each is scored by a model that learnt on other records only:
@@ -54,7 +57,7 @@ def with_model(kind: Kind) -> Score:
 
     def score(signals: Signals, target: int) -> Floats:
         half, order = halves(signals), np.argsort(signals.ids)
-        features = log_softmax(signals.logits[target]).astype(np.float32)
+        features = features_of(signals.logits[target], signals.labels)
         found = np.empty(len(half))
         for side in (0, 1):
             records = order[half[order] == side]
@@ -64,6 +67,17 @@ def with_model(kind: Kind) -> Score:
         return found
 
     return score
+
+
+def features_of(logits: npt.NDArray[np.floating], labels: Ints) -> Features:
+    """The log-probability of the label, then those of the other classes in falling order: float32 (records,
+    classes). logits: (records, classes), labels: (records,)."""
+    log_p = log_softmax(logits)
+    own = np.arange(len(labels)), labels
+    right = log_p[own]
+    log_p[own] = -np.inf
+    others = np.sort(log_p, axis=1)[:, :0:-1]
+    return np.column_stack([right, others]).astype(np.float32)
 
 
 def _share(signals: Signals, target: int) -> int | None:
@@ -106,7 +120,8 @@ def examples(
         count = min(quota, *map(len, parts))
         for records, known, part in zip(drawn, answers, parts, strict=True):
             records.append(rng.permutation(part)[:count])
-            known.append(log_softmax(signals.logits[runs[row]][records[-1]]).astype(np.float32))
+            logits = signals.logits[runs[row]][records[-1]]
+            known.append(features_of(logits, signals.labels[records[-1]]))
     if not sum(map(len, drawn[0])):
         raise NotApplicable(
             "the attack learns from records that one shadow run was trained on and another was not, and from "

@@ -176,7 +176,7 @@ def attack_problems(claim: Claim) -> list[str]:
     problems = []
     if unknown := [name for name in claim.criteria.mounted if name not in ATTACKS]:
         problems.append(
-            f"criteria.attacks and criteria.reported must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
+            f"criteria.attacks, and criteria.reported, must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
             "remove it"
         )
     if 0 < claim.runs.shadow < LEAST_SHADOWS:

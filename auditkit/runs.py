@@ -5,6 +5,7 @@ Besides `study`, `training`, `unlearning` and the engine nothing needs torch; wh
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -169,7 +170,12 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
         for k in np.flatnonzero(~finite).tolist():
             run = stack.runs[k]
             diverged[stack.arm, run] = f"{stack.arm} run {run} (seed {stack.seeds[k]})"
-    joined = {arm: {q: np.concatenate(parts) for q, parts in own.items()} for arm, own in near.items()}
+    runs = Counter(arm for arm, _ in rows)
+    # What one run of an arm could not be put through is left out for all of them.
+    joined = {
+        arm: {q: np.concatenate(parts) for q, parts in own.items() if sum(map(len, parts)) == runs[arm]}
+        for arm, own in near.items()
+    }
     files = logits.reopened()
     return _without(
         diverged, Collected(files.pop(""), rows, joined, files, observed, tuple(diverged.values()))

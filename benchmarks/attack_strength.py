@@ -183,14 +183,14 @@ def main() -> None:
             observed=filled,
             inputs=x.reshape(len(x), -1),
         )
-        rows = attacked(signals, a.targets, a.pool)
+        table = attacked(signals, a.targets, a.pool)
     print("\n| attack | family | AUC | TPR at 1 % | TPR at 0.1 % | s a target |\n|---|---|---|---|---|---|")
-    print("\n".join(told(row) for row in rows))
+    print("\n".join(told(row) for row in table))
     if a.out:
         a.out.parent.mkdir(parents=True, exist_ok=True)
         settings = {key: str(value) for key, value in vars(a).items() if key != "directory"}
         a.out.write_text(
-            json.dumps({"settings": settings, "rows": [vars(row) for row in rows]}, indent=1) + "\n"
+            json.dumps({"settings": settings, "rows": [vars(row) for row in table]}, indent=1) + "\n"
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.attacks import ATTACKS
 from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
 from auditkit.evidence import summary
@@ -37,17 +38,13 @@ from auditkit.study import SETS, Study, plain_claim
 
 NOT_CHECKED = (
     NotChecked(
-        "relearned residual memory",
-        "whether forgetting survives fine-tuning on half of the forget records needs the weights of every "
-        "run; it is not among the required tests yet",
+        "what the weights hold, as a test",
+        "relearning, probing and rescaling are reported, and no required test depends on them: the threat model gives "
+        "the attacker answers",
     ),
     NotChecked(
-        "attacks on the weights",
-        "gradients, features and frozen layers were not looked at: the threat model gives the attacker logits",
-    ),
-    NotChecked(
-        "per-record exposure",
-        "the strongest attacks on single records (LiRA, RMIA, U-LiRA) were not mounted, so nothing is said "
+        "per-record exposure, as a test",
+        "attacks score every record, and the report counts those on which they agree, but no test bounds the exposure "
         "of the worst-off record",
     ),
     NotChecked(
@@ -134,10 +131,28 @@ def assemble(
         privacy=privacy,
         utility=summary.utility(arms, len(places.test), criteria.alpha),
         drift=summary.drift(arms, criteria.alpha),
-        not_checked=NOT_CHECKED,
+        not_checked=(*_not_mounted(study, arms), *NOT_CHECKED),
         warnings=tuple(study.warnings),
         verdict=verdict,
     )
+
+
+def _not_mounted(study: Study, arms: Arms) -> list[NotChecked]:
+    """What was to be reported, held against nobody, and could not be had."""
+    criteria = study.claim.criteria
+    attacks = [name for name in criteria.reported if name in arms.skipped]
+    recoveries = [name for name in criteria.recoveries if name not in arms.original.margins]
+    return [
+        *(NotChecked(f"attack: {ATTACKS[name].title}", arms.skipped[name]) for name in attacks),
+        *(
+            NotChecked(
+                f"residual memory, {name}",
+                "not every compared model has what it takes to be changed so; if it is the unlearned ones alone that "
+                "have not, ask why",
+            )
+            for name in recoveries
+        ),
+    ]
 
 
 def _arm_in(study: Study, state: str) -> str:

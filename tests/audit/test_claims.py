@@ -99,7 +99,7 @@ def test_all_problems_of_a_claim_are_reported_at_once() -> None:
         "training.train = './none.py",
         "procedure.options.t",
         "procedure.options.foo",
-        "criteria.attacks",
+        "criteria.attacks, and criteria.reported,",
         "runs.per_arm",
         "train, control, test and population",
         "forget",

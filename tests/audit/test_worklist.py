@@ -113,10 +113,24 @@ def test_other_data_another_plan_or_another_library_use_no_old_run(monkeypatch: 
 
 
 def test_other_questions_are_asked_of_the_same_runs() -> None:
-    """Another radius of jitter trains nothing anew; shadow runs are not asked there, and not asked again."""
+    """Another radius of jitter trains nothing anew, and every run is asked again."""
     old, new = stored_under(study_of()), stored_under(study_of(criteria={"jitter": [0.2]}))
     assert old[0] == new[0]
-    assert len(old[1] & new[1]) == 1
+    assert old[1].isdisjoint(new[1])
+
+
+def test_models_in_hand_are_those_that_are_compared() -> None:
+    """Another recovery, or another attack that takes the model in hand, trains nothing anew; shadow runs, which nobody
+    looks into, are not asked again."""
+    old = stored_under(study_of())
+    for criteria in (
+        {"recoveries": ["probe"]},
+        {"reported": ["boundary"]},
+        {"reported": [], "recoveries": []},
+    ):
+        new = stored_under(study_of(criteria=criteria))
+        assert old[0] == new[0]
+        assert len(old[1] & new[1]) == 1
 
 
 def test_another_procedure_is_tried_on_the_same_runs() -> None:
