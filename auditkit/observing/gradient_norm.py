@@ -12,6 +12,7 @@ from torch import nn
 from auditkit.observing.copies import plain_copy
 from auditkit.observing.errors import NotObservable
 from auditkit.statistics.margins import Floats
+from auditkit.training.opacus_log import log_left_alone
 
 NUMBERS = 2**24
 """Numbers that the gradients of one chunk of records may hold together (64 MB)."""
@@ -25,7 +26,8 @@ def gradient_norms(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int
     where Opacus cannot tell the records' gradients apart, as with batch norm.
     """
     del seed
-    from opacus.grad_sample import GradSampleModule
+    with log_left_alone():
+        from opacus.grad_sample import GradSampleModule
 
     copied = plain_copy(model).requires_grad_(True)
     for module in copied.modules():

@@ -23,10 +23,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from opacus import PrivacyEngine
-from opacus.accountants.utils import get_noise_multiplier
-from opacus.utils.uniform_sampler import UniformWithReplacementSampler
-from opacus.validators import ModuleValidator
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -35,6 +31,13 @@ from auditkit.models import Build
 from auditkit.privacy.claim import Privacy
 from auditkit.statistics.margins import Ints
 from auditkit.training import initialise, run_seed
+from auditkit.training.opacus_log import log_left_alone
+
+with log_left_alone():
+    from opacus import PrivacyEngine
+    from opacus.accountants.utils import get_noise_multiplier
+    from opacus.utils.uniform_sampler import UniformWithReplacementSampler
+    from opacus.validators import ModuleValidator
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """x (n, *shape) and y (n,)."""

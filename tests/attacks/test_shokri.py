@@ -46,7 +46,7 @@ def scores(kind: shokri.Kind, signals: Signals = SIGNALS, target: int = 0) -> Fl
 def own_first(log_p: list[float], label: int) -> list[float]:
     """The label's entry, then the others from the largest to the smallest, as float32 has them."""
     rest = sorted((value for k, value in enumerate(log_p) if k != label), reverse=True)
-    return np.array([log_p[label], *rest], dtype=np.float32).tolist()
+    return [float(np.float32(value)) for value in (log_p[label], *rest)]
 
 
 @every_kind

@@ -123,11 +123,12 @@ def test_models_in_hand_are_those_that_are_compared() -> None:
     """Another recovery, or another attack that takes the model in hand, trains nothing anew; shadow runs, which nobody
     looks into, are not asked again."""
     old = stored_under(study_of())
-    for criteria in (
+    changes: list[dict[str, list[str]]] = [
         {"recoveries": ["probe"]},
         {"reported": ["boundary"]},
         {"reported": [], "recoveries": []},
-    ):
+    ]
+    for criteria in changes:
         new = stored_under(study_of(criteria=criteria))
         assert old[0] == new[0]
         assert len(old[1] & new[1]) == 1
