@@ -18,7 +18,7 @@ from auditkit.evidence.values import Control, Finding, Outcome, Ran, Result, Ski
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.hypotheses import holm, t_quantile
 from auditkit.statistics.power import runs_to_decide
-from auditkit.verdict.required import required_findings
+from auditkit.verdict.required import PRIVACY_TEST, required_findings
 
 NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")
 REFUTED: tuple[Outcome, ...] = ("not_supported",)
@@ -155,6 +155,7 @@ def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: 
     failed = [c for c in controls if not c.passed]
     if failed:
         outcome = "inconclusive"
+    refuted = [f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"]
     rho = next(f for f in findings if f.name == "residual memory, exact")
     headline = f"residual memory {said(rho)}" if isinstance(rho, Ran) else rho.reason
     sentences = {
@@ -163,6 +164,10 @@ def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: 
         "not_supported": "Not supported: the unlearned runs are not like runs retrained without the forget records.",
         "inconclusive": "Inconclusive: this audit can neither support nor refute the claim.",
     }
+    if refuted == [PRIVACY_TEST]:
+        sentences["not_supported"] = (
+            "Not supported: training gives away more than the claimed epsilon allows."
+        )
     if isinstance(rho, Skipped):
         sentences["inconclusive"] = f"Inconclusive: {rho.reason}."
     elif failed:

@@ -5,6 +5,7 @@ The tests themselves are in `auditkit.statistics`; here they are put as question
 
 import numpy as np
 
+from auditkit.attacks import ATTACKS
 from auditkit.claims import Criteria
 from auditkit.evidence.values import Finding, Number, PrivacySummary, Ran, Skipped
 from auditkit.statistics.arms import Arms, record_error
@@ -188,7 +189,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
 def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
     """Whether an attack does on the unlearned runs what it does on retrained ones."""
     name = f"attack gap, {attack}"
-    question = f"Does the attack '{attack}' find the forget records as well as after retraining?"
+    question = f"{ATTACKS[attack].title}: does it find the forget records as well as after retraining?"
     if reason := arms.skipped.get(attack):
         return Skipped(name, question, reason)
     U, R = arms.unlearned.scores[attack], arms.retrained.scores[attack]
@@ -228,15 +229,15 @@ def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:
 
 
 def privacy_finding(found: PrivacySummary) -> Ran:
-    """Whether training gives away more than it is claimed to. There is nothing in it that could support: a lower
-    bound of epsilon is never a reason to think that epsilon is small."""
+    """Whether training gives away more than it is claimed to. It can refute and never pass: a lower bound of epsilon
+    is no reason to think that epsilon is small, so a claim of differential privacy is at best inconclusive."""
     return Ran(
         name=PRIVACY_TEST,
         question=f"Does training give away more than epsilon = {found.epsilon:g} allows?",
         number=found.bound,
         margin=found.epsilon,
         two_sided=False,
-        p_passed=None,
+        p_passed=1.0,
         p_refuted=found.p,
         p_refuted_holm=1.0,
         result="undecided",

@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 
 from auditkit.claims import Criteria
-from auditkit.evidence.values import Control, Finding, Number, Outcome, Ran, Skipped, Verdict
+from auditkit.evidence.values import (
+    Control,
+    Finding,
+    Number,
+    Outcome,
+    PrivacySummary,
+    Ran,
+    Skipped,
+    Verdict,
+)
 from auditkit.verdict.judge import conclude, control, judge, obstacle, verdict
+from auditkit.verdict.required import privacy_finding
 
 CRITERIA = Criteria()
 MEMORY, SPARED, GAP = "residual memory, exact", "spared records", "attack gap, loss"
@@ -232,3 +242,36 @@ def test_the_order_of_findings_changes_no_answer() -> None:
     order = rng.permutation(6)
     judged = judge(findings, [], 0.05)
     assert judge([findings[i] for i in order], [], 0.05) == [judged[i] for i in order]
+
+
+def private(bound: float, p: float) -> Ran:
+    summary = PrivacySummary(
+        2.0, 1e-5, 0.0, None, Number(bound, bound, None, 0.95, 1, 500, "made up", "nowhere"), 4.18, 500, 200, 199, p, 0.8, "?"
+    )  # fmt: skip
+    return privacy_finding(summary)
+
+
+def test_a_claim_of_differential_privacy_is_never_supported() -> None:
+    """However little the canaries give away, such a claim is inconclusive where all else passes, and more runs would
+    not help."""
+    found = decide([*GOOD, private(0.0, 1.0)])
+    assert found.outcome == "inconclusive"
+    assert found.reasons == (
+        "differential privacy: 0 against a margin of 2 does not settle on which side of the margin the truth lies.",
+    )
+    assert found.runs_needed is None
+
+
+def test_a_broken_claim_of_differential_privacy_is_refuted_for_what_it_is() -> None:
+    """Where the canaries alone refute, the sentence speaks of training; where memory refutes too, of the models."""
+    found = decide([*GOOD, private(3.72, 3e-4)])
+    assert found.outcome == "not_supported"
+    assert found.sentence == "Not supported: training gives away more than the claimed epsilon allows."
+    assert found.reasons == (
+        "differential privacy: 3.72 against a margin of 2 is refuted (p = 0.0012 after Holm's correction).",
+    )
+    both = decide([ran(MEMORY, 1.0, 1e-6), *GOOD[1:], private(3.72, 3e-4)])
+    assert (
+        both.sentence
+        == "Not supported: the unlearned runs are not like runs retrained without the forget records."
+    )
