@@ -16,12 +16,14 @@ import pikepdf
 import pytest
 from sklearn.datasets import load_digits
 
+from auditkit.attacks import ATTACKS, REPORTED, STANDARD
 from auditkit.claims import parse_claim
 from auditkit.engine.resources import Resources
 from auditkit.errors import AuditError, IntegrityError, UsageError
 from auditkit.evidence.bundle import key_path, read_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report
+from auditkit.observing import RECOVERIES
 from auditkit.pipeline import audit
 from auditkit.progress import Silent
 from auditkit.training import run_seed
@@ -34,7 +36,10 @@ SMALL: dict[str, Any] = {
     "model": {"options": {"hidden": [64]}},
     "training": {"epochs": 40},
     "runs": {"per_arm": 12, "shadow": 4},
+    "criteria": {"attacks": ["gap", "loss", "lira-online"], "reported": [], "recoveries": []},
 }
+WHOLE: dict[str, Any] = {"criteria": {}}
+"""With the whole battery, as a claim has it that says nothing of it."""
 
 
 def claim_of(**changes: Any) -> Any:
@@ -60,7 +65,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Path:
     out = tmp_path_factory.mktemp("audits") / "small"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDITKIT_CACHE", str(store))
-        audit(claim_of(), out)
+        audit(claim_of(**WHOLE), out)
     return out
 
 
@@ -136,9 +141,38 @@ def test_the_same_audit_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
     key_path(out).write_bytes(key_path(finished).read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDITKIT_CACHE", str(tmp_path / "empty store"))
-        audit(claim_of(), out)
+        audit(claim_of(**WHOLE), out)
     for name in ("lock.json", "evidence.json", "scores/scores.npz"):
         assert (out / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_the_whole_battery_is_in_the_evidence(finished: Path) -> None:
+    """Every standard and every reported attack has its line, on exact inputs and, unless it takes the model in hand, near
+    them; every recovery has its residual memory; attacks agree on some records; nothing is amiss."""
+    evidence = json.loads((finished / "evidence.json").read_bytes())
+    assert [attack["name"] for attack in evidence["attacks"]] == [*STANDARD, *REPORTED]
+    for attack in evidence["attacks"]:
+        near = [] if ATTACKS[attack["name"]].observes else ["jitter 0.1", "jitter 0.3", "jitter 1"]
+        assert list(attack["near"]) == near
+        assert set(attack["auc"]) == {"original", "unlearned", "retrained"}
+    assert sorted(line["name"] for line in evidence["residual_memory"]["recovered"]) == sorted(RECOVERIES)
+    assert evidence["agreement"]["attacks"] == len(STANDARD) + len(REPORTED)
+    assert not [line for line in evidence["not_checked"] if line["what"].startswith(("attack:", "residual"))]
+    scores = np.load(finished / "scores" / "scores.npz")
+    assert {name.split("/")[2] for name in scores.files if "/attack/" in name} == {*STANDARD, *REPORTED}
+
+
+def test_a_broken_claim_of_differential_privacy_is_refuted(tmp_path: Path) -> None:
+    """Where the noise is switched off, a claim whose unlearning is honest is refuted by its canaries alone."""
+    privacy = {"noise_multiplier": 0.0, "epochs": 100, "canaries": 200, "guesses": 100}
+    evidence = audit(claim_of(procedure={"name": "retrain"}, privacy=privacy), tmp_path / "out")
+    assert (
+        evidence.verdict.sentence
+        == "Not supported: training gives away more than the claimed epsilon allows."
+    )
+    assert evidence.privacy is not None
+    assert evidence.privacy.accounted is None
+    assert evidence.privacy.words in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_what_was_required_is_what_was_locked(finished: Path) -> None:
@@ -212,7 +246,7 @@ def test_a_place_locked_by_another_claim_is_left_alone(finished: Path) -> None:
     """Another claim cannot overwrite a bundle; the error names what differs."""
     before = {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()}
     with pytest.raises(UsageError, match=r"differs in claim\.procedure\.name"):
-        audit(claim_of(procedure={"name": "noop"}), finished)
+        audit(claim_of(procedure={"name": "noop"}, **WHOLE), finished)
     assert {p: p.read_bytes() for p in finished.rglob("*") if p.is_file()} == before
 
 
@@ -426,4 +460,5 @@ model = {{options = {{hidden = [64]}}}}
 training = {{epochs = {epochs}}}
 runs = {{per_arm = 12, shadow = 4}}
 procedure = {{name = "{procedure}"}}
+criteria = {{attacks = ["loss"], recoveries = ["relearned"]}}
 """
