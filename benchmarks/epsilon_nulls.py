@@ -11,6 +11,7 @@ show it.
 """
 
 import argparse
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
@@ -62,7 +63,7 @@ class Mechanism:
 
 def randomised_response(included: Mask, rng: np.random.Generator) -> Floats:
     """Whether the record is included, said truly with the odds of e^1 to 1."""
-    lies = rng.random(len(included)) < 1 / (1 + np.e)
+    lies = rng.random(len(included)) < 1 / (1 + math.e)
     return (included ^ lies).astype(np.float64)
 
 
