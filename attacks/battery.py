@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.attacks import ATTACKS, Attack
+from auditkit.attacks import ATTACKS
 from auditkit.attacks.errors import NotApplicable
 from auditkit.signals import Signals, asked_near
 from auditkit.statistics.arms import Scores
@@ -47,9 +47,8 @@ def run_battery(
     scores: dict[str, dict[str, Scores]] = {}
     skipped: dict[str, str] = {}
     for name in attacks:
-        attack = ATTACKS[name]
         try:
-            found = {arm: _mount(attack, signals, signals.runs_of(arm), forget, control) for arm in ARMS}
+            found = {arm: mounted(name, signals, signals.runs_of(arm), forget, control) for arm in ARMS}
         except NotApplicable as error:
             skipped[name] = error.reason
             continue
@@ -62,11 +61,12 @@ def run_battery(
     return scores, skipped
 
 
-def _mount(attack: Attack, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
-    """One attack on these runs. Of each run only the scores of forget and control records are kept."""
+def mounted(name: str, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
+    """One attack on these runs. Of each run only the scores of forget and control records are kept. NotApplicable
+    where it cannot be mounted."""
     # Records outermost, as a choice of columns lies in memory: scores.npz holds the arrays as they lie.
     scores = Scores(*(np.empty((len(runs), len(records)), order="F") for records in (forget, control)))
     for row, run in enumerate(runs):
-        found = attack.score(signals, int(run))
+        found = ATTACKS[name].score(signals, int(run))
         scores.forget[row], scores.control[row] = found[forget], found[control]
     return scores

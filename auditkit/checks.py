@@ -13,7 +13,7 @@ from torch import nn
 
 from auditkit.attacks import ATTACKS
 from auditkit.claims import Claim
-from auditkit.data import Dataset, ForgetRequest, NearDuplicates, set_problems
+from auditkit.data import Dataset, ForgetRequest, NearDuplicates, forget_size, set_problems
 from auditkit.errors import UsageError
 from auditkit.models import MODELS, Build, answer, builder, image_size
 from auditkit.named import option_problems, resolve, told
@@ -70,6 +70,13 @@ def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
             f"data.control must be at least {LEAST_CONTROL} records, found {claim.data.control}; runs are put on "
             "one scale by a line through them"
         )
+    if claim.runs.swap and not problems:
+        forget = forget_size(data, ForgetRequest(**claim.forget.model_dump()), claim.data.train)
+        if claim.data.control < forget:
+            problems.append(
+                f"data.control must hold as many records as are forgotten for runs.swap = true, found "
+                f"{claim.data.control} for {forget}; raise it, or set runs.swap = false"
+            )
     if claim.privacy:
         problems += privacy_problems(claim.privacy, claim.data.population, claim.criteria.alpha)
     least = 2 * data.n_classes

@@ -97,10 +97,12 @@ class ProcedureClaim(Part):
 
 class RunsClaim(Part):
     """per_arm: runs of each of original, unlearned, retrained and the honest control. shadow: runs of
-    the attacker's own."""
+    the attacker's own. swap: whether the SWAP test is made (Tu et al. 2025): it takes as many original and unlearned
+    runs again, of a world in which control records stand in for the forget records."""
 
     per_arm: Annotated[int, Field(ge=3)] = 20
     shadow: Annotated[int, Field(ge=0)] = 16
+    swap: bool = False
 
 
 class Criteria(Part):

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.signals import Signals
+from auditkit.statistics.agreement import Agreement
 from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.margins import Floats, Ints, Margins, hinge
 
@@ -91,9 +92,14 @@ def accuracy(signals: Signals, arm: str, records: Ints) -> Floats:
 
 
 def score_arrays(
-    arms: Arms, scores: Mapping[str, Mapping[str, Scores]], ids: npt.NDArray[np.str_], places: Places
+    arms: Arms,
+    scores: Mapping[str, Mapping[str, Scores]],
+    found: Mapping[str, Agreement],
+    ids: npt.NDArray[np.str_],
+    places: Places,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """All that the verdict is computed from, for scores/: margins and scores of every compared run.
+    """All that the verdict is computed from, for scores/: margins and scores of every compared run; and how many
+    attacks find each forget record in each arm.
 
     ids: salted ids of the records in the signals. Never inputs, never logits.
     """
@@ -110,4 +116,6 @@ def score_arrays(
         for attack, by_arm in scores.items():
             arrays[f"{name}/attack/{attack}/forget"] = by_arm[name].forget
             arrays[f"{name}/attack/{attack}/control"] = by_arm[name].control
+        if name in found:
+            arrays[f"{name}/found by/forget"] = found[name].found
     return arrays

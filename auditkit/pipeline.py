@@ -21,6 +21,7 @@ from auditkit.evidence.assemble import (
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
+from auditkit.evidence.summary import finders
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
 from auditkit.planning import locked_plan, plan_for
@@ -66,6 +67,7 @@ def audit(
     tell.say("attacking every compared run ...")
     scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
     near = near_aucs(signals, claim.criteria.mounted, places.forget, places.control, collected.near_logits)
+    found = finders(scores)
     arms = arms_of(signals, collected.near, places, scores, skipped)
 
     tell.say("deciding ...")
@@ -73,10 +75,12 @@ def audit(
     decision = with_diverged(
         audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides), collected.diverged
     )
-    evidence = assemble(study, asked, plan, signals, arms, scores, near, privacy, decision, lock_sha256, key)
+    evidence = assemble(
+        study, asked, plan, signals, arms, scores, near, found, privacy, decision, lock_sha256, key
+    )
 
     tell.say("writing the report ...")
-    arrays = score_arrays(arms, scores, salted_ids(signals, key), places)
+    arrays = score_arrays(arms, scores, found, salted_ids(signals, key), places)
     record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")
     files = {"evidence.json": canonical(evidence), "run.json": json.dumps(record, indent=1).encode()}
     write_bundle(out, {**files, "scores/scores.npz": npz(arrays), **report_files(files, tell)})

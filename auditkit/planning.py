@@ -11,7 +11,7 @@ from auditkit.engine.plan import Plan, Work, most_workers
 from auditkit.engine.resources import Cost, Resources, cost, duration, planned, problems, refusals, size
 from auditkit.errors import UsageError
 from auditkit.progress import Teller
-from auditkit.study import TRAINED, Study, asked_records
+from auditkit.study import Study, asked_records, run_seeds
 
 PROBED = 2048
 """Records on which training steps are tried out."""
@@ -30,14 +30,13 @@ def work_of(study: Study) -> Work:
     """What training all arms means to the engine."""
     training = np.concatenate([study.sets.retain, study.sets.forget])
     tried = training[:PROBED]
-    runs = study.claim.runs
     return Work(
         build=study.build,
         x=torch.from_numpy(study.data.x[tried]),
         y=torch.from_numpy(study.data.y[tried]),
         recipe=study.recipe,
         records=len(training),
-        runs={arm: runs.shadow if arm == "shadow" else runs.per_arm for arm in TRAINED},
+        runs={arm: len(run_seeds(study.claim, arm)) for arm in study.trained},
         data_bytes=asked_records(study).size * study.data.x[0].nbytes,
     )
 
@@ -76,8 +75,9 @@ def _told(study: Study, plan: Plan, expected: Cost) -> list[str]:
     runs = study.claim.runs
     stacked = f"in stacks of up to {plan.width}" if plan.width > 1 else "each by itself"
     what = (
-        f"{expected.runs + runs.per_arm} runs: {runs.per_arm} each of original, retrained, honest control and "
+        f"{expected.runs + (1 + runs.swap) * runs.per_arm} runs: {runs.per_arm} each of original, retrained, honest control and "
         f"unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
+        + (f", {2 * runs.per_arm} of the swapped world" if runs.swap else "")
     )
     how = (
         f"plan: {stacked}, {plan.threads} thread(s) a stack on {plan.device}: {expected.stacks} stacks to train, "

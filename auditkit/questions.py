@@ -37,8 +37,8 @@ class Questions:
     inspect: Inspect | None
 
     def of(self, arm: str) -> "Questions":
-        """What the models of an arm are asked: shadow runs, from which the attacker learns, are not looked into."""
-        return replace(self, inspect=None) if arm == "shadow" else self
+        """What the models of an arm are asked: only those that are compared are looked into."""
+        return replace(self, inspect=None) if arm.startswith(("shadow", "swapped")) else self
 
     def commitment(self) -> str:
         """SHA-256 over which records these are, and over the inputs near them."""

@@ -28,8 +28,8 @@ from auditkit.unlearning import OTHER_STATES
 from auditkit.verdict.required import PRIVACY_TEST, required_tests
 
 SETS = ("retain", "forget", "control", "test", "population")
-TRAINED = ("original", "retrained", "honest", "shadow")
-"""Arms trained from scratch; "unlearned" is made from "original"."""
+TRAINED = ("original", "retrained", "honest", "shadow", "swapped original")
+"""Arms trained from scratch; "unlearned" is made from "original", "swapped unlearned" from "swapped original"."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +74,29 @@ class Study:
         """The state that the claim is about, of a procedure that has several: the last, if it says nothing."""
         return str(self.claim.procedure.options.get("state", self.states[-1]))
 
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The arms of this claim that are trained from scratch."""
+        return tuple(arm for arm in TRAINED if self.claim.runs.swap or not arm.startswith("swapped"))
+
+    @property
+    def stand_ins(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The control records that stand in for the forget records in the swapped world, as many: they are
+        trained on there and then to be forgotten, and the forget records are never seen."""
+        rng = np.random.default_rng(run_seed(self.claim.seed, "stand-ins", 0))
+        return np.sort(rng.permutation(self.sets.control)[: len(self.sets.forget)])
+
+    def forgotten(self, arm: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The records that an unlearned arm, whatever its state, is made to forget."""
+        return self.stand_ins if arm.startswith("swapped") else self.sets.forget
+
     def members(self, arm: str) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """The records each run of an arm is trained on: (runs, n), positions in the data set."""
         if arm == "shadow":
             return self._halves()
-        own = [self.sets.retain, self.sets.forget] if arm == "original" else [self.sets.retain]
+        own = [self.sets.retain]
+        if arm.endswith("original"):
+            own.append(self.forgotten(arm))
         return np.tile(np.concatenate(own), (self.claim.runs.per_arm, 1))
 
     def _halves(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:

@@ -55,13 +55,17 @@ def worklist(study: Study, asked: Questions, plan: Plan, lock_sha256: str) -> li
         # What a user's own code reads cannot be known: its runs are used again within this audit alone.
         common |= {"own_code": study.own_code, "lock": lock_sha256}
     found: list[Stack] = []
-    for arm in TRAINED:
-        found += _trained(study, arm, asked.of(arm).commitment(), plan, common)
+    for arm in study.trained:
+        stacks_of_arm = list(_trained(study, arm, asked.of(arm).commitment(), plan, common))
+        found += stacks_of_arm
         if arm == "original":
-            originals = list(found)
             others = (state for state in study.states if state != study.state)
             for state in (None, *others):
-                found += _unlearned(study, originals, state, asked.commitment())
+                name = "unlearned" if state is None else f"unlearned, {state}"
+                found += _unlearned(study, name, stacks_of_arm, state, asked.commitment())
+        if arm == "swapped original":
+            swapped = "swapped unlearned"
+            found += _unlearned(study, swapped, stacks_of_arm, None, asked.of(swapped).commitment())
     return found
 
 
@@ -83,9 +87,11 @@ def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -
         yield Stack(arm, runs, own, None, weights, runs.start, answers)
 
 
-def _unlearned(study: Study, originals: Sequence[Stack], state: str | None, asked: str) -> Iterator[Stack]:
-    arm, named = "unlearned" if state is None else f"unlearned, {state}", study.claim.procedure
-    seeds = run_seeds(study.claim, "unlearned")
+def _unlearned(
+    study: Study, arm: str, originals: Sequence[Stack], state: str | None, asked: str
+) -> Iterator[Stack]:
+    named = study.claim.procedure
+    seeds = run_seeds(study.claim, "unlearned" if state else arm)
     for stack in originals:
         # A user's own procedure is called for one run after the other: each is a task of its own.
         parts = [stack.runs] if named.name in UNLEARNERS else [range(k, k + 1) for k in stack.runs]
@@ -99,7 +105,7 @@ def _unlearned(study: Study, originals: Sequence[Stack], state: str | None, aske
                 "state": state,
                 "runs": list(runs),
                 "seeds": [str(seed) for seed in own],
-                "sets": [digest(part.tolist()) for part in (study.sets.retain, study.sets.forget)],
+                "sets": [digest(part.tolist()) for part in (study.sets.retain, study.forgotten(arm))],
             }
             yield Stack(arm, runs, own, state, stack.weights, stack.runs.start, answers)
 
@@ -163,7 +169,7 @@ def _make(
     return Unlearn(
         weights={name: rows[[k - stack.weights_from for k in stack.runs]] for name, rows in weights.items()},
         retain=here[study.sets.retain],
-        forget=here[study.sets.forget],
+        forget=here[study.forgotten(stack.arm)],
         procedure=named.name,
         folder=study.folder.resolve(),
         options=named.options if stack.state is None else {**named.options, "state": stack.state},

@@ -4,7 +4,7 @@ from auditkit.data.dataset import Dataset, make_dataset
 from auditkit.data.download import fetch
 from auditkit.data.idx import read_idx
 from auditkit.data.neighbours import NearDuplicates, near_duplicates, nearest_distances
-from auditkit.data.sets import ForgetRequest, Sets, draw_sets, set_problems
+from auditkit.data.sets import ForgetRequest, Sets, draw_sets, forget_size, set_problems
 from auditkit.data.sources import SOURCES, SourceStatus, load, status
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "SourceStatus",
     "draw_sets",
     "fetch",
+    "forget_size",
     "load",
     "make_dataset",
     "near_duplicates",

@@ -70,7 +70,7 @@ def set_problems(
     asked = _request_problems(dataset, request)
     problems = [*_size_problems(len(dataset.y), sizes), *asked]
     if not asked and 2 <= train <= len(dataset.y):
-        problems += _forget_problems(_forget_size(dataset, request, train), train)
+        problems += _forget_problems(forget_size(dataset, request, train), train)
     if problems:
         return problems
     _, _, eligible = _draw_training(dataset, request, train, np.random.default_rng(seed))
@@ -133,7 +133,7 @@ def _draw_training(
     drawn = draw_by_class(y, pool, allot(train - len(named), stock, stock), rng)
     if request.fraction is not None:
         shuffled = rng.permutation(drawn)
-        size = _forget_size(dataset, request, train)
+        size = forget_size(dataset, request, train)
         forget, retain = shuffled[:size], shuffled[size:]
     elif request.label is not None:
         forget, retain = drawn[y[drawn] == request.label], drawn[y[drawn] != request.label]
@@ -159,7 +159,7 @@ def _named(dataset: Dataset, request: ForgetRequest) -> Indices:
     return np.flatnonzero(np.isin(dataset.ids, np.array(request.ids or (), dtype=np.str_)))
 
 
-def _forget_size(dataset: Dataset, request: ForgetRequest, train: int) -> int:
+def forget_size(dataset: Dataset, request: ForgetRequest, train: int) -> int:
     """How many records are to be forgotten; it does not depend on the seed, since train is stratified."""
     if request.fraction is not None:
         return round(request.fraction * train)

@@ -32,6 +32,7 @@ from auditkit.measure import COMPARED, Places, accuracy, arm_of
 from auditkit.questions import Questions
 from auditkit.runs import Collected
 from auditkit.signals import Replaced, Signals
+from auditkit.statistics.agreement import Agreement as Found
 from auditkit.statistics.arms import Arms, Scores
 from auditkit.statistics.margins import Floats
 from auditkit.study import SETS, Study, plain_claim
@@ -68,7 +69,7 @@ def signals_of(study: Study, asked: Questions, collected: Collected) -> Signals:
     """The answers of all runs as signals. An unlearned run, in whatever state, counts as trained on what its
     original was: it was."""
     records, arms = asked.records, np.array([arm for arm, _ in collected.rows])
-    trained_on = {arm: study.members("original" if arm.startswith("unlearned") else arm) for arm in set(arms)}
+    trained_on = {arm: study.members(_parent(arm)) for arm in set(arms)}
     member = np.stack(
         [_marked(trained_on[arm][run], len(study.data.y))[records] for arm, run in collected.rows]
     )
@@ -88,6 +89,13 @@ def signals_of(study: Study, asked: Questions, collected: Collected) -> Signals:
     )
 
 
+def _parent(arm: str) -> str:
+    """The arm that the runs of an arm were trained in."""
+    if arm == "swapped unlearned":
+        return "swapped original"
+    return "original" if arm.startswith("unlearned") else arm
+
+
 def _marked(positions: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:
     """(n,): True at these positions."""
     marks = np.zeros(n, dtype=bool)
@@ -103,13 +111,14 @@ def assemble(
     arms: Arms,
     scores: Mapping[str, Mapping[str, Scores]],
     near: Mapping[str, Mapping[str, Mapping[str, Floats]]],
+    found: Mapping[str, Found],
     privacy: PrivacySummary | None,
     decision: tuple[list[Finding], list[Control], Verdict],
     lock_sha256: str,
     key: bytes,
 ) -> Evidence:
     """Everything the audit found, as the value that evidence.json holds. The runs of the procedure in another
-    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`."""
+    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `summary.finders`."""
     findings, controls, verdict = decision
     criteria, places = study.claim.criteria, places_of(study, signals)
     other = {state: arm_of(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
@@ -126,8 +135,15 @@ def assemble(
         states=summary.states(arms, other, study.state, len(places.test), criteria) if other else (),
         findings=tuple(findings),
         attacks=summary.attack_summaries(scores, near, criteria.alpha),
-        agreement=summary.agreement(scores),
+        agreement=summary.agreement(found),
         before_after=summary.both_versions(signals, places, criteria.alpha),
+        swap=summary.swap_lines(
+            signals,
+            criteria.mounted,
+            places.forget,
+            signals.positions(study.data.ids[study.stand_ins]) if study.claim.runs.swap else places.forget,
+            criteria.alpha,
+        ),
         privacy=privacy,
         utility=summary.utility(arms, len(places.test), criteria.alpha),
         drift=summary.drift(arms, criteria.alpha),

@@ -1,10 +1,11 @@
 """From arrays to the values of evidence.json: each number computed here, once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from auditkit.attacks import ATTACKS
+from auditkit.attacks import ATTACKS, NotApplicable
+from auditkit.attacks.battery import mounted
 from auditkit.attacks.posterior_difference import before_after
 from auditkit.claims import Criteria
 from auditkit.evidence.numbers import METHOD, mean_number, plain_number
@@ -21,10 +22,12 @@ from auditkit.evidence.values import (
     Recovered,
     ResidualMemory,
     State,
+    SwapLine,
 )
 from auditkit.measure import Places
 from auditkit.signals import Signals
-from auditkit.statistics.agreement import agreement as agreed
+from auditkit.statistics.agreement import Agreement as Found
+from auditkit.statistics.agreement import agreement as find
 from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.hypotheses import t_quantile, welch
 from auditkit.statistics.margins import Floats, Ints, calibrated, comparability, drift_line
@@ -45,6 +48,7 @@ from auditkit.statistics.roc import (
     upper_limit,
 )
 from auditkit.statistics.spared import excess_spread
+from auditkit.statistics.swap import swap_advantage
 from auditkit.verdict.required import COMPARABILITY_FLOOR, difference_number, rho_number
 
 FPRS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -227,28 +231,34 @@ def _tpr_number(rates: Floats, records: int, alpha: float) -> Number:
     return Number(value, low, high, 1 - 2 * alpha, len(rates), records, method, f"{METHOD}#means")
 
 
-def agreement(scores: Mapping[str, Mapping[str, Scores]]) -> Agreement | None:
-    """On which forget records the attacks agree: those that scored control records enough to say at AGREED_FPR who
-    is found. None with no such attack."""
+def finders(scores: Mapping[str, Mapping[str, Scores]]) -> Mapping[str, Found]:
+    """Which forget records how many attacks find, in each arm: counted are attacks that scored control records enough
+    to say at AGREED_FPR who is found. Empty with no such attack."""
     counted = {
         name: by_arm
         for name, by_arm in scores.items()
         if lowest_quotable_fpr(max(1, by_arm["retrained"].asked().control.shape[1])) <= AGREED_FPR
     }
     if not counted:
-        return None
-    arms = {
-        arm: agreed({name: by_arm[arm] for name, by_arm in counted.items()}, AGREED_FPR).by_at_least()
-        for arm in SHOWN_ARMS
+        return {}
+    return {
+        arm: find({name: by_arm[arm] for name, by_arm in counted.items()}, AGREED_FPR) for arm in SHOWN_ARMS
     }
-    n = len(counted)
+
+
+def agreement(found: Mapping[str, Found]) -> Agreement | None:
+    """On how many forget records the attacks agree; found: of `finders`."""
+    if not found:
+        return None
+    n, records = found["retrained"].attacks, len(found["retrained"].found)
     levels = sorted({1, *(max(1, round(share * n)) for share in (0.25, 0.5, 0.75)), n})
     return Agreement(
         fpr=AGREED_FPR,
         attacks=n,
-        records=next(iter(counted.values()))["retrained"].forget.shape[1],
+        records=records,
         at_least=tuple(
-            AgreedBy(level, {arm: int(found[level - 1]) for arm, found in arms.items()}) for level in levels
+            AgreedBy(level, {arm: int(f.by_at_least()[level - 1]) for arm, f in found.items()})
+            for level in levels
         ),
     )
 
@@ -259,6 +269,43 @@ def both_versions(signals: Signals, places: Places, alpha: float) -> BeforeAfter
     records = len(places.forget) + len(places.control)
     what = "the AUC of the drop of the margin from the original run to the later one, ties half"
     return BeforeAfter(*(mean_number(a, records, alpha, what) for a in (found.unlearned, found.retrained)))
+
+
+def swap_lines(
+    signals: Signals, attacks: Sequence[str], forget: Ints, stand_ins: Ints, alpha: float
+) -> tuple[SwapLine, ...]:
+    """The SWAP advantage of each attack that goes by answers; none where there are no runs of the swapped world.
+    forget, stand_ins: where these records stand in the signals, as many of either."""
+    if not len(signals.runs_of("swapped unlearned")):
+        return ()
+    lines = []
+    for name in attacks:
+        if ATTACKS[name].observes or ATTACKS[name].family == "unlearning":
+            continue  # they ask for what the runs of the swapped world have not
+        try:
+            worlds = [
+                mounted(name, signals, signals.runs_of(arm), *records)
+                for arm, records in (
+                    ("unlearned", (forget, stand_ins)),
+                    ("swapped unlearned", (stand_ins, forget)),
+                )
+            ]
+        except NotApplicable:
+            continue
+        found = swap_advantage(*worlds, alpha=2 * alpha)
+        method = "mean over pairs of runs of the advantage 2 AUC - 1 in both worlds, t-interval"
+        number = Number(
+            found.mean,
+            found.low,
+            found.high,
+            1 - 2 * alpha,
+            len(found.advantages),
+            2 * len(forget),
+            method,
+            f"{METHOD}#swap",
+        )
+        lines.append(SwapLine(name, ATTACKS[name].title, number))
+    return tuple(lines)
 
 
 def arm_summary(name: str, accuracy: Mapping[str, tuple[Floats, int]], alpha: float) -> ArmSummary:

@@ -224,6 +224,16 @@ class BeforeAfter:
 
 
 @dataclass(frozen=True)
+class SwapLine:
+    """The SWAP advantage of one attack (Tu et al. 2025): 0 for retrained models, whatever the attack, 1 for one that
+    knows every record, below 0 for over-forgetting."""
+
+    name: str
+    title: str
+    advantage: Number
+
+
+@dataclass(frozen=True)
 class PrivacySummary:
     """What was found of a claim of differential privacy. epsilon, delta: as claimed. noise_multiplier: that the
     training used. accounted: the epsilon that the accountant works out from it, None without any noise.
@@ -306,6 +316,7 @@ class Evidence:
     attacks: tuple[AttackSummary, ...]
     agreement: Agreement | None
     before_after: BeforeAfter
+    swap: tuple[SwapLine, ...]
     privacy: PrivacySummary | None
     utility: Number
     drift: Drift

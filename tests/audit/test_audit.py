@@ -162,6 +162,17 @@ def test_the_whole_battery_is_in_the_evidence(finished: Path) -> None:
     assert {name.split("/")[2] for name in scores.files if "/attack/" in name} == {*STANDARD, *REPORTED}
 
 
+def test_the_swapped_world(tmp_path: Path) -> None:
+    """Asked for, the SWAP test of a no-op finds memory with every attack that goes by answers; models of the swapped
+    world were trained on stand-ins from control, and never on a forget record."""
+    runs = {"per_arm": 12, "shadow": 4, "swap": True}
+    evidence = audit(claim_of(procedure={"name": "noop"}, runs=runs), tmp_path / "out")
+    assert [line.name for line in evidence.swap] == ["gap", "loss", "lira-online"]
+    for line in evidence.swap:
+        assert line.advantage.low is not None
+        assert line.advantage.low > 0
+
+
 def test_a_broken_claim_of_differential_privacy_is_refuted(tmp_path: Path) -> None:
     """Where the noise is switched off, a claim whose unlearning is honest is refuted by its canaries alone."""
     privacy = {"noise_multiplier": 0.0, "epochs": 100, "canaries": 200, "guesses": 100}
@@ -213,6 +224,7 @@ def test_the_bundle_is_no_copy_of_the_data(finished: Path) -> None:
     assert len(scores["forget_ids"]) == 80
     assert all(re.fullmatch("[0-9a-f]{64}", identity) for identity in scores["forget_ids"])
     assert {scores[name].shape[-1] for name in scores.files if name.endswith("/forget")} == {80}
+    assert scores["unlearned/found by/forget"].dtype == np.int64
 
 
 def test_the_pdf_carries_the_evidence(finished: Path) -> None:

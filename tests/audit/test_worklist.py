@@ -61,6 +61,22 @@ def test_every_run_of_every_arm_is_in_one_stack() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
+def test_the_swapped_world_is_made_only_if_asked_for() -> None:
+    """The SWAP test adds originals trained on retain and stand-ins, which are control records, and as many runs unlearned
+    from those; nothing else changes."""
+    plain, study = study_of(), study_of(runs={"per_arm": 12, "shadow": 4, "swap": True})
+    stacks = worklist(study, questions(study), PLAN, "one")
+    added = [s for s in stacks if s.arm.startswith("swapped")]
+    assert [k for s in added if s.arm == "swapped original" for k in s.runs] == list(range(12))
+    assert [k for s in added if s.arm == "swapped unlearned" for k in s.runs] == list(range(12))
+    others = {digest(s.answers) for s in stacks if not s.arm.startswith("swapped")}
+    assert others == stored_under(plain)[1]
+    trained = study.members("swapped original")
+    assert set(study.stand_ins) <= set(study.sets.control)
+    assert len(study.stand_ins) == len(study.sets.forget)
+    assert all(set(row) == {*study.sets.retain, *study.stand_ins} for row in trained)
+
+
 def test_the_same_audit_finds_its_runs_again() -> None:
     """Two audits of one claim under one plan store under the same names, all different."""
     weights, answers = stored_under(study_of())

@@ -10,6 +10,7 @@ from auditkit.evidence.summary import (
     attack_summaries,
     balanced_accuracies,
     drift,
+    finders,
     operating_points,
     residual_memory,
     states,
@@ -149,9 +150,8 @@ def test_agreement_counts_records_by_attacks() -> None:
     """So many forget records are found by at least k attacks: those whose mean score is above all but a twentieth of
     the control records'."""
     s = scores_of(simulated_arms(2, n=4, share=0.5), 80)
-    found = agreement(
-        {"loss": s, "hinge": s, "gap": {name: Scores(-x.forget, x.control) for name, x in s.items()}}
-    )
+    inverse = {name: Scores(-x.forget, x.control) for name, x in s.items()}
+    found = agreement(finders({"loss": s, "hinge": s, "gap": inverse}))
     assert found is not None
     assert (found.attacks, found.records) == (3, 40)
     assert [row.attacks for row in found.at_least] == [1, 2, 3]
@@ -165,8 +165,8 @@ def test_agreement_counts_records_by_attacks() -> None:
 
 def test_too_few_control_records_agree_on_nothing() -> None:
     """With fewer than 60 control records nobody can be found at a false-positive rate of a twentieth."""
-    assert agreement({"loss": scores_of(simulated_arms(2, n=4), 59)}) is None
-    assert agreement({}) is None
+    assert agreement(finders({"loss": scores_of(simulated_arms(2, n=4), 59)})) is None
+    assert agreement(finders({})) is None
 
 
 def test_utility_is_the_accuracy_lost() -> None:

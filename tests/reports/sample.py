@@ -23,6 +23,7 @@ from auditkit.evidence.values import (
     ResidualMemory,
     Skipped,
     State,
+    SwapLine,
     Verdict,
 )
 
@@ -238,6 +239,7 @@ SUPPORTED = Evidence(
     attacks=ATTACKS,
     agreement=Agreement(0.05, 4, 90, (AgreedBy(1, {"original": 31, "unlearned": 9, "retrained": 8}), AgreedBy(4, {"original": 12, "unlearned": 2, "retrained": 2}))),
     before_after=BeforeAfter(auc(0.552), auc(0.558)),
+    swap=(SwapLine("loss", "Loss threshold", auc(0.012)),),
     privacy=None,
     utility=Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
     drift=Drift(
@@ -297,6 +299,7 @@ INCONCLUSIVE = replace(
     residual_memory=replace(SUPPORTED.residual_memory, exact=rho(None), jittered=(), recovered=(), per_class=(), per_run={"unlearned": ()}),
     attacks=(replace(ATTACKS[0], points=(), near={}),),
     agreement=None,
+    swap=(),
     privacy=PrivacySummary(2.0, 1e-5, 0.0, None, Number(3.7, 3.7, None, 0.95, 1, 500, "one-run lower bound", "Steinke et al. 2023"), 4.18, 500, 200, 199, 0.0003, 0.79, "Epsilon is at least 3.70. That is above the claim, which is refuted."),
     states=(),
     warnings=(),

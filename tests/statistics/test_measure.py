@@ -5,6 +5,7 @@ import pytest
 from auditkit.attacks.battery import run_battery
 from auditkit.measure import COMPARED, Places, accuracy, arm_of, arms_of, near_margins, score_arrays
 from auditkit.signals import Signals
+from auditkit.statistics.agreement import Agreement
 from auditkit.statistics.margins import Floats, hinge
 from auditkit.statistics.roc import auc
 
@@ -114,11 +115,13 @@ def test_what_is_kept_holds_scores_and_margins_of_forget_and_control_only() -> N
     signals, jittered = example()
     scores, skipped = run_battery(signals, ["loss"], PLACES.forget, PLACES.control)
     arms = arms_of(signals, near(signals, jittered), PLACES, scores, skipped)
-    kept = score_arrays(arms, scores, signals.ids, PLACES)
+    found = {"unlearned": Agreement(np.array([0, 1, 1, 0]), np.ones(4, dtype=np.int64), 1)}
+    kept = score_arrays(arms, scores, found, signals.ids, PLACES)
     assert kept["forget_ids"].tolist() == ["r4", "r5", "r6", "r7"]
     values: dict[str, Floats] = {
         k: np.asarray(v, dtype=np.float64) for k, v in kept.items() if "ids" not in k
     }
     assert {k.split("/")[0] for k in values} == set(COMPARED)
+    assert values.pop("unlearned/found by/forget").tolist() == [0, 1, 1, 0]
     assert all(v.shape in ((RUNS,), (RUNS, 4)) for v in values.values())
     assert np.array_equal(values["honest/attack/loss/forget"], scores["loss"]["honest"].forget)
