@@ -56,7 +56,7 @@ def engine(
     return [
         job.accuracy(seed, logits)
         for k, result in done
-        for seed, logits in zip(parts[k], result["exact"].numpy(), strict=True)
+        for seed, logits in zip(parts[k], result["logits/"].numpy(), strict=True)
     ]
 
 
