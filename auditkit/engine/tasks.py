@@ -6,8 +6,8 @@ the installed packages; what it returns are arrays too.
 
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from auditkit.engine.plan import Plan, threads
 from auditkit.errors import AuditError
 from auditkit.measure import near_margins
 from auditkit.models import Build, answer
-from auditkit.observing import OBSERVATIONS, RECOVERIES, NotObservable
+from auditkit.observing import OBSERVATIONS, RECOVERIES
 from auditkit.training import Recipe, fit, initialise
 from auditkit.unlearning import Records
 from auditkit.unlearning.resolve import bound, call_own
@@ -219,17 +219,29 @@ def _inspected(task: Task, inspect: Inspect, models: Sequence[nn.Module]) -> Ten
     for name, places in inspect.observed.items():
         values = np.full((len(models), len(near.y)), np.nan)
         x, y = near.x[places], near.y[places]
-        with suppress(NotObservable):
+        with _as_far_as_it_goes():
             for row, model in zip(values, models, strict=True):
                 row[places] = OBSERVATIONS[name](model, x, y, inspect.seed)
             answers[f"observed/{name}"] = torch.from_numpy(values)
     for name in inspect.recovered:
         recover = RECOVERIES[name]
-        with suppress(NotObservable):
+        with _as_far_as_it_goes():
             logits = [recover(m, retain, forget, control.x, inspect.recipe, inspect.seed) for m in models]
             margins = near_margins(np.stack(logits)[:, None], task.near_labels)
             answers[f"near/{name}"] = torch.from_numpy(margins)
     return answers
+
+
+@contextmanager
+def _as_far_as_it_goes() -> Iterator[None]:
+    """Leaves out what a model cannot be put through: a procedure of the user's own may return models whose answers
+    have no gradient, or that fail in any other way when they are taken apart. The evidence says what is missing."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # noqa: BLE001
+        return
 
 
 def _first_line(error: Exception) -> str:

@@ -162,6 +162,35 @@ def test_the_whole_battery_is_in_the_evidence(finished: Path) -> None:
     assert {name.split("/")[2] for name in scores.files if "/attack/" in name} == {*STANDARD, *REPORTED}
 
 
+STEPPED = """
+import torch
+
+class Stepped(torch.nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        logits = self.model(x)
+        return torch.round(logits.detach() * 64) / 64
+
+def unlearn(model, retain, forget, *, seed):
+    return Stepped(model).eval()
+"""
+
+
+def test_models_that_cannot_be_taken_apart_are_told(tmp_path: Path) -> None:
+    """Where the unlearned models' answers have no gradient, the audit goes on, and says what could not be looked at."""
+    (tmp_path / "mine.py").write_text(STEPPED)
+    criteria = {"attacks": ["loss"], "reported": ["gradient-norm"], "recoveries": ["relearned", "rescaled"]}
+    claim = claim_of(procedure={"name": "./mine.py:unlearn"}, criteria=criteria)
+    evidence = audit(claim, tmp_path / "out", folder=tmp_path)
+    assert evidence.verdict.outcome == "not_supported"
+    assert evidence.residual_memory.exact.value == pytest.approx(1, abs=0.01)
+    missing = [line.what for line in evidence.not_checked]
+    assert missing[:2] == ["attack: Gradient norm", "residual memory, relearned"]
+
+
 def test_the_swapped_world(tmp_path: Path) -> None:
     """Asked for, the SWAP test of a no-op finds memory with every attack that goes by answers; models of the swapped
     world were trained on stand-ins from control, and never on a forget record."""
