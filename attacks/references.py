@@ -27,9 +27,12 @@ def references(signals: Signals, target: int) -> Ints:
 
 
 def outside(signals: Signals) -> Ints:
-    """The records on which no run was trained: what is known of non-members is learnt from them.
-    NotApplicable where there are none."""
-    found = np.flatnonzero(~signals.member.any(axis=0))
+    """The records on which no run was trained, and which are no candidates: what is known of non-members is learnt
+    from them. NotApplicable where there are none."""
+    known = ~signals.member.any(axis=0)
+    if signals.candidates is not None:
+        known &= ~signals.candidates
+    found = np.flatnonzero(known)
     if not len(found):
         raise NotApplicable("the attack learns from records that no run was trained on; there are none")
     return found

@@ -22,6 +22,7 @@ from auditkit.statistics.power import POWER, equivalence_power, runs_for_power
 from auditkit.training import initialise
 from auditkit.unlearning.resolve import option_problems as procedure_option_problems
 from auditkit.unlearning.resolve import resolve as resolve_procedure
+from auditkit.verdict.required import required_tests
 
 LEAST_CONTROL = 20
 LEAST_SHADOWS = 4
@@ -33,6 +34,7 @@ def claim_problems(claim: Claim, folder: Path) -> list[str]:
         *forget_problems(claim),
         *model_problems(claim, folder),
         *train_problems(claim, folder),
+        *private_training_problems(claim),
         *procedure_problems(claim, folder),
         *attack_problems(claim),
         *power_problems(claim),
@@ -78,7 +80,9 @@ def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
                 f"{claim.data.control} for {forget}; raise it, or set runs.swap = false"
             )
     if claim.privacy:
-        problems += privacy_problems(claim.privacy, claim.data.population, claim.criteria.alpha)
+        # Refuting takes a p-value that stands Holm's correction among all tests.
+        tests = len(required_tests(claim.criteria)) + 1
+        problems += privacy_problems(claim.privacy, claim.data.population, claim.criteria.alpha / tests)
     least = 2 * data.n_classes
     if claim.runs.shadow and claim.data.population < least:
         problems.append(
@@ -119,6 +123,8 @@ def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
         flaw = _flaw(builder(claim.model, folder, shape, classes), data, claim.seed)
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- the model may be the user's own
         flaw = told(error)
+    if flaw is None and claim.privacy:
+        return _not_private(claim, data, builder(claim.model, folder, shape, classes))
     if flaw is None:
         return []
     problem = (
@@ -126,6 +132,19 @@ def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
         f"finite logit for each of {classes} classes; found {flaw}; mend it, or name another"
     )
     return [problem]
+
+
+def _not_private(claim: Claim, data: Dataset, build: Build) -> list[str]:
+    """Why Opacus cannot train the model as the claim says."""
+    from auditkit.privacy.private_training import module_problems, noise_needed
+
+    assert claim.privacy is not None
+    problems = module_problems(initialise(build, claim.seed))
+    try:
+        noise_needed(claim.privacy, claim.privacy.batches(claim.data.train))
+    except UsageError as error:
+        problems += error.problems
+    return problems
 
 
 def _flaw(build: Build, data: Dataset, seed: int) -> str | None:
@@ -165,6 +184,18 @@ def train_problems(claim: Claim, folder: Path) -> list[str]:
     except (TypeError, ValueError) as error:
         return [
             f"training.train = {name!r}: it must be train(model, data, seed), found: {error}; mend its parameters"
+        ]
+    return []
+
+
+def private_training_problems(claim: Claim) -> list[str]:
+    """Whether the training that is claimed to be private is one that the audit can repeat."""
+    if claim.privacy and claim.training.train:
+        return [
+            (
+                "privacy is claimed of training that auditkit repeats with Opacus, found training.train = "
+                f"{claim.training.train!r}, which it cannot; remove one of the two"
+            )
         ]
     return []
 

@@ -27,7 +27,9 @@ class Signals:
     (records,), unique; whatever else is known of a record is joined by id. arms: str (runs,), the arm of
     each run. seed: for anything random that an attack does with these signals. observed: what was measured with
     the models in hand, name -> float64 (runs, records), NaN where a run was not asked about a record. inputs:
-    float32 (records, features), the records themselves, None where they are not to be had.
+    float32 (records, features), the records themselves, None where they are not to be had. candidates: bool
+    (records,), the records whose membership is in question, if some of them were in no training set at all: from
+    the targets' answers on these nothing is learnt.
     """
 
     logits: npt.NDArray[np.float32]
@@ -38,6 +40,7 @@ class Signals:
     seed: int
     observed: Mapping[str, Floats] = field(default_factory=dict)
     inputs: npt.NDArray[np.float32] | None = None
+    candidates: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         runs, records, _ = self.logits.shape
@@ -52,6 +55,8 @@ class Signals:
         for name, values in self.observed.items():
             if values.shape != (runs, records):
                 raise ValueError(f"observed {name} must have shape {(runs, records)}, got {values.shape}")
+        if self.candidates is not None and self.candidates.shape != (records,):
+            raise ValueError(f"candidates must have shape {(records,)}, got {self.candidates.shape}")
         if self.inputs is not None and (self.inputs.ndim != 2 or len(self.inputs) != records):
             raise ValueError(f"inputs must have shape ({records}, features), got {self.inputs.shape}")
         if len(np.unique(self.ids)) != records:

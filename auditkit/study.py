@@ -102,11 +102,13 @@ class Study:
     def _halves(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """What each shadow run is trained on: one random half or the other of the same records, two runs a
         division, so that every record is in as many runs as it is out of. Those are the candidates (forget
-        and control), then the attacker's own, then retain, until a half is as large as the training set:
-        models trained on less would show margins of another size."""
+        and control), all of them, then the attacker's own, then retain, until a half is as large as the training
+        set: models trained on less would show margins of another size."""
         sets, seeds = self.sets, run_seeds(self.claim, "shadow half")
         train = len(sets.retain) + len(sets.forget)
-        pool = np.concatenate([sets.forget, sets.control, sets.population, sets.retain])[: 2 * train]
+        candidates = np.concatenate([sets.forget, sets.control])
+        others = np.concatenate([sets.population, sets.retain])
+        pool = np.concatenate([candidates, others[: max(0, 2 * train - len(candidates))]])
         half = len(pool) // 2
         divided = [np.random.default_rng(seed).permutation(pool) for seed in seeds[::2]]
         both = [part for order in divided for part in (order[:half], order[half : 2 * half])]

@@ -43,7 +43,7 @@ GLOSSARY = {
     "Informative": ("A test that models which forgot nothing do not pass. Only such a test can support."),
     "Interval": (
         "The values that the measurements do not contradict, at the stated confidence. It is computed "
-        "over runs, not over records."
+        "over runs, not over records, unless the line “computed as” says otherwise."
     ),
     "Jitter": (
         "Queries beside a forgotten record, in a random direction. The number is the distance, as a share of "

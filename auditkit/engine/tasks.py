@@ -228,7 +228,8 @@ def _inspected(task: Task, inspect: Inspect, models: Sequence[nn.Module]) -> Ten
         with _as_far_as_it_goes():
             logits = [recover(m, retain, forget, control.x, inspect.recipe, inspect.seed) for m in models]
             margins = near_margins(np.stack(logits)[:, None], task.near_labels)
-            answers[f"near/{name}"] = torch.from_numpy(margins)
+            if np.isfinite(margins).all():
+                answers[f"near/{name}"] = torch.from_numpy(margins)
     return answers
 
 
@@ -238,7 +239,7 @@ def _as_far_as_it_goes() -> Iterator[None]:
     have no gradient, or that fail in any other way when they are taken apart. The evidence says what is missing."""
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception:  # noqa: BLE001
         return

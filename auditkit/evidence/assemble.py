@@ -86,6 +86,7 @@ def signals_of(study: Study, asked: Questions, collected: Collected) -> Signals:
         seed=study.claim.seed,
         observed=observed,
         inputs=study.data.x[records].reshape(len(records), -1),
+        candidates=_marked(asked.beside, len(records)),
     )
 
 
@@ -163,8 +164,8 @@ def _not_mounted(study: Study, arms: Arms) -> list[NotChecked]:
         *(
             NotChecked(
                 f"residual memory, {name}",
-                "not every compared model has what it takes to be changed so; if it is the unlearned ones alone that "
-                "have not, ask why",
+                "not every compared model could be changed so, or gave finite answers when it was: its layers or its "
+                "answers do not allow it",
             )
             for name in recoveries
         ),

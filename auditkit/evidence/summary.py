@@ -232,12 +232,13 @@ def _tpr_number(rates: Floats, records: int, alpha: float) -> Number:
 
 
 def finders(scores: Mapping[str, Mapping[str, Scores]]) -> Mapping[str, Found]:
-    """Which forget records how many attacks find, in each arm: counted are attacks that scored control records enough
-    to say at AGREED_FPR who is found. Empty with no such attack."""
+    """Which forget records how many attacks find, in each arm: counted are attacks that scored every forget record, and
+    control records enough to say at AGREED_FPR who is found. Empty with no such attack."""
     counted = {
         name: by_arm
         for name, by_arm in scores.items()
         if lowest_quotable_fpr(max(1, by_arm["retrained"].asked().control.shape[1])) <= AGREED_FPR
+        and by_arm["retrained"].asked().forget.shape == by_arm["retrained"].forget.shape
     }
     if not counted:
         return {}
@@ -292,7 +293,17 @@ def swap_lines(
             ]
         except NotApplicable:
             continue
-        found = swap_advantage(*worlds, alpha=2 * alpha)
+        world, swapped = worlds
+        # Records that one of the worlds has no score for are left out of both.
+        f = ~np.isnan([*world.forget, *swapped.control]).any(axis=0)
+        t = ~np.isnan([*world.control, *swapped.forget]).any(axis=0)
+        if not f.any() or not t.any():
+            continue
+        found = swap_advantage(
+            Scores(world.forget[:, f], world.control[:, t]),
+            Scores(swapped.forget[:, t], swapped.control[:, f]),
+            alpha=2 * alpha,
+        )
         method = "mean over pairs of runs of the advantage 2 AUC - 1 in both worlds, t-interval"
         number = Number(
             found.mean,
@@ -300,7 +311,7 @@ def swap_lines(
             found.high,
             1 - 2 * alpha,
             len(found.advantages),
-            2 * len(forget),
+            int(f.sum() + t.sum()),
             method,
             f"{METHOD}#swap",
         )

@@ -13,6 +13,7 @@ from torch import nn
 
 from auditkit.models import answer
 from auditkit.observing.copies import plain_copy
+from auditkit.observing.errors import NotObservable
 from auditkit.training import Recipe
 from auditkit.unlearning import Records
 
@@ -34,6 +35,8 @@ def relearned(
     the halves; the same for all runs that are compared.
     """
     del retain
+    if len(forget.y) < 2:
+        raise NotObservable("one half is learnt again and the other asked about; there is one forget record")
     first, second = halves(len(forget.y), seed)
     answers = []
     for learnt, asked in ((first, second), (second, first)):

@@ -65,10 +65,10 @@ class PrivacyFinding:
             f"{self.bound:.2f} at {self.confidence:.0%} confidence (had they been right about all: {self.ceiling:.2f})."
         )
         if self.refuted:
-            verdict = f"That is above the claim of {claimed}, which is refuted (p = {self.p:.2g})."
+            verdict = f"That is above the claim of {claimed} (p = {self.p:.2g})."
         else:
             verdict = (
-                f"That does not refute the claim of {claimed}. It does not support it either: a lower bound cannot, "
+                f"That is not above the claim of {claimed}. It does not support it either: a lower bound cannot, "
                 "since a better attacker might show more."
             )
         return f"{found} {verdict} {self._vouched}"

@@ -130,6 +130,8 @@ def obstacle(finding: Finding) -> str | None:
     """Why a finding that refutes nothing stands in the way of support; None if it does not."""
     if isinstance(finding, Skipped):
         return f"{finding.name}: not decided, because {finding.reason}."
+    if finding.name == PRIVACY_TEST and finding.result == "undecided":
+        return f"{finding.name}: {said(finding)} refutes nothing, and a lower bound of epsilon can never support a claim."
     if finding.result == "undecided" and finding.margin is None:
         return f"{finding.name}: {said(finding)} is suspicious (p = {finding.p_refuted:.2g}) but refutes nothing."
     if finding.result == "undecided":

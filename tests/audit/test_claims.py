@@ -202,3 +202,42 @@ def test_near_copies_are_said_in_words() -> None:
     assert warning.startswith(
         "7 of 90 forget records have a near-copy left in retain (2 of them an exact copy)."
     )
+
+
+BATCH_NORM = """
+from torch import nn
+
+def build_model():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"model": {"name": "./own.py:build_model"}}, "model must be one that Opacus can train privately"),
+        (
+            {"training": {"train": "./own.py:build_model"}},
+            "privacy is claimed of training that auditkit repeats",
+        ),
+        (
+            {"privacy": {"epsilon": 3.8}},
+            "privacy.guesses must be able to prove more than the claimed epsilon = 3.8",
+        ),
+        (
+            {"privacy": {"canaries": 600}},
+            "privacy.canaries must be records of the population, found 600 of 540",
+        ),
+        ({"privacy": {"epsilon": 0.01, "epochs": 10**7}}, "privacy"),
+    ],
+)
+def test_a_claim_of_differential_privacy_that_cannot_be_audited_is_refused(
+    changes: dict[str, Any], problem: str, tmp_path: Path
+) -> None:
+    """Before anything is trained: models and training that Opacus cannot repeat, and canaries that could refute nothing."""
+    (tmp_path / "own.py").write_text(BATCH_NORM)
+    data = {"train": 900, "control": 100, "test": 250, "population": 540}
+    claim, problems = parse_claim({"data": data, "privacy": {}, **changes})
+    with pytest.raises(UsageError) as refused:
+        prepare(claim, tmp_path, problems, Silent())
+    assert any(found.startswith(problem) for found in refused.value.problems), refused.value.problems

@@ -170,3 +170,10 @@ def test_a_gate_is_seen_as_what_it_does(name: str) -> None:
     on, folded = gate(built("mlp"), 3.0), fold(gate(built("mlp"), 3.0))
     found, expected = (RECOVERIES[name](m, RETAIN, FORGET, CONTROL.x, RECIPE, 0) for m in (on, folded))
     assert np.array_equal(found, expected)
+
+
+def test_one_forget_record_cannot_be_relearned() -> None:
+    """There is no other half to be reminded by."""
+    one = Records(FORGET.x[:1], FORGET.y[:1])
+    with pytest.raises(NotObservable, match="one forget record"):
+        relearned(built("mlp"), RETAIN, one, CONTROL.x, RECIPE, 0)

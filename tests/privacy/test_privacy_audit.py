@@ -41,7 +41,7 @@ def test_a_run_with_the_noise_switched_off_is_refuted_and_an_honest_one_is_not(s
     assert broken.refuted
     assert broken.p < 0.05
     assert broken.accounted == math.inf
-    assert "refuted" in broken.words
+    assert "above the claim" in broken.words
     honest = small_audit(SMALL, seed)
     assert not honest.refuted
     assert 0.98 < honest.accounted <= 1
@@ -106,8 +106,19 @@ def test_a_claim_is_refuted_exactly_where_its_p_value_is_below_alpha() -> None:
 @pytest.mark.parametrize(
     ("right", "accounted", "expected"),
     [
-        (200, math.inf, ["which is refuted", "vouches for no epsilon at all"]),
-        (200, 1.99, ["which is refuted", "vouches for epsilon = 1.99, if the code does"]),
+        (
+            200,
+            math.inf,
+            ["That is above the claim of (2, 1e-05)-differential privacy", "vouches for no epsilon at all"],
+        ),
+        (
+            200,
+            1.99,
+            [
+                "That is above the claim of (2, 1e-05)-differential privacy",
+                "vouches for epsilon = 1.99, if the code does",
+            ],
+        ),
         (110, 1.99, ["It does not support it either", "vouches for epsilon = 1.99, if the code does"]),
         (110, 7.0, ["It does not support it either", "vouches for epsilon = 7.00, more than is claimed"]),
     ],

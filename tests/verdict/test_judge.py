@@ -257,7 +257,10 @@ def test_a_claim_of_differential_privacy_is_never_supported() -> None:
     found = decide([*GOOD, private(0.0, 1.0)])
     assert found.outcome == "inconclusive"
     assert found.reasons == (
-        "differential privacy: 0 against a margin of 2 does not settle on which side of the margin the truth lies.",
+        (
+            "differential privacy: 0 against a margin of 2 refutes nothing, and a lower bound of epsilon can never support a "
+            "claim."
+        ),
     )
     assert found.runs_needed is None
 
