@@ -338,7 +338,7 @@ PAIRS = (
         "shokri (forest)",
         shokri.score,
         None,
-        "cross-fitted too; left: p and leaves of one example, ours has log p and larger leaves",
+        "cross-fitted too; left: p and leaves of one example; ours has log p, the label first, and larger leaves",
     ),
     Pair("privacyguard", "loss", "loss", loss.score, loss.score, "same, in float32"),
     Pair("privacyguard", "calib loss", "loss", loss.score, loss.score, "same"),

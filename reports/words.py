@@ -80,7 +80,7 @@ FAMILIES = {
 RECOVERIES = {
     "relearned": ("Relearned", "fine-tuned on one half of the forget records, asked about the other"),
     "probe": ("Probed", "a fresh last layer, learnt from retain records"),
-    "rescaled": ("Rescaled", "gates taken off, weakened neurons given their usual strength"),
+    "rescaled": ("Rescaled", "gates taken off, the weights of every neuron brought to one length"),
 }
 
 # Canonical JSON sorts its keys; people read arms in the order in which they come to be.
