@@ -18,10 +18,10 @@ from auditkit.evidence.assemble import (
     salted_ids,
     signals_of,
 )
+from auditkit.evidence.battery import finders
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
-from auditkit.evidence.summary import finders
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
 from auditkit.planning import locked_plan, plan_for

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from auditkit.attacks import ATTACKS
 from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
-from auditkit.evidence import summary
+from auditkit.evidence import battery, summary
 from auditkit.evidence.canonical import salted
 from auditkit.evidence.values import (
     ArmSummary,
@@ -119,7 +119,7 @@ def assemble(
     key: bytes,
 ) -> Evidence:
     """Everything the audit found, as the value that evidence.json holds. The runs of the procedure in another
-    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `summary.finders`."""
+    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `battery.finders`."""
     findings, controls, verdict = decision
     criteria, places = study.claim.criteria, places_of(study, signals)
     other = {state: arm_of(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
@@ -135,10 +135,10 @@ def assemble(
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),
         states=summary.states(arms, other, study.state, len(places.test), criteria) if other else (),
         findings=tuple(findings),
-        attacks=summary.attack_summaries(scores, near, criteria.alpha),
-        agreement=summary.agreement(found),
-        before_after=summary.both_versions(signals, places, criteria.alpha),
-        swap=summary.swap_lines(
+        attacks=battery.attack_summaries(scores, near, criteria.alpha),
+        agreement=battery.agreement(found),
+        before_after=battery.both_versions(signals, places, criteria.alpha),
+        swap=battery.swap_lines(
             signals,
             criteria.mounted,
             places.forget,

@@ -4,18 +4,15 @@ import numpy as np
 import pytest
 
 from auditkit.claims import Criteria
-from auditkit.evidence.canonical import canonical
-from auditkit.evidence.summary import (
+from auditkit.evidence.battery import (
     agreement,
     attack_summaries,
     balanced_accuracies,
-    drift,
     finders,
     operating_points,
-    residual_memory,
-    states,
-    utility,
 )
+from auditkit.evidence.canonical import canonical
+from auditkit.evidence.summary import drift, residual_memory, states, utility
 from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Margins
