@@ -5,7 +5,7 @@ this kind need of them is, record by record, the mean and the spread of one sign
 are summed up one run at a time, so that memory does not grow with the number of runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,17 +84,33 @@ def moments(signal: Signal) -> OfReferences:
 
 
 def _sums(signals: Signals, signal: Signal) -> tuple[Moments, Moments]:
-    """Over all shadow runs, one after the other (Welford 1962), both sides in one go."""
-    n, mean, m2 = np.zeros((3, 2, len(signals.labels)))
-    for run in signals.runs_of("shadow"):
-        x, member = signal(signals.logits[run], signals.labels), signals.member[run]
-        counts = np.stack([member, ~member])
+    """Over all shadow runs, both sides in one go."""
+    runs, records = signals.runs_of("shadow"), len(signals.labels)
+    both = summed(
+        (
+            (
+                signal(signals.logits[run], signals.labels),
+                np.stack([signals.member[run], ~signals.member[run]]),
+            )
+            for run in runs
+        ),
+        (2, records),
+    )
+    inside, out = (Moments(both.n[k], both.mean[k], both.m2[k]) for k in (0, 1))
+    return inside, out
+
+
+def summed(runs: Iterable[tuple[Floats, npt.NDArray[np.bool_]]], shape: tuple[int, ...]) -> Moments:
+    """The moments of one signal, summed up one run at a time (Welford 1962). runs: of each its signal (records,) and
+    for what it counts, in the shape (..., records) of the moments."""
+    n, mean, m2 = np.zeros((3, *shape))
+    for x, counts in runs:
         n += counts
         step = (x - mean) * counts
         mean += step / np.maximum(n, 1)
         m2 += step * (x - mean)
     mean[n == 0] = np.nan
-    return Moments(n[0], mean[0], m2[0]), Moments(n[1], mean[1], m2[1])
+    return Moments(n, mean, m2)
 
 
 def require(signals: Signals, target: int, least: int, **sides: Moments) -> None:

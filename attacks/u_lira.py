@@ -22,7 +22,7 @@ import numpy as np
 
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.lira import log_ratio, shrunk
-from auditkit.attacks.references import Moments
+from auditkit.attacks.references import Moments, summed
 from auditkit.attacks.shadows import once
 from auditkit.signals import Signals, phi
 from auditkit.statistics.margins import Floats
@@ -57,11 +57,6 @@ def _others(signals: Signals, arm: str, target: int, x: Floats) -> Moments:
 @once
 def arm_moments(signals: Signals, arm: str) -> Moments:
     """The moments of phi over all runs of an arm, summed up one run at a time."""
-    runs = signals.runs_of(arm)
-    mean, m2 = np.zeros((2, len(signals.labels)))
-    for n, run in enumerate(runs, start=1):  # Welford 1962
-        x = phi(signals.logits[run], signals.labels)
-        step = x - mean
-        mean += step / n
-        m2 += step * (x - mean)
-    return Moments(np.full(len(mean), float(len(runs))), mean, m2)
+    every = np.ones(len(signals.labels), dtype=bool)
+    margins = (phi(signals.logits[run], signals.labels) for run in signals.runs_of(arm))
+    return summed(((x, every) for x in margins), every.shape)

@@ -81,7 +81,7 @@ def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
             )
     if claim.privacy:
         # Refuting takes a p-value that stands Holm's correction among all tests.
-        tests = len(required_tests(claim.criteria)) + 1
+        tests = len(required_tests(claim.criteria, private=True))
         problems += privacy_problems(claim.privacy, claim.data.population, claim.criteria.alpha / tests)
     least = 2 * data.n_classes
     if claim.runs.shadow and claim.data.population < least:
@@ -124,7 +124,7 @@ def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- the model may be the user's own
         flaw = told(error)
     if flaw is None and claim.privacy:
-        return _not_private(claim, data, builder(claim.model, folder, shape, classes))
+        return _not_private(claim, builder(claim.model, folder, shape, classes))
     if flaw is None:
         return []
     problem = (
@@ -134,7 +134,7 @@ def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
     return [problem]
 
 
-def _not_private(claim: Claim, data: Dataset, build: Build) -> list[str]:
+def _not_private(claim: Claim, build: Build) -> list[str]:
     """Why Opacus cannot train the model as the claim says."""
     from auditkit.privacy.private_training import module_problems, noise_needed
 
@@ -191,12 +191,11 @@ def train_problems(claim: Claim, folder: Path) -> list[str]:
 def private_training_problems(claim: Claim) -> list[str]:
     """Whether the training that is claimed to be private is one that the audit can repeat."""
     if claim.privacy and claim.training.train:
-        return [
-            (
-                "privacy is claimed of training that auditkit repeats with Opacus, found training.train = "
-                f"{claim.training.train!r}, which it cannot; remove one of the two"
-            )
-        ]
+        problem = (
+            "privacy is claimed of training that auditkit repeats with Opacus, found training.train = "
+            f"{claim.training.train!r}, which it cannot; remove one of the two"
+        )
+        return [problem]
     return []
 
 

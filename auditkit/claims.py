@@ -113,9 +113,8 @@ class Criteria(Part):
     jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a filter that
     answers for the forget records escapes only if it reaches further than the largest.
     attacks: names in `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
-    of nobody. recoveries: names in `auditkit.observing.RECOVERIES`, ways to make
-    a model show what its weights still hold; their residual memory is reported too.
-    planning_sd: the standard deviation of the residual memory of one retrained run that the number of runs is
+    of nobody. recoveries: names in `auditkit.observing.RECOVERIES`, ways to make a model show what its weights
+    still hold; their residual memory is reported too. planning_sd: the standard deviation of the residual memory of one retrained run that the number of runs is
     planned with.
     """
 

@@ -47,8 +47,8 @@ def audit(
 
     folder: where relative paths in the claim start. problems: what was already found wrong with the
     claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report
-    progress. Interrupted at any moment, the same call goes on where it was. Raises UsageError with every problem before anything is trained or written,
-    AuditError where the audit cannot run.
+    progress. Interrupted at any moment, the same call goes on where it was. Raises UsageError with every problem
+    before anything is trained or written, AuditError where the audit cannot run.
     """
     started, tell = time.time(), tell or Silent()
     given = given or Resources()

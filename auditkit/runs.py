@@ -40,8 +40,8 @@ class Collected:
     a procedure seen in another state than the claimed one is the arm "unlearned, <state>". near: arm ->
     jittered query -> (runs, near records), margins. near_logits: jittered query -> float32 (rows, near records,
     classes), the mean over the draws, memory-mapped. observed: name -> float64 (rows, near records), what was
-    measured with the models in hand, NaN where a run was not asked. diverged: the runs whose answers were not all finite, in
-    words; the rest leaves out their numbers in every arm, so that arms stay comparable.
+    measured with the models in hand, NaN where a run was not asked. diverged: the runs whose answers were not all
+    finite, in words; the rest leaves out their numbers in every arm, so that arms stay comparable.
     """
 
     logits: npt.NDArray[np.float32]

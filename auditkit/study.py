@@ -25,7 +25,7 @@ from auditkit.named import code_digest
 from auditkit.progress import Teller
 from auditkit.training import Recipe, run_seed
 from auditkit.unlearning import OTHER_STATES
-from auditkit.verdict.required import PRIVACY_TEST, required_tests
+from auditkit.verdict.required import required_tests
 
 SETS = ("retain", "forget", "control", "test", "population")
 TRAINED = ("original", "retrained", "honest", "shadow", "swapped original")
@@ -171,10 +171,7 @@ def locked(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
                 for name, positions in asdict(study.sets).items()
             },
         },
-        "required_tests": [
-            *required_tests(study.claim.criteria),
-            *([PRIVACY_TEST] if study.claim.privacy else []),
-        ],
+        "required_tests": required_tests(study.claim.criteria, private=study.claim.privacy is not None),
         "seeds": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
         "plan": asdict(plan),
     }

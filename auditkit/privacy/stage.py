@@ -17,8 +17,8 @@ METHOD = (
 
 
 def put_to_the_test(study: Study, plan: Plan, tell: Teller) -> PrivacySummary:
-    """Train one model as the claim says that training is done, canaries among its records, and see what it gives
-    away. Always on the CPU, and on as many threads as the plan has for a run, so that the result is the same
+    """Train one model with Opacus and the settings of the claim's privacy part, which need not be those of the
+    compared arms, canaries among its records, and see what it gives away. Always on the CPU, and on as many threads as the plan has for a run, so that the result is the same
     wherever the rest is computed."""
     claim, sets, data = study.claim, study.sets, study.data
     assert claim.privacy is not None

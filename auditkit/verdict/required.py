@@ -41,13 +41,15 @@ def queries(criteria: Criteria) -> list[str]:
     return ["exact", *(f"jitter {share:g}" for share in criteria.jitter)]
 
 
-def required_tests(criteria: Criteria) -> list[str]:
-    """The names of the tests that support needs, in the order of `required_findings`: what is locked."""
+def required_tests(criteria: Criteria, *, private: bool = False) -> list[str]:
+    """The names of the tests that support needs, in the order of `required_findings`, then that of a claim of
+    differential privacy where there is one: what is locked."""
     return [
         *(f"residual memory, {query}" for query in queries(criteria)),
         "spared records",
         *(f"attack gap, {attack}" for attack in criteria.attacks),
         "test accuracy",
+        *([PRIVACY_TEST] if private else []),
     ]
 
 

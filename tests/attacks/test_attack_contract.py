@@ -30,16 +30,6 @@ SIGNALS = synthetic_signals()
 
 FITTED = ("shokri-rf", "shokri-gb", "shokri-nn", "shokri-lr", "shokri-svm", "quantile-regression")
 """Attacks that fit a model: in another order, sums differ in their last bits, and a forest in its draws."""
-NEEDS: dict[str, str] = {
-    "per-class": "shadow runs",
-    "shokri": "shadow runs",
-    "lira": "runs",
-    "rmia": "runs",
-    "attack-r": "runs",
-    "difficulty": "runs",
-}
-"""What attacks of these names say where there are no shadow runs."""
-
 every_attack = pytest.mark.parametrize("name", ATTACKS)
 
 
@@ -124,12 +114,10 @@ def test_a_constant_added_to_logits_changes_nothing(name: str) -> None:
     assert np.array_equal(scores(name, moved), scores(name, SIGNALS))
 
 
-@every_attack
+@pytest.mark.parametrize("name", [name for name in ATTACKS if ATTACKS[name].family != "shadow models"])
 def test_records_that_are_alike_score_alike(name: str) -> None:
-    """Two candidates with the same answers in every run, the same label and the same input tie, unless an attack model
-    that was fitted on other records scores one of them."""
-    if name.startswith("shokri"):
-        pytest.skip("each half of the records has an attack model of its own")
+    """Two candidates with the same answers in every run, the same label and the same input tie; but not where each half
+    of the records is scored by an attack model of its own."""
     signals = synthetic_signals()
     for observed in signals.observed.values():
         observed[:, 7] = observed[:, 3]
