@@ -36,9 +36,9 @@ def near_aucs(
 
 
 def run_battery(
-    signals: Signals, attacks: Sequence[str], forget: Ints, control: Ints
+    signals: Signals, attacks: Sequence[str], forget: Ints, control: Ints, arms: Sequence[str] = ARMS
 ) -> tuple[Mapping[str, Mapping[str, Scores]], Mapping[str, str]]:
-    """Mount the named attacks of ATTACKS.
+    """Mount the named attacks of ATTACKS on the runs of these arms.
 
     forget, control: where those records stand in the signals. Returns attack -> arm -> scores, and for
     each attack that could not be mounted the reason. A record that the attacked runs were not asked about, as
@@ -48,7 +48,7 @@ def run_battery(
     skipped: dict[str, str] = {}
     for name in attacks:
         try:
-            found = {arm: mounted(name, signals, signals.runs_of(arm), forget, control) for arm in ARMS}
+            found = {arm: mounted(name, signals, signals.runs_of(arm), forget, control) for arm in arms}
         except NotApplicable as error:
             skipped[name] = error.reason
             continue

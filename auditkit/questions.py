@@ -38,7 +38,7 @@ class Questions:
 
     def of(self, arm: str) -> "Questions":
         """What the models of an arm are asked: only those that are compared are looked into."""
-        return replace(self, inspect=None) if arm.startswith(("shadow", "swapped")) else self
+        return replace(self, inspect=None) if arm.startswith(("shadow", "swapped", "proxy")) else self
 
     def commitment(self) -> str:
         """SHA-256 over which records these are, and over the inputs near them."""

@@ -26,7 +26,7 @@ from auditkit.questions import Questions
 from auditkit.signals import create_logits, open_logits
 from auditkit.statistics.margins import Floats
 from auditkit.study import Study
-from auditkit.worklist import Stack, shared, task_of, worklist
+from auditkit.worklist import Claimed, Stack, shared, task_of, worklist
 
 LEAST_RUNS = 3
 """Runs an arm must have left when those that diverged are taken out."""
@@ -53,12 +53,18 @@ class Collected:
 
 
 def collect(
-    study: Study, asked: Questions, plan: Plan, workers: Workers, lock_sha256: str, tell: Teller
+    study: Study,
+    asked: Questions,
+    plan: Plan,
+    workers: Workers,
+    lock_sha256: str,
+    tell: Teller,
+    claimed: Mapping[str, Claimed] | None = None,
 ) -> Collected:
-    """Train every arm, unlearn, and ask."""
-    every = worklist(study, asked, plan, lock_sha256)
+    """Train every arm, unlearn, and ask. claimed: see `worklist`."""
+    every = worklist(study, asked, plan, lock_sha256, claimed)
     _do([stack for stack in every if stack.trained], "training", study, asked, plan, workers, tell)
-    verb = f"unlearning ({study.claim.procedure.name})"
+    verb = f"unlearning ({f'{1 + len(claimed)} ways' if claimed else study.claim.procedure.name})"
     _do([stack for stack in every if not stack.trained], verb, study, asked, plan, workers, tell)
     return _gathered(every)
 
@@ -80,7 +86,9 @@ def _do(
 
     @lru_cache(maxsize=1)
     def make(k: int) -> Task:
-        return task_of(study, asked, plan, given, missing[k], _weights(missing[k], tell))
+        return task_of(
+            study, asked, plan, given, missing[k], _weights(missing[k], tell), _proxies(missing[k], tell)
+        )
 
     tasks = _Tasks(make, len(missing))
     with tell.stage(verb, sum(len(stack.runs) for stack in missing)) as advance:
@@ -111,6 +119,14 @@ class _Tasks(Sequence[Task]):
 def _weights(stack: Stack, tell: Teller) -> Tensors | None:
     weights = store.load(stack.weights, tell.say)
     if weights is None and not stack.trained:
+        raise _gone()
+    return weights
+
+
+def _proxies(stack: Stack, tell: Teller) -> Tensors | None:
+    if stack.proxies is None:
+        return None
+    if (weights := store.load(stack.proxies, tell.say)) is None:
         raise _gone()
     return weights
 

@@ -1,22 +1,32 @@
 """The work of an audit, stack by stack: what each is stored under, and the task that makes it."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.claims import ProcedureClaim
 from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan, stacks
 from auditkit.engine.tasks import Task, Tensors, Train, Trained, Unlearn
 from auditkit.evidence.canonical import digest
 from auditkit.questions import Questions
-from auditkit.study import TRAINED, Study, run_seeds
-from auditkit.unlearning import UNLEARNERS
+from auditkit.study import Study, run_seeds
+from auditkit.unlearning.resolve import is_built_in
 
 Identity = dict[str, object]
 """All that a stored result depends on."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A further arm made from the originals. procedure: by which. proxies: whether it is also given as many models
+    of the claimant's own, retrained without the forget records."""
+
+    procedure: ProcedureClaim
+    proxies: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +35,9 @@ class Stack:
 
     runs: which of the arm. state: for an arm that shows the procedure's models in a state the claim is not
     about. weights: what its trained weights are stored under, for an unlearned stack those of the originals it
-    is made from, which begin with run `weights_from`. answers: what its answers are stored under.
+    is made from, which begin with run `weights_from`. answers: what its answers are stored under. procedure: by
+    which it is made, None if it is trained from scratch. proxies: what the weights of the claimant's own models are
+    stored under, which begin with run `weights_from` too; None if it is given none.
     """
 
     arm: str
@@ -35,15 +47,24 @@ class Stack:
     weights: Identity
     weights_from: int
     answers: Identity
+    procedure: ProcedureClaim | None = None
+    proxies: Identity | None = None
 
     @property
     def trained(self) -> bool:
         """Whether its runs are trained from scratch, and not made from others."""
-        return self.arm in TRAINED
+        return self.procedure is None
 
 
-def worklist(study: Study, asked: Questions, plan: Plan, lock_sha256: str) -> list[Stack]:
-    """Every stack of the audit, arm by arm, the unlearned ones after the originals."""
+def worklist(
+    study: Study,
+    asked: Questions,
+    plan: Plan,
+    lock_sha256: str,
+    claimed: Mapping[str, Claimed] | None = None,
+) -> list[Stack]:
+    """Every stack of the audit, arm by arm, the unlearned ones after the originals. claimed: further arms that are
+    made from the originals, each the arm "unlearned, <name>"."""
     common: Identity = {
         "environment": environment(),
         "plan": asdict(plan),
@@ -66,6 +87,28 @@ def worklist(study: Study, asked: Questions, plan: Plan, lock_sha256: str) -> li
         if arm == "swapped original":
             swapped = "swapped unlearned"
             found += _unlearned(study, swapped, stacks_of_arm, None, asked.of(swapped).commitment())
+    return found + _claimed(study, asked, plan, common, claimed or {}, found)
+
+
+def _claimed(
+    study: Study,
+    asked: Questions,
+    plan: Plan,
+    common: Identity,
+    claimed: Mapping[str, Claimed],
+    before: Sequence[Stack],
+) -> list[Stack]:
+    """The further arms, and before them the proxies that some of them are given."""
+    originals = [stack for stack in before if stack.arm == "original"]
+    proxies: list[Stack] = []
+    if any(arm.proxies for arm in claimed.values()):
+        proxies = list(_trained(study, "proxy", asked.of("proxy").commitment(), plan, common))
+    found = [*proxies]
+    for name, arm in claimed.items():
+        given = proxies if arm.proxies else None
+        found += _unlearned(
+            study, f"unlearned, {name}", originals, None, asked.commitment(), arm.procedure, given
+        )
     return found
 
 
@@ -88,18 +131,25 @@ def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -
 
 
 def _unlearned(
-    study: Study, arm: str, originals: Sequence[Stack], state: str | None, asked: str
+    study: Study,
+    arm: str,
+    originals: Sequence[Stack],
+    state: str | None,
+    asked: str,
+    procedure: ProcedureClaim | None = None,
+    proxies: Sequence[Stack] | None = None,
 ) -> Iterator[Stack]:
-    named = study.claim.procedure
+    named = procedure or study.claim.procedure
     seeds = run_seeds(study.claim, "unlearned" if state else arm)
-    for stack in originals:
+    for k, stack in enumerate(originals):
+        given = proxies[k].weights if proxies else None
         # A user's own procedure is called for one run after the other: each is a task of its own.
-        parts = [stack.runs] if named.name in UNLEARNERS else [range(k, k + 1) for k in stack.runs]
+        parts = [stack.runs] if is_built_in(named.name) else [range(run, run + 1) for run in stack.runs]
         for runs in parts:
-            own = [seeds[k] for k in runs]
+            own = [seeds[run] for run in runs]
             answers: Identity = {
                 "what": f"{_what(study, arm, runs)}, answers",
-                "weights": digest(stack.weights),
+                "weights": [digest(stack.weights), *([digest(given)] if given else [])],
                 "asked": asked,
                 "procedure": named.model_dump(),
                 "state": state,
@@ -107,7 +157,7 @@ def _unlearned(
                 "seeds": [str(seed) for seed in own],
                 "sets": [digest(part.tolist()) for part in (study.sets.retain, study.forgotten(arm))],
             }
-            yield Stack(arm, runs, own, state, stack.weights, stack.runs.start, answers)
+            yield Stack(arm, runs, own, state, stack.weights, stack.runs.start, answers, named, given)
 
 
 def _what(study: Study, arm: str, runs: range) -> str:
@@ -138,16 +188,23 @@ def shared(study: Study, asked: Questions) -> Shared:
 
 
 def task_of(
-    study: Study, asked: Questions, plan: Plan, given: Shared, stack: Stack, weights: Tensors | None
+    study: Study,
+    asked: Questions,
+    plan: Plan,
+    given: Shared,
+    stack: Stack,
+    weights: Tensors | None,
+    proxies: Tensors | None = None,
 ) -> Task:
-    """The task that makes a stack's answers. weights: those stored under `stack.weights`, if any are."""
+    """The task that makes a stack's answers. weights: those stored under `stack.weights`, if any are; proxies:
+    those under `stack.proxies`, if it is given any."""
     return Task(
         what=_what(study, stack.arm, stack.runs),
         seeds=stack.seeds,
         sent_from=environment(),
         plan=plan,
         build=study.build,
-        make=_make(study, stack, given.here, weights),
+        make=_make(study, stack, given.here, weights, proxies),
         x=given.x,
         y=given.y,
         near=asked.near,
@@ -157,21 +214,27 @@ def task_of(
 
 
 def _make(
-    study: Study, stack: Stack, here: npt.NDArray[np.int64], weights: Tensors | None
+    study: Study,
+    stack: Stack,
+    here: npt.NDArray[np.int64],
+    weights: Tensors | None,
+    proxies: Tensors | None,
 ) -> Train | Trained | Unlearn:
     own = study.claim.training.train
     if weights is None:
         members = here[study.members(stack.arm)[stack.runs.start : stack.runs.stop]]
         return Train(members, study.recipe, None if own is None else (own, study.folder.resolve()))
-    if stack.trained:
+    named = stack.procedure
+    if named is None:
         return Trained(weights)
-    named = study.claim.procedure
+    rows = [k - stack.weights_from for k in stack.runs]
     return Unlearn(
-        weights={name: rows[[k - stack.weights_from for k in stack.runs]] for name, rows in weights.items()},
+        weights={name: values[rows] for name, values in weights.items()},
         retain=here[study.sets.retain],
         forget=here[study.forgotten(stack.arm)],
         procedure=named.name,
         folder=study.folder.resolve(),
         options=named.options if stack.state is None else {**named.options, "state": stack.state},
         recipe=study.recipe,
+        proxies=proxies and {name: values[rows] for name, values in proxies.items()},
     )

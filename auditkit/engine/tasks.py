@@ -59,7 +59,8 @@ class Trained:
 @dataclass(frozen=True, eq=False)
 class Unlearn:
     """Make the stack from trained runs by a procedure. weights: of those runs. retain, forget: positions
-    among the task's records. procedure, folder, options, recipe: see `auditkit.unlearning.resolve.bound`."""
+    among the task's records. procedure, folder, options, recipe: see `auditkit.unlearning.resolve.bound`. proxies: weights
+    of as many models of the claimant's own, which a procedure is given that asks for them."""
 
     weights: Mapping[str, torch.Tensor]
     retain: npt.NDArray[np.int64]
@@ -68,6 +69,7 @@ class Unlearn:
     folder: Path
     options: Mapping[str, Any]
     recipe: Recipe
+    proxies: Mapping[str, torch.Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +158,8 @@ def _made(task: Task) -> list[nn.Module]:
     if isinstance(make, Trained):
         return unpacked(task, make.weights)
     if isinstance(make, Unlearn):
-        procedure = bound(make.procedure, make.folder, make.options, make.recipe)
+        given = {} if make.proxies is None else {"proxies": unpacked(task, make.proxies)}
+        procedure = bound(make.procedure, make.folder, {**make.options, **given}, make.recipe)
         records = task.records(make.retain), task.records(make.forget)
         return procedure(unpacked(task, make.weights), *records, task.seeds)
     models = [initialise(task.build, seed).to(task.plan.device) for seed in task.seeds]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.margins import Floats, Ints, Margins
 from auditkit.statistics.roc import auc, placements
 
 
@@ -16,6 +16,10 @@ class Scores:
 
     forget: Floats
     control: Floats
+
+    def take(self, runs: Ints) -> "Scores":
+        """The scores of some of the runs, in the order asked for."""
+        return Scores(self.forget[runs], self.control[runs])
 
     def asked(self) -> "Scores":
         """The scores of the records that were asked about."""
@@ -49,6 +53,14 @@ class Arm:
     margins: Mapping[str, Margins]
     scores: Mapping[str, Scores]
     accuracy: Floats
+
+    def take(self, runs: Ints) -> "Arm":
+        """Some of the runs, in the order asked for."""
+        return Arm(
+            {query: margins.take(runs) for query, margins in self.margins.items()},
+            {attack: scores.take(runs) for attack, scores in self.scores.items()},
+            self.accuracy[runs],
+        )
 
 
 @dataclass(frozen=True, eq=False)

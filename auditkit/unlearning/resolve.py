@@ -28,6 +28,11 @@ def resolve(name: str, folder: Path) -> Callable[..., Any]:
     return named.resolve(name, folder, UNLEARNERS, "procedure.name")
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a procedure is auditkit's own, and so given all models of a stack at once."""
+    return name in UNLEARNERS or name.startswith("auditkit.")
+
+
 def option_problems(procedure: Callable[..., Any], options: dict[str, Any]) -> list[str]:
     """What is wrong with the options a claim sets for a procedure; [] if nothing is."""
     return named.option_problems(procedure, options, "procedure", positional=3, keywords=GIVEN)
@@ -41,7 +46,7 @@ def bound(name: str, folder: Path, options: Mapping[str, Any], recipe: Recipe) -
     function = resolve(name, folder)
     wants_recipe = "recipe" in inspect.signature(function).parameters
     given = {**options, "recipe": recipe} if wants_recipe else dict(options)
-    if name in UNLEARNERS:
+    if is_built_in(name):
         return lambda models, retain, forget, seeds: function(models, retain, forget, seeds=seeds, **given)
 
     def one_by_one(

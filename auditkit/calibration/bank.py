@@ -1,0 +1,180 @@
+"""A bank of runs, and the claims that are drawn from it. Arrays only; no model and no torch.
+
+A rate needs many claims, and a claim needs many runs. A bank has the runs of one study, more of each arm than an
+audit has, measured once by the code of an audit; a claim is some of them, drawn without replacement within each
+claim. Claims that are drawn from one bank have runs in common, and all of them the sets: a rate over one bank is a
+rate in this world, and other worlds are other banks (other seeds). See docs/calibration.md.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.errors import IntegrityError
+from auditkit.statistics.arms import Arm, Arms, Scores
+from auditkit.statistics.margins import Margins, stacked
+
+EXACT = "exact retraining"
+"""The honest case: unlearned runs that are retrained runs, drawn like those they are compared with."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A claimed arm, run k of which was made from run k of the originals. skipped: attack -> why it could not be
+    mounted on it; it has no scores of such an attack."""
+
+    arm: Arm
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """original: the original runs. pool: the retrained ones, from which a claim's retrained runs, its honest
+    control and, in the case EXACT, its unlearned runs are drawn. cases: name -> claimed arm. skipped: attack -> why
+    it could not be mounted on any arm. test_records: how many test records the accuracies are over. about: what
+    the runs are of, for whoever opens the file: JSON."""
+
+    original: Arm
+    pool: Arm
+    cases: Mapping[str, Case]
+    skipped: Mapping[str, str]
+    test_records: int
+    about: Mapping[str, object]
+
+    def compared(self, case: str) -> tuple[Arm, Arm]:
+        """The originals and the retrained runs that a case is compared with, asked as its models were."""
+        del case  # all cases answer through one interface so far
+        return self.original, self.pool
+
+
+def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
+    """Claim k of a case, `runs` an arm, without any sign of which case it is.
+
+    The originals are drawn without replacement and the unlearned runs are those made from just these; retrained
+    runs and honest control, and in the case EXACT the unlearned runs too, are disjoint draws without replacement
+    from the pool. Equal arguments draw equal claims. ValueError where the bank has too few runs.
+    """
+    original, pool = bank.compared(case)
+    wanted = {"original": (len(original.accuracy), runs), "retrained": (len(pool.accuracy), needed(case, runs))}
+    for arm, (has, needs) in wanted.items():
+        if has < needs:
+            raise ValueError(
+                f"a claim of {case!r} with {runs} runs an arm needs {needs} {arm} runs, the bank has {has}"
+            )
+    rng = np.random.default_rng([seed, k, *case.encode()])
+    own = rng.permutation(len(original.accuracy))[:runs]
+    drawn = rng.permutation(len(pool.accuracy))
+    R, H, U = (drawn[i * runs : (i + 1) * runs] for i in range(3))
+    claimed = pool.take(U) if case == EXACT else bank.cases[case].arm.take(own)
+    O, U_, R_, H_ = common_queries(original.take(own), claimed, pool.take(R), pool.take(H))
+    skipped = bank.skipped if case == EXACT else {**bank.skipped, **bank.cases[case].skipped}
+    return Arms(O, U_, R_, H_, skipped)
+
+
+def needed(case: str, runs: int) -> int:
+    """How many retrained runs a claim with so many runs an arm draws."""
+    return (3 if case == EXACT else 2) * runs
+
+
+def common_queries(*arms: Arm) -> list[Arm]:
+    """The arms with the margins of those queries alone that all of them were asked."""
+    common = set.intersection(*(set(arm.margins) for arm in arms))
+    return [
+        Arm({q: m for q, m in arm.margins.items() if q in common}, arm.scores, arm.accuracy) for arm in arms
+    ]
+
+
+def joined(*arms: Arm) -> Arm:
+    """The runs of several arms, one after the other; of queries and attacks those that all have."""
+    same = common_queries(*arms)
+    attacks = [name for name in same[0].scores if all(name in arm.scores for arm in same)]
+    return Arm(
+        {query: stacked(*(arm.margins[query] for arm in same)) for query in same[0].margins},
+        {
+            name: Scores(
+                *(
+                    np.concatenate([getattr(arm.scores[name], part) for arm in same])
+                    for part in ("forget", "control")
+                )
+            )
+            for name in attacks
+        },
+        np.concatenate([arm.accuracy for arm in same]),
+    )
+
+
+def save(bank: Bank, path: Path) -> None:
+    """Keep a bank: an .npz of arrays, from which `open_bank` makes it again. Margins and scores of every run, never
+    inputs and never ids."""
+    arrays = {**_arrays("original", bank.original), **_arrays("pool", bank.pool)}
+    for name, case in bank.cases.items():
+        arrays |= _arrays(f"case/{name}", case.arm)
+    about = {
+        "about": dict(bank.about),
+        "skipped": dict(bank.skipped),
+        "cases": {name: dict(case.skipped) for name, case in bank.cases.items()},
+        "test_records": bank.test_records,
+    }
+    with path.open("wb") as file:  # np.savez would add .npz to any other name
+        np.savez(file, bank=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+
+
+def open_bank(path: Path) -> Bank:
+    """The bank that `save` kept. IntegrityError where the file is none."""
+    try:
+        with np.load(path) as arrays:
+            about = json.loads(str(arrays["bank"]))
+            found = _nested({name: arrays[name] for name in arrays.files if name != "bank"})
+        return Bank(
+            found["original"],
+            found["pool"],
+            {name: Case(found[f"case/{name}"], skipped) for name, skipped in about["cases"].items()},
+            about["skipped"],
+            about["test_records"],
+            about["about"],
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise IntegrityError(f"{path}: a bank of runs must be a file of `save`, found: {error}") from error
+
+
+def _arrays(prefix: str, arm: Arm) -> dict[str, npt.NDArray[np.generic]]:
+    arrays: dict[str, npt.NDArray[np.generic]] = {f"{prefix}|accuracy": arm.accuracy}
+    for query, margins in arm.margins.items():
+        arrays |= {f"{prefix}|margin|{query}|{part}": getattr(margins, part) for part in ("forget", "control")}
+    for attack, scores in arm.scores.items():
+        arrays |= {f"{prefix}|attack|{attack}|{part}": getattr(scores, part) for part in ("forget", "control")}
+    return arrays
+
+
+def _nested(arrays: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, Arm]:
+    """prefix -> arm, from the names that `_arrays` gives."""
+
+    def parts(prefix: str, kind: str) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+        start = f"{prefix}|{kind}|"
+        names = [
+            name.removeprefix(start).removesuffix("|forget")
+            for name in arrays
+            if name.startswith(start) and name.endswith("|forget")
+        ]
+        return {n: (arrays[f"{start}{n}|forget"], arrays[f"{start}{n}|control"]) for n in names}
+
+    prefixes = [name.removesuffix("|accuracy") for name in arrays if name.endswith("|accuracy")]
+    return {
+        prefix: Arm(
+            {query: Margins(*both) for query, both in parts(prefix, "margin").items()},
+            {attack: Scores(*both) for attack, both in parts(prefix, "attack").items()},
+            arrays[f"{prefix}|accuracy"],
+        )
+        for prefix in prefixes
+    }
+
+
+def runs_of(bank: Bank) -> dict[str, int]:
+    """How many runs the bank has: original, retrained, and of each case."""
+    return {"original": len(bank.original.accuracy), "retrained": len(bank.pool.accuracy)} | {
+        name: len(case.arm.accuracy) for name, case in bank.cases.items()
+    }

@@ -1,0 +1,105 @@
+"""A bank filled: the runs of one study and of a gallery, trained, asked and attacked by the code of an audit."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from auditkit.attacks.battery import run_battery
+from auditkit.calibration.bank import Bank, Case, joined
+from auditkit.claims import Claim, ProcedureClaim
+from auditkit.engine.queue import Workers
+from auditkit.engine.resources import Resources
+from auditkit.evidence.assemble import places_of, signals_of
+from auditkit.evidence.canonical import digest
+from auditkit.measure import Places, arm_of
+from auditkit.planning import plan_for
+from auditkit.progress import Teller
+from auditkit.questions import questions
+from auditkit.runs import Collected, collect
+from auditkit.signals import Signals
+from auditkit.statistics.arms import Arm, Scores
+from auditkit.study import prepare
+from auditkit.worklist import Claimed
+
+FOLD = 2
+"""Runs of a bank for each run an arm of a claim: 2n originals, and of retrained ones 2 x 2n = 4n, of which an
+honest claim draws 3n."""
+NOOP = ProcedureClaim(name="noop")
+
+
+def fill(
+    claim: Claim,
+    gallery: Mapping[str, Claimed],
+    *,
+    folder: Path = Path(),
+    problems: Sequence[str] = (),
+    given: Resources,
+    tell: Teller,
+    fold: int = FOLD,
+) -> Bank:
+    """The bank of a claim's study: its model, its data, its training; `fold` times as many runs as it has.
+
+    gallery: the cases, name -> how they are made from the originals. Its own procedure plays no part but to be
+    checked. Raises UsageError with every problem before anything is trained.
+    """
+    prepare(claim, folder, problems, tell)
+    study = prepare(widened(claim, fold), folder, (), tell)
+    plan, jobs = plan_for(study, given, None, tell)
+    workers = Workers(jobs, plan.threads, given.backend, given.address)
+    asked = questions(study)
+    about: dict[str, object] = {
+        "data": study.data.commitment(),
+        "claim": claim.model_dump(mode="json", exclude={"forget": {"ids"}, "procedure": True}),
+        "gallery": {name: made.procedure.model_dump(mode="json") for name, made in gallery.items()},
+    }
+    collected = collect(study, asked, plan, workers, digest(about), tell, gallery)
+    signals = signals_of(study, asked, collected)
+    tell.say("attacking every run ...")
+    return bank_of(signals, collected, places_of(study, signals), claim, list(gallery), about)
+
+
+def widened(claim: Claim, fold: int) -> Claim:
+    """The claim with more runs, and without what no decision needs."""
+    return claim.model_copy(
+        update={
+            "procedure": NOOP,
+            "privacy": None,
+            "runs": claim.runs.model_copy(update={"per_arm": fold * claim.runs.per_arm, "swap": False}),
+            "criteria": claim.criteria.model_copy(update={"reported": ()}),
+        }
+    )
+
+
+def bank_of(
+    signals: Signals,
+    collected: Collected,
+    places: Places,
+    claim: Claim,
+    gallery: Sequence[str],
+    about: Mapping[str, object],
+) -> Bank:
+    """The bank in the answers of all runs. An attack that cannot be mounted on one claimed arm is skipped for that
+    case alone."""
+    attacks = claim.criteria.attacks
+
+    def arms(*names: str) -> tuple[list[Arm], Mapping[str, str]]:
+        scores, skipped = run_battery(signals, attacks, places.forget, places.control, names)
+        return [_arm(signals, collected, places, name, scores) for name in names], skipped
+
+    (original, retrained, honest), skipped = arms("original", "retrained", "honest")
+    cases = {}
+    for name in gallery:
+        [claimed], also = arms(f"unlearned, {name}")
+        cases[name] = Case(claimed, {a: why for a, why in also.items() if a not in skipped})
+    pool = joined(retrained, honest)
+    return Bank(original, pool, cases, skipped, len(places.test), about)
+
+
+def _arm(
+    signals: Signals,
+    collected: Collected,
+    places: Places,
+    name: str,
+    scores: Mapping[str, Mapping[str, Scores]],
+) -> Arm:
+    own = {attack: by_arm[name].asked() for attack, by_arm in scores.items()}
+    return arm_of(signals, name, collected.near[name], places, own)
