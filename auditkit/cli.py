@@ -17,6 +17,8 @@ from auditkit.errors import AuditError, UsageError
 
 EXIT = {"supported": 0, "not_supported": 1, "inconclusive": 3}
 """Outcome -> exit code. 2 and 4 are those of `auditkit.errors`."""
+CALIBRATED = {"right": 0, "wrong": 1, "blind": 3}
+"""Answer of a calibration -> exit code."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -92,6 +94,41 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> 
                 click.echo(f"  - {reason}")
             click.echo(f"Report: {place / 'report.html'}")
         sys.exit(EXIT[evidence.verdict.outcome])
+
+
+@main.command()
+@click.argument("claim", type=click.Path(path_type=Path), required=False)
+@click.option("--out", type=click.Path(path_type=Path), help="Directory for the table.")
+@click.option(
+    "--claims", type=click.IntRange(min=1), default=20, show_default=True, help="Claims of each case."
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Workers; by default as many as there are cores.")
+@click.option("--json", "as_json", is_flag=True, help="Put calibration.json on standard output.")
+def calibrate(claim: Path | None, out: Path | None, claims: int, jobs: int | None, as_json: bool) -> None:
+    """Audit the auditor on the data and the model of CLAIM: honest retraining and a gallery of fakes go through the
+    same decision as any claim.
+
+    Exit codes: 0 no fake was supported and honest retraining was not refuted too often, 1 one of the two was, 3
+    neither, but honest retraining was seldom supported, 2 usage or claim error, 4 could not run.
+    """
+    with failures(as_json):
+        from auditkit.calibration.calibrate import calibrate as run_calibration
+        from auditkit.claims import BUILT_IN, read_claim
+        from auditkit.evidence.canonical import canonical
+        from auditkit.progress import OnConsole
+
+        path = claim or BUILT_IN
+        stated, problems = read_claim(path)
+        place = out or Path("calibrations") / (claim.stem if claim else stated.name)
+        found = run_calibration(
+            stated, place, claims=claims, jobs=jobs, folder=path.parent, problems=problems, tell=OnConsole()
+        )
+        if as_json:
+            click.echo(canonical(found))
+        else:
+            click.echo("\n".join(found.sentences))
+            click.echo(f"Table: {place / 'calibration.html'}")
+        sys.exit(CALIBRATED[found.answer])
 
 
 @main.command()

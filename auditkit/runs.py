@@ -64,7 +64,7 @@ def collect(
     """Train every arm, unlearn, and ask. claimed: see `worklist`."""
     every = worklist(study, asked, plan, lock_sha256, claimed)
     _do([stack for stack in every if stack.trained], "training", study, asked, plan, workers, tell)
-    verb = f"unlearning ({f'{1 + len(claimed)} ways' if claimed else study.claim.procedure.name})"
+    verb = f"unlearning ({f'{len(claimed)} ways' if claimed else study.claim.procedure.name})"
     _do([stack for stack in every if not stack.trained], verb, study, asked, plan, workers, tell)
     return _gathered(every)
 

@@ -22,7 +22,7 @@ Identity = dict[str, object]
 
 @dataclass(frozen=True)
 class Claimed:
-    """A further arm made from the originals. procedure: by which. proxies: whether it is also given as many models
+    """An arm made from the originals. procedure: by which. proxies: whether it is also given as many models
     of the claimant's own, retrained without the forget records."""
 
     procedure: ProcedureClaim
@@ -63,8 +63,8 @@ def worklist(
     lock_sha256: str,
     claimed: Mapping[str, Claimed] | None = None,
 ) -> list[Stack]:
-    """Every stack of the audit, arm by arm, the unlearned ones after the originals. claimed: further arms that are
-    made from the originals, each the arm "unlearned, <name>"."""
+    """Every stack of the audit, arm by arm, the unlearned ones after the originals. claimed: arms that are made from
+    the originals in place of the claim's own, each the arm "unlearned, <name>"."""
     common: Identity = {
         "environment": environment(),
         "plan": asdict(plan),
@@ -79,7 +79,7 @@ def worklist(
     for arm in study.trained:
         stacks_of_arm = list(_trained(study, arm, asked.of(arm).commitment(), plan, common))
         found += stacks_of_arm
-        if arm == "original":
+        if arm == "original" and claimed is None:
             others = (state for state in study.states if state != study.state)
             for state in (None, *others):
                 name = "unlearned" if state is None else f"unlearned, {state}"
@@ -98,7 +98,7 @@ def _claimed(
     claimed: Mapping[str, Claimed],
     before: Sequence[Stack],
 ) -> list[Stack]:
-    """The further arms, and before them the proxies that some of them are given."""
+    """The arms in place of the claim's own, and before them the proxies that some of them are given."""
     originals = [stack for stack in before if stack.arm == "original"]
     proxies: list[Stack] = []
     if any(arm.proxies for arm in claimed.values()):

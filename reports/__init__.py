@@ -4,6 +4,6 @@ Nothing here computes or decides: every number and every word of judgement is in
 """
 
 from auditkit.reports.pdf import PdfUnavailable, pdf
-from auditkit.reports.render import Rendered, render
+from auditkit.reports.render import Rendered, render, render_calibration
 
-__all__ = ["PdfUnavailable", "Rendered", "pdf", "render"]
+__all__ = ["PdfUnavailable", "Rendered", "pdf", "render", "render_calibration"]

@@ -50,6 +50,15 @@ def render(evidence_json: bytes, run: Mapping[str, object]) -> Rendered:
     return Rendered(page.render(content), note.render(content))
 
 
+def render_calibration(calibration_json: bytes) -> str:
+    """The table of a calibration as one self-contained page.
+
+    calibration_json: the bytes of calibration.json. Equal input gives equal text; raises as `render` does.
+    """
+    content = {"c": json.loads(calibration_json), "w": words}
+    return _environment(autoescape=True).get_template("calibration.html.j2").render(content)
+
+
 def _environment(**options: Any) -> Environment:
     environment = Environment(
         loader=PackageLoader("auditkit.reports"),

@@ -7,6 +7,18 @@ OUTCOMES = {
     "inconclusive": ("?", "inconclusive"),
 }
 
+# Of a calibration: mark, headline, and the class that colours it.
+ANSWERS = {
+    "right": ("✓", "The auditor was right", "supported"),
+    "wrong": ("✗", "The auditor was wrong", "not_supported"),
+    "blind": ("?", "The auditor was not wrong, but it can seldom settle a claim", "inconclusive"),
+}
+CASE_KINDS = {
+    "exact": "Exact retraining",
+    "honest": "Honest retraining by another recipe",
+    "fake": "Fakes",
+}
+
 RESULTS = {
     "passed": ("✓", "passed"),
     "refuted": ("✗", "refuted"),

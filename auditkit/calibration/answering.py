@@ -25,9 +25,7 @@ class Answering(nn.Module):
         return self.answer(x, *self.models)
 
 
-def _answering(
-    answer: Callable[..., torch.Tensor], *parts: Sequence[nn.Module]
-) -> list[nn.Module]:
+def _answering(answer: Callable[..., torch.Tensor], *parts: Sequence[nn.Module]) -> list[nn.Module]:
     """One answering model of copies of the k-th of each of the parts, for every k."""
     return [
         Answering([copy.deepcopy(model) for model in own], answer).eval() for own in zip(*parts, strict=True)

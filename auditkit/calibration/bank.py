@@ -9,6 +9,7 @@ rate in this world, and other worlds are other banks (other seeds). See docs/cal
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from auditkit.errors import IntegrityError
 from auditkit.statistics.arms import Arm, Arms, Scores
-from auditkit.statistics.margins import Margins, stacked
+from auditkit.statistics.margins import Ints, Margins, stacked
 
 EXACT = "exact retraining"
 """The honest case: unlearned runs that are retrained runs, drawn like those they are compared with."""
@@ -56,28 +57,46 @@ def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
 
     The originals are drawn without replacement and the unlearned runs are those made from just these; retrained
     runs and honest control, and in the case EXACT the unlearned runs too, are disjoint draws without replacement
-    from the pool. Equal arguments draw equal claims. ValueError where the bank has too few runs.
+    from the pool. Claim k of every case has the same originals, retrained runs and honest control, so that cases
+    differ by nothing but what was done. ValueError where the bank has too few runs.
     """
-    original, pool = bank.compared(case)
-    wanted = {"original": (len(original.accuracy), runs), "retrained": (len(pool.accuracy), needed(case, runs))}
-    for arm, (has, needs) in wanted.items():
-        if has < needs:
-            raise ValueError(
-                f"a claim of {case!r} with {runs} runs an arm needs {needs} {arm} runs, the bank has {has}"
-            )
-    rng = np.random.default_rng([seed, k, *case.encode()])
-    own = rng.permutation(len(original.accuracy))[:runs]
-    drawn = rng.permutation(len(pool.accuracy))
-    R, H, U = (drawn[i * runs : (i + 1) * runs] for i in range(3))
-    claimed = pool.take(U) if case == EXACT else bank.cases[case].arm.take(own)
-    O, U_, R_, H_ = common_queries(original.take(own), claimed, pool.take(R), pool.take(H))
-    skipped = bank.skipped if case == EXACT else {**bank.skipped, **bank.cases[case].skipped}
-    return Arms(O, U_, R_, H_, skipped)
+    drawn = _drawn(*bank.compared(case), runs, seed, k)
+    if case == EXACT:
+        if drawn.spare is None:
+            has = len(bank.pool.accuracy)
+            raise ValueError(f"a claim of {case!r} takes {3 * runs} retrained runs, the bank has {has}")
+        claimed, skipped = drawn.spare, bank.skipped
+    else:
+        claimed = bank.cases[case].arm.take(drawn.own)
+        skipped = {**bank.skipped, **bank.cases[case].skipped}
+    O, U, R, H = common_queries(drawn.original, claimed, drawn.retrained, drawn.honest)
+    return Arms(O, U, R, H, skipped)
 
 
-def needed(case: str, runs: int) -> int:
-    """How many retrained runs a claim with so many runs an arm draws."""
-    return (3 if case == EXACT else 2) * runs
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """own: which originals. spare: further retrained runs, None where the pool has no more."""
+
+    own: Ints
+    original: Arm
+    retrained: Arm
+    honest: Arm
+    spare: Arm | None
+
+
+@lru_cache(maxsize=2)  # the claims k of all cases share these arms, and with them what is worked out of them
+def _drawn(original: Arm, pool: Arm, runs: int, seed: int, k: int) -> _Drawn:
+    has = len(original.accuracy), len(pool.accuracy)
+    if has[0] < runs or has[1] < 2 * runs:
+        raise ValueError(
+            f"a claim with {runs} runs an arm takes {runs} original and {2 * runs} retrained runs, the bank has "
+            f"{has[0]} and {has[1]}"
+        )
+    rng = np.random.default_rng([seed, k])
+    own = rng.permutation(has[0])[:runs]
+    R, H, U = np.split(rng.permutation(has[1])[: 3 * runs], [runs, 2 * runs])
+    spare = pool.take(U) if len(U) == runs else None
+    return _Drawn(own, original.take(own), pool.take(R), pool.take(H), spare)
 
 
 def common_queries(*arms: Arm) -> list[Arm]:
@@ -144,9 +163,13 @@ def open_bank(path: Path) -> Bank:
 def _arrays(prefix: str, arm: Arm) -> dict[str, npt.NDArray[np.generic]]:
     arrays: dict[str, npt.NDArray[np.generic]] = {f"{prefix}|accuracy": arm.accuracy}
     for query, margins in arm.margins.items():
-        arrays |= {f"{prefix}|margin|{query}|{part}": getattr(margins, part) for part in ("forget", "control")}
+        arrays |= {
+            f"{prefix}|margin|{query}|{part}": getattr(margins, part) for part in ("forget", "control")
+        }
     for attack, scores in arm.scores.items():
-        arrays |= {f"{prefix}|attack|{attack}|{part}": getattr(scores, part) for part in ("forget", "control")}
+        arrays |= {
+            f"{prefix}|attack|{attack}|{part}": getattr(scores, part) for part in ("forget", "control")
+        }
     return arrays
 
 

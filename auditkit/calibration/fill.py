@@ -18,6 +18,7 @@ from auditkit.runs import Collected, collect
 from auditkit.signals import Signals
 from auditkit.statistics.arms import Arm, Scores
 from auditkit.study import prepare
+from auditkit.verdict.required import required_tests
 from auditkit.worklist import Claimed
 
 FOLD = 2
@@ -47,24 +48,29 @@ def fill(
     workers = Workers(jobs, plan.threads, given.backend, given.address)
     asked = questions(study)
     about: dict[str, object] = {
-        "data": study.data.commitment(),
-        "claim": claim.model_dump(mode="json", exclude={"forget": {"ids"}, "procedure": True}),
+        "data": {"name": study.data.name, "commitment": study.data.commitment()},
+        "claim": claim.model_dump(
+            mode="json", exclude={"forget": {"ids"}, "procedure": True}, exclude_none=True
+        ),
         "gallery": {name: made.procedure.model_dump(mode="json") for name, made in gallery.items()},
     }
     collected = collect(study, asked, plan, workers, digest(about), tell, gallery)
+    about["diverged"] = list(collected.diverged)
     signals = signals_of(study, asked, collected)
     tell.say("attacking every run ...")
     return bank_of(signals, collected, places_of(study, signals), claim, list(gallery), about)
 
 
 def widened(claim: Claim, fold: int) -> Claim:
-    """The claim with more runs, and without what no decision needs."""
+    """The claim with more runs, and without what no required test asks for."""
+    required = required_tests(claim.criteria)
+    recoveries = tuple(name for name in claim.criteria.recoveries if f"residual memory, {name}" in required)
     return claim.model_copy(
         update={
             "procedure": NOOP,
             "privacy": None,
             "runs": claim.runs.model_copy(update={"per_arm": fold * claim.runs.per_arm, "swap": False}),
-            "criteria": claim.criteria.model_copy(update={"reported": ()}),
+            "criteria": claim.criteria.model_copy(update={"reported": (), "recoveries": recoveries}),
         }
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -18,8 +19,13 @@ class Scores:
     control: Floats
 
     def take(self, runs: Ints) -> "Scores":
-        """The scores of some of the runs, in the order asked for."""
-        return Scores(self.forget[runs], self.control[runs])
+        """The scores of some of the runs, in the order asked for. What was worked out run by run is not worked
+        out again."""
+        taken = Scores(self.forget[runs], self.control[runs])
+        for name in ("_aucs", "_placements"):
+            # As cached_property keeps it, which a frozen value lets nobody else do.
+            vars(taken)[name] = getattr(self, name)[runs]
+        return taken
 
     def asked(self) -> "Scores":
         """The scores of the records that were asked about."""
@@ -27,12 +33,22 @@ class Scores:
 
     def auc(self) -> Floats:
         """(runs,): how well the attack tells forget from control records, in each run."""
+        return self._aucs
+
+    @cached_property
+    def _aucs(self) -> Floats:
         return np.array([auc(f, c) for f, c in zip(self.forget, self.control, strict=True)])
+
+    @cached_property
+    def _placements(self) -> Floats:
+        """(runs, forget then control records)."""
+        parts = [placements(f, c) for f, c in zip(self.forget, self.control, strict=True)]
+        return np.array([np.concatenate(part) for part in parts])
 
     def placements(self) -> tuple[Floats, Floats]:
         """((forget records,), (control records,)): each record's mean part in the AUC over runs."""
-        parts = [placements(f, c) for f, c in zip(self.forget, self.control, strict=True)]
-        return np.mean([f for f, _ in parts], axis=0), np.mean([c for _, c in parts], axis=0)
+        forget, control = np.split(self._placements.mean(axis=0), [self.forget.shape[1]])
+        return forget, control
 
 
 def record_error(one: Scores, other: Scores) -> float:

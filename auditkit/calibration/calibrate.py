@@ -1,0 +1,105 @@
+"""The auditor audits itself: from a claim's data and model to how often it would be right about such claims."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from auditkit import __version__
+from auditkit.calibration import rates as r
+from auditkit.calibration.bank import EXACT, Bank, runs_of
+from auditkit.calibration.fill import fill
+from auditkit.calibration.gallery import GALLERY, HONEST
+from auditkit.calibration.trials import Trial, trials
+from auditkit.claims import Claim
+from auditkit.engine.plan import cores
+from auditkit.engine.resources import Resources
+from auditkit.errors import UsageError
+from auditkit.evidence.canonical import canonical
+from auditkit.progress import Silent, Teller
+from auditkit.reports import render_calibration
+from auditkit.verdict.required import required_tests
+
+CLAIMS = 20
+FILES = ("calibration.json", "calibration.html")
+
+
+def calibrate(
+    claim: Claim,
+    out: Path,
+    *,
+    claims: int = CLAIMS,
+    jobs: int | None = None,
+    folder: Path = Path(),
+    problems: Sequence[str] = (),
+    tell: Teller | None = None,
+) -> r.Calibration:
+    """Put claims whose answer is known to the decision, and leave the table at `out` as JSON and as HTML.
+
+    claim: of its data, its model, its training and its criteria; its procedure plays no part. claims: of each case.
+    jobs: workers, by default as many as there are cores. folder, problems: as for `auditkit.pipeline.audit`.
+    Interrupted, the same call goes on where training was. Raises UsageError with every problem before anything is
+    trained, AuditError where it cannot run.
+    """
+    tell = tell or Silent()
+    _check_place(out)
+    gallery = {name: entry.claimed for name, entry in {**HONEST, **GALLERY}.items()}
+    bank = fill(claim, gallery, folder=folder, problems=problems, given=Resources(jobs=jobs), tell=tell)
+    cases = dict.fromkeys((EXACT, *gallery), claims)
+    tell.say(f"deciding {claims * len(cases)} claims ...")
+    found = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs or cores())
+    calibration = summed_up(bank, claim, found)
+    content = canonical(calibration)
+    _write(out, {"calibration.json": content, "calibration.html": render_calibration(content).encode()})
+    return calibration
+
+
+def summed_up(bank: Bank, claim: Claim, found: Mapping[str, Sequence[Trial]]) -> r.Calibration:
+    """The table of these trials: case -> trials, which were drawn from this bank."""
+    tests = required_tests(claim.criteria)
+    rows = tuple(row(case, own, tests) for case, own in found.items())
+    answer, sentences = r.answered(rows, claim.criteria.alpha)
+    about = cast(dict[str, Any], bank.about)
+    return r.Calibration(
+        schema=1,
+        auditkit=__version__,
+        claim=about["claim"],
+        data=about["data"]["name"],
+        runs=runs_of(bank),
+        per_arm=claim.runs.per_arm,
+        tests=tuple(tests),
+        alpha=claim.criteria.alpha,
+        diverged=tuple(about["diverged"]),
+        confidence=r.CONFIDENCE,
+        method=r.METHOD,
+        source=r.SOURCE,
+        cases=rows,
+        answer=answer,
+        sentences=sentences,
+    )
+
+
+def row(case: str, found: Sequence[Trial], tests: Sequence[str]) -> r.CaseRates:
+    """The row of one case."""
+    if case == EXACT:
+        return r.rates(case, "exact", "retrained once more, from scratch on retain alone", "", found, tests)
+    entry = HONEST.get(case) or GALLERY[case]
+    return r.rates(case, "honest" if case in HONEST else "fake", entry.meaning, entry.fools, found, tests)
+
+
+def _check_place(out: Path) -> None:
+    """UsageError where the table would overwrite what is none."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: must be a directory for the table, found a file; choose another --out")
+    if others := sorted({path.name for path in out.glob("*")} - set(FILES))[:3]:
+        raise UsageError(
+            f"{out}: must be empty, or hold an earlier table alone; found {', '.join(others)}; choose another --out"
+        )
+
+
+def _write(out: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (out / name).write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written to: {error}; choose another --out") from error

@@ -1,0 +1,67 @@
+"""Claims put on trial: each is drawn from a bank and decided by the very function that decides an audit, which
+is told nothing but the arms."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from joblib import Parallel, delayed
+
+from auditkit.calibration.bank import Bank, draw
+from auditkit.claims import Criteria
+from auditkit.evidence.values import Control, Finding, Outcome, Ran, Verdict
+from auditkit.verdict import audit_arms
+from auditkit.verdict.judge import obstacle
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came out for one claim. refuted_by: the tests that refute it. in_the_way: the tests that refute nothing
+    and yet stand in the way of support, and controls that came out wrong. rho: residual memory on the forget records
+    themselves, None where it could not be measured."""
+
+    outcome: Outcome
+    refuted_by: tuple[str, ...]
+    in_the_way: tuple[str, ...]
+    rho: float | None
+
+
+def trial(bank: Bank, case: str, criteria: Criteria, runs: int, seed: int, k: int) -> Trial:
+    """Claim k of a case, decided."""
+    arms = draw(bank, case, runs, seed, k)
+    return told(*audit_arms(arms, criteria, bank.test_records, seed + k))
+
+
+def told(findings: Sequence[Finding], controls: Sequence[Control], verdict: Verdict) -> Trial:
+    """What matters of a decision."""
+    failed = [f"control: {control.name}" for control in controls if not control.passed]
+    rho = next(f for f in findings if f.name == "residual memory, exact")
+    return Trial(
+        outcome=verdict.outcome,
+        refuted_by=tuple(f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"),
+        in_the_way=(*failed, *(f.name for f in findings if obstacle(f))),
+        rho=rho.number.value if isinstance(rho, Ran) else None,
+    )
+
+
+def trials(
+    bank: Bank, cases: Mapping[str, int], criteria: Criteria, runs: int, seed: int, jobs: int = 1
+) -> dict[str, tuple[Trial, ...]]:
+    """case -> its trials. cases: case -> how many claims of it are tried. The result does not depend on `jobs`,
+    the number of processes."""
+    most = max(cases.values())
+    # Of every case the claims with one number share arms: a process gets whole numbers.
+    numbers = [range(first, most, jobs) for first in range(min(jobs, most))]
+    parts = Parallel(n_jobs=jobs)(delayed(_some)(bank, cases, criteria, runs, seed, own) for own in numbers)
+    found = {key: one for part in parts for key, one in part.items()}
+    return {case: tuple(found[case, k] for k in range(claims)) for case, claims in cases.items()}
+
+
+def _some(
+    bank: Bank, cases: Mapping[str, int], criteria: Criteria, runs: int, seed: int, numbers: Sequence[int]
+) -> dict[tuple[str, int], Trial]:
+    return {
+        (case, k): trial(bank, case, criteria, runs, seed, k)
+        for k in numbers
+        for case, claims in cases.items()
+        if k < claims
+    }
