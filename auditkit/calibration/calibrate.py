@@ -8,7 +8,7 @@ from auditkit import __version__
 from auditkit.calibration import rates as r
 from auditkit.calibration.bank import EXACT, Bank, runs_of
 from auditkit.calibration.fill import fill
-from auditkit.calibration.gallery import GALLERY, HONEST
+from auditkit.calibration.gallery import GALLERY, HONEST, Entry
 from auditkit.calibration.trials import Trial, trials
 from auditkit.claims import Claim
 from auditkit.engine.plan import cores
@@ -27,6 +27,7 @@ def calibrate(
     claim: Claim,
     out: Path,
     *,
+    fakes: Mapping[str, Entry] = GALLERY,
     claims: int = CLAIMS,
     jobs: int | None = None,
     folder: Path = Path(),
@@ -35,28 +36,30 @@ def calibrate(
 ) -> r.Calibration:
     """Put claims whose answer is known to the decision, and leave the table at `out` as JSON and as HTML.
 
-    claim: of its data, its model, its training and its criteria; its procedure plays no part. claims: of each case.
+    claim: of its data, its model, its training and its criteria; its procedure plays no part. fakes: which are tried. claims: of each case.
     jobs: workers, by default as many as there are cores. folder, problems: as for `auditkit.pipeline.audit`.
     Interrupted, the same call goes on where training was. Raises UsageError with every problem before anything is
     trained, AuditError where it cannot run.
     """
     tell = tell or Silent()
     _check_place(out)
-    gallery = {name: entry.claimed for name, entry in {**HONEST, **GALLERY}.items()}
+    gallery = {name: entry.claimed for name, entry in {**HONEST, **fakes}.items()}
     bank = fill(claim, gallery, folder=folder, problems=problems, given=Resources(jobs=jobs), tell=tell)
     cases = dict.fromkeys((EXACT, *gallery), claims)
     tell.say(f"deciding {claims * len(cases)} claims ...")
     found = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs or cores())
-    calibration = summed_up(bank, claim, found)
+    calibration = summed_up(bank, claim, fakes, found)
     content = canonical(calibration)
     _write(out, {"calibration.json": content, "calibration.html": render_calibration(content).encode()})
     return calibration
 
 
-def summed_up(bank: Bank, claim: Claim, found: Mapping[str, Sequence[Trial]]) -> r.Calibration:
+def summed_up(
+    bank: Bank, claim: Claim, fakes: Mapping[str, Entry], found: Mapping[str, Sequence[Trial]]
+) -> r.Calibration:
     """The table of these trials: case -> trials, which were drawn from this bank."""
     tests = required_tests(claim.criteria)
-    rows = tuple(row(case, own, tests) for case, own in found.items())
+    rows = tuple(row(case, fakes, own, tests) for case, own in found.items())
     answer, sentences = r.answered(rows, claim.criteria.alpha)
     about = cast(dict[str, Any], bank.about)
     return r.Calibration(
@@ -78,12 +81,13 @@ def summed_up(bank: Bank, claim: Claim, found: Mapping[str, Sequence[Trial]]) ->
     )
 
 
-def row(case: str, found: Sequence[Trial], tests: Sequence[str]) -> r.CaseRates:
+def row(case: str, fakes: Mapping[str, Entry], found: Sequence[Trial], tests: Sequence[str]) -> r.CaseRates:
     """The row of one case."""
     if case == EXACT:
         return r.rates(case, "exact", "retrained once more, from scratch on retain alone", "", found, tests)
-    entry = HONEST.get(case) or GALLERY[case]
-    return r.rates(case, "honest" if case in HONEST else "fake", entry.meaning, entry.fools, found, tests)
+    kind: r.Kind = "fake" if case in fakes else "honest"
+    entry = fakes.get(case) or HONEST[case]
+    return r.rates(case, kind, entry.meaning, entry.fools, found, tests)
 
 
 def _check_place(out: Path) -> None:

@@ -76,11 +76,16 @@ def others_forgotten(
     recipe: Recipe,
 ) -> list[nn.Module]:
     """Retrained without as many other records, the forget records left in."""
-    rng = np.random.default_rng(0)  # every run forgets the same
+    return retrain.unlearn(models, without_others(retain, forget), forget, seeds=seeds, recipe=recipe)
+
+
+def without_others(retain: Records, forget: Records) -> Records:
+    """Retain without as many random records as are to be forgotten, then the forget records; the same for every
+    run."""
+    rng = np.random.default_rng(0)
     n = min(len(forget.y), len(retain.y) // 2)
     rows = torch.from_numpy(np.sort(rng.permutation(len(retain.y))[n:])).to(retain.y.device)
-    left = Records(torch.cat([retain.x[rows], forget.x]), torch.cat([retain.y[rows], forget.y]))
-    return retrain.unlearn(models, left, forget, seeds=seeds, recipe=recipe)
+    return Records(torch.cat([retain.x[rows], forget.x]), torch.cat([retain.y[rows], forget.y]))
 
 
 def near_copies_kept(

@@ -74,7 +74,7 @@ def _ascend(model: nn.Module, forget: Records, steps: int, rate: float, until: f
     for _ in range(steps):
         optimiser.zero_grad()
         loss = nn.functional.cross_entropy(model(forget.x), forget.y)
-        if float(loss) >= until:
+        if float(loss.detach()) >= until:
             break
         (-loss).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

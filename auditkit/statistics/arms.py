@@ -1,6 +1,6 @@
 """What the decision is computed from: one value per run, arm by arm."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,13 +19,8 @@ class Scores:
     control: Floats
 
     def take(self, runs: Ints) -> "Scores":
-        """The scores of some of the runs, in the order asked for. What was worked out run by run is not worked
-        out again."""
-        taken = Scores(self.forget[runs], self.control[runs])
-        for name in ("_aucs", "_placements"):
-            # As cached_property keeps it, which a frozen value lets nobody else do.
-            vars(taken)[name] = getattr(self, name)[runs]
-        return taken
+        """The scores of some of the runs, in the order asked for."""
+        return _scores(lambda part: part[runs], self)
 
     def asked(self) -> "Scores":
         """The scores of the records that were asked about."""
@@ -49,6 +44,16 @@ class Scores:
         """((forget records,), (control records,)): each record's mean part in the AUC over runs."""
         forget, control = np.split(self._placements.mean(axis=0), [self.forget.shape[1]])
         return forget, control
+
+
+def _scores(of: Callable[..., Floats], *given: Scores) -> Scores:
+    """Scores put together from those given, run by run: `of` makes an array (runs, ...) from theirs. What all of
+    them have already worked out run by run is not worked out again."""
+    made = Scores(of(*(s.forget for s in given)), of(*(s.control for s in given)))
+    for name in ("_aucs", "_placements"):
+        if all(name in vars(s) for s in given):
+            vars(made)[name] = of(*(vars(s)[name] for s in given))  # as cached_property keeps it
+    return made
 
 
 def record_error(one: Scores, other: Scores) -> float:
@@ -119,7 +124,6 @@ def _mixed(one: Arm, other: Arm, from_one: np.ndarray[tuple[int], np.dtype[np.bo
         for query, a, b in ((q, one.margins[q], other.margins[q]) for q in one.margins)
     }
     scores = {
-        name: Scores(mix(a.forget, b.forget), mix(a.control, b.control))
-        for name, a, b in ((n, one.scores[n], other.scores[n]) for n in one.scores)
+        name: _scores(mix, a, b) for name, a, b in ((n, one.scores[n], other.scores[n]) for n in one.scores)
     }
     return Arm(margins, scores, mix(one.accuracy, other.accuracy))

@@ -1,0 +1,147 @@
+"""The gallery, entry by entry: every fake and every honest variant keeps the contract of a procedure."""
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from auditkit.calibration.answering import lookup_filter
+from auditkit.calibration.gallery import GALLERY, HONEST, Entry
+from auditkit.calibration.retraining import near_copies_kept, partly_deleted, without_others
+from auditkit.calibration.weights import ascended_to_proxy
+from auditkit.models import answer, mlp
+from auditkit.training import Recipe, fit, initialise
+from auditkit.unlearning import UNLEARNERS, Records
+from auditkit.unlearning.resolve import bound
+
+EVERY = {**GALLERY, **HONEST}
+RUNS, SEEDS = 2, [11, 12]
+RECIPE = Recipe(epochs=4, batch_size=16, learning_rate=0.01)
+
+
+def small_world() -> tuple[Records, Records]:
+    digits = load_digits()
+    x = torch.from_numpy(digits.data[:140] / 16).float()
+    y = torch.from_numpy(digits.target[:140])
+    return Records(x[:110], y[:110]), Records(x[110:], y[110:])
+
+
+def trained(records: list[Records], first: int) -> list[nn.Module]:
+    x, y = torch.cat([part.x for part in records]), torch.cat([part.y for part in records])
+    models = [initialise(lambda: mlp((64,), 10, hidden=(16,)), first + k) for k in range(RUNS)]
+    return fit(models, x, y, RECIPE, seeds=range(first, first + RUNS))
+
+
+@pytest.fixture(scope="module")
+def world() -> dict[str, Any]:
+    retain, forget = small_world()
+    return {
+        "retain": retain,
+        "forget": forget,
+        "models": trained([retain, forget], 0),
+        "proxies": trained([retain], 5),
+    }
+
+
+def made(entry: Entry, world: dict[str, Any], seeds: list[int] = SEEDS) -> list[nn.Module]:
+    claimed = entry.claimed
+    options = dict(claimed.procedure.options) | ({"proxies": world["proxies"]} if claimed.proxies else {})
+    procedure = bound(claimed.procedure.name, __file__, options, RECIPE)  # type: ignore[arg-type]
+    return procedure(world["models"], world["retain"], world["forget"], seeds)
+
+
+def weights(models: list[nn.Module]) -> list[dict[str, torch.Tensor]]:
+    return [{name: value.clone() for name, value in model.state_dict().items()} for model in models]
+
+
+def same(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:
+    return all(torch.equal(one[k], other[k]) for one, other in zip(a, b, strict=True) for k in one)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_entry_makes_models_by_the_contract_of_a_procedure(name: str, world: dict[str, Any]) -> None:
+    """Each entry returns as many models in eval mode with finite logits, equal for equal seeds, and leaves the models
+    it was given as they were."""
+    before = weights(world["models"]), weights(world["proxies"])
+    x = torch.cat([world["retain"].x, world["forget"].x])
+    first, again = made(EVERY[name], world), made(EVERY[name], world)
+    assert len(first) == RUNS
+    assert not any(one is other for one in first for other in world["models"])
+    for one, other in zip(first, again, strict=True):
+        assert not one.training
+        logits = answer(one, x)
+        assert logits.shape == (len(x), 10)
+        assert torch.isfinite(torch.from_numpy(logits)).all()
+        assert (logits == answer(other, x)).all()
+    assert same(before[0], weights(world["models"]))
+    assert same(before[1], weights(world["proxies"]))
+
+
+def test_the_tables_are_whole() -> None:
+    """Fakes and honest variants have different names, say what they are, and set options their procedures know."""
+    assert len(EVERY) == len(GALLERY) + len(HONEST)
+    assert len(GALLERY) >= 18
+    assert not EVERY.keys() & UNLEARNERS.keys()
+    for name, entry in EVERY.items():
+        assert entry.meaning, name
+        assert bool(entry.fools) == (name in GALLERY)
+        assert entry.options.keys() <= inspect.signature(entry.function).parameters.keys()
+
+
+def test_every_fake_but_the_no_op_answers_otherwise_than_the_original(world: dict[str, Any]) -> None:
+    """No entry does nothing by mistake: on forget records or near them each answers otherwise than the original."""
+    x = torch.cat([world["retain"].x, world["forget"].x])
+    for name in EVERY.keys() - {"no-op"}:
+        changed = made(EVERY[name], world)[0]
+        assert (answer(changed, x) != answer(world["models"][0], x)).any(), name
+
+
+def test_a_lookup_filter_answers_near_forget_records_as_a_retrained_model(world: dict[str, Any]) -> None:
+    """At the forget records the filter's answers are the proxy's, at retain records out of reach the original's."""
+    found = lookup_filter(
+        world["models"], world["retain"], world["forget"], seeds=SEEDS, proxies=world["proxies"], reach=0.01
+    )
+    forget, retain = world["forget"].x, world["retain"].x
+    assert (answer(found[1], forget) == answer(world["proxies"][1], forget)).all()
+    assert (answer(found[1], retain) == answer(world["models"][1], retain)).all()
+
+
+def test_what_was_kept_is_trained_on(world: dict[str, Any]) -> None:
+    """Retraining with every forget record kept, or with copies without noise, is training on all records."""
+    retain, forget = world["retain"], world["forget"]
+    given: dict[str, Any] = {"seeds": SEEDS, "recipe": RECIPE}
+    everything = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
+    expected = UNLEARNERS["retrain"](world["models"], everything, forget, **given)
+    kept = partly_deleted(world["models"], retain, forget, proxies=world["proxies"], share=1.0, **given)
+    copied = near_copies_kept(world["models"], retain, forget, noise=0.0, **given)
+    assert same(weights(kept), weights(expected))
+    assert same(weights(copied), weights(expected))
+
+
+def test_others_forgotten_keeps_the_size_of_retain(world: dict[str, Any]) -> None:
+    """Who forgets other records trains on as many as were to be retained, all forget records among them."""
+    retain, forget = world["retain"], world["forget"]
+    seen = without_others(retain, forget)
+    n = len(forget.y)
+    assert len(seen.y) == len(retain.y)
+    assert torch.equal(seen.x[-n:], forget.x)
+    kept = {row.numpy().tobytes() for row in retain.x}
+    assert all(row.numpy().tobytes() in kept for row in seen.x[:-n])
+
+
+def test_ascent_stops_at_the_loss_of_a_retrained_model(world: dict[str, Any]) -> None:
+    """Gradient ascent until the proxies' loss ends just above it, unless it started there."""
+    forget = world["forget"]
+
+    def loss(model: nn.Module) -> float:
+        return float(nn.functional.cross_entropy(model(forget.x), forget.y).detach())
+
+    found = ascended_to_proxy(
+        world["models"], world["retain"], forget, seeds=SEEDS, proxies=world["proxies"]
+    )
+    for model, original, proxy in zip(found, world["models"], world["proxies"], strict=True):
+        assert loss(model) >= loss(proxy)
+        assert loss(model) <= max(loss(proxy), loss(original)) + 0.05
