@@ -176,7 +176,8 @@ def test_relearned_memory_is_a_required_test() -> None:
     hidden, shown = simulated_arms(3, n=12), simulated_arms(3, n=12, share=1)
 
     def reminded(name: str) -> Arm:
-        arm, other = getattr(hidden, name), getattr(shown, name)
+        arm: Arm = getattr(hidden, name)
+        other: Arm = getattr(shown, name)
         return replace(arm, margins={**arm.margins, "relearned": other.margins["exact"]})
 
     arms = Arms(reminded("original"), reminded("unlearned"), reminded("retrained"), reminded("honest"), {})
