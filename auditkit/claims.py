@@ -114,7 +114,7 @@ class Criteria(Part):
     answers for the forget records escapes only if it reaches further than the largest.
     attacks: names in `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
     of nobody. recoveries: names in `auditkit.observing.RECOVERIES`, ways to make a model show what its weights
-    still hold; their residual memory is reported too. planning_sd: the standard deviation of the residual memory of one retrained run that the number of runs is
+    still hold; that of relearned models is a required test, the others are reported. planning_sd: the standard deviation of the residual memory of one retrained run that the number of runs is
     planned with.
     """
 
@@ -145,8 +145,8 @@ class Claim(Part):
     auditor: str = "whoever runs auditkit"
     threat_model: str = (
         "The attacker queries the model as often as they like, also near the forgotten records, reads its "
-        "logits, knows how it was trained, and holds other records like those it was trained on. They do "
-        "not see its weights."
+        "logits, knows how it was trained, holds other records like those it was trained on, and may fine-tune a "
+        "copy of it."
     )
     seed: Annotated[int, Field(ge=0)] = 0
     data: DataClaim = DataClaim()

@@ -1,6 +1,6 @@
 """From answers to one value per run: arrays only, no model and no torch, and one run at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,11 +32,12 @@ def arms_of(
     places: Places,
     scores: Mapping[str, Mapping[str, Scores]],
     skipped: Mapping[str, str],
+    parts: Sequence[Ints] = (),
 ) -> Arms:
     """The compared arms.
 
     near: arm -> jittered query -> `near_margins` of forget then control records.
-    scores: attack -> arm -> scores; skipped: attack -> why it has none.
+    scores: attack -> arm -> scores; skipped: attack -> why it has none. parts: see `Arms`.
     """
 
     def arm(name: str) -> Arm:
@@ -47,7 +48,18 @@ def arms_of(
     common = set.intersection(*(set(near[name]) for name in COMPARED))
     near = {name: {q: m for q, m in near[name].items() if q in common} for name in COMPARED}
     original, unlearned, retrained, honest = (arm(name) for name in COMPARED)
-    return Arms(original, unlearned, retrained, honest, skipped)
+    return Arms(original, unlearned, retrained, honest, skipped, parts)
+
+
+def parts_of(*owners: npt.NDArray[np.generic]) -> list[Ints]:
+    """The forget records that belong together: those, two or more, that have one owner. owners: of each forget
+    record, one array a kind: its class, its person."""
+    return [own for kind in owners for own in _shared(kind) if len(own) > 1]
+
+
+def _shared(kind: npt.NDArray[np.generic]) -> list[Ints]:
+    _, code, size = np.unique(kind, return_inverse=True, return_counts=True)
+    return np.split(np.argsort(code, kind="stable"), np.cumsum(size)[:-1])
 
 
 def arm_of(

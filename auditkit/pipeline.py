@@ -23,7 +23,7 @@ from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_b
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence
-from auditkit.measure import arms_of, score_arrays
+from auditkit.measure import arms_of, parts_of, score_arrays
 from auditkit.planning import locked_plan, plan_for
 from auditkit.privacy.stage import put_to_the_test
 from auditkit.progress import Silent, Teller
@@ -68,7 +68,8 @@ def audit(
     scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
     near = near_aucs(signals, claim.criteria.mounted, places.forget, places.control, collected.near_logits)
     found = finders(scores)
-    arms = arms_of(signals, collected.near, places, scores, skipped)
+    parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
+    arms = arms_of(signals, collected.near, places, scores, skipped, parts)
 
     tell.say("deciding ...")
     besides = [privacy_finding(privacy)] if privacy else []

@@ -7,7 +7,7 @@ rate in this world, and other worlds are other banks (other seeds). See docs/cal
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -36,14 +36,15 @@ class Case:
 class Bank:
     """original: the original runs. pool: the retrained ones, from which a claim's retrained runs, its honest
     control and, in the case EXACT, its unlearned runs are drawn. cases: name -> claimed arm. skipped: attack -> why
-    it could not be mounted on any arm. test_records: how many test records the accuracies are over. about: what
-    the runs are of, for whoever opens the file: JSON."""
+    it could not be mounted on any arm. test_records: how many test records the accuracies are over. parts: see
+    `Arms`. about: what the runs are of, for whoever opens the file: JSON."""
 
     original: Arm
     pool: Arm
     cases: Mapping[str, Case]
     skipped: Mapping[str, str]
     test_records: int
+    parts: Sequence[Ints]
     about: Mapping[str, object]
 
     def compared(self, case: str) -> tuple[Arm, Arm]:
@@ -70,7 +71,7 @@ def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
         claimed = bank.cases[case].arm.take(drawn.own)
         skipped = {**bank.skipped, **bank.cases[case].skipped}
     O, U, R, H = common_queries(drawn.original, claimed, drawn.retrained, drawn.honest)
-    return Arms(O, U, R, H, skipped)
+    return Arms(O, U, R, H, skipped, bank.parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +138,7 @@ def save(bank: Bank, path: Path) -> None:
         "skipped": dict(bank.skipped),
         "cases": {name: dict(case.skipped) for name, case in bank.cases.items()},
         "test_records": bank.test_records,
+        "parts": [part.tolist() for part in bank.parts],
     }
     with path.open("wb") as file:  # np.savez would add .npz to any other name
         np.savez(file, bank=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
@@ -154,6 +156,7 @@ def open_bank(path: Path) -> Bank:
             {name: Case(found[f"case/{name}"], skipped) for name, skipped in about["cases"].items()},
             about["skipped"],
             about["test_records"],
+            [np.array(part, dtype=np.int64) for part in about["parts"]],
             about["about"],
         )
     except (OSError, ValueError, KeyError) as error:

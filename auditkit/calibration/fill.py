@@ -10,13 +10,14 @@ from auditkit.engine.queue import Workers
 from auditkit.engine.resources import Resources
 from auditkit.evidence.assemble import places_of, signals_of
 from auditkit.evidence.canonical import digest
-from auditkit.measure import Places, arm_of
+from auditkit.measure import Places, arm_of, parts_of
 from auditkit.planning import plan_for
 from auditkit.progress import Teller
 from auditkit.questions import questions
 from auditkit.runs import Collected, collect
 from auditkit.signals import Signals
 from auditkit.statistics.arms import Arm, Scores
+from auditkit.statistics.margins import Ints
 from auditkit.study import prepare
 from auditkit.verdict.required import required_tests
 from auditkit.worklist import Claimed
@@ -58,7 +59,8 @@ def fill(
     about["diverged"] = list(collected.diverged)
     signals = signals_of(study, asked, collected)
     tell.say("attacking every run ...")
-    return bank_of(signals, collected, places_of(study, signals), claim, list(gallery), about)
+    parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
+    return bank_of(signals, collected, places_of(study, signals), parts, claim, list(gallery), about)
 
 
 def widened(claim: Claim, fold: int) -> Claim:
@@ -79,6 +81,7 @@ def bank_of(
     signals: Signals,
     collected: Collected,
     places: Places,
+    parts: Sequence[Ints],
     claim: Claim,
     gallery: Sequence[str],
     about: Mapping[str, object],
@@ -97,7 +100,7 @@ def bank_of(
         [claimed], also = arms(f"unlearned, {name}")
         cases[name] = Case(claimed, {a: why for a, why in also.items() if a not in skipped})
     pool = joined(retrained, honest)
-    return Bank(original, pool, cases, skipped, len(places.test), about)
+    return Bank(original, pool, cases, skipped, len(places.test), parts, about)
 
 
 def _arm(

@@ -39,9 +39,8 @@ from auditkit.study import SETS, Study, plain_claim
 
 NOT_CHECKED = (
     NotChecked(
-        "what the weights hold, as a test",
-        "relearning, probing and rescaling are reported, and no required test depends on them: the threat model gives "
-        "the attacker answers",
+        "all that the weights hold",
+        "a relearned model is a required test; probing and rescaling are reported, and no test depends on them",
     ),
     NotChecked(
         "per-record exposure, as a test",
@@ -158,7 +157,7 @@ def _not_mounted(study: Study, arms: Arms) -> list[NotChecked]:
     """What was to be reported, held against nobody, and could not be had."""
     criteria = study.claim.criteria
     attacks = [name for name in criteria.reported if name in arms.skipped]
-    recoveries = [name for name in criteria.recoveries if name not in arms.original.margins]
+    recoveries = [name for name in criteria.recoveries if name not in (*arms.original.margins, "relearned")]
     return [
         *(NotChecked(f"attack: {ATTACKS[name].title}", arms.skipped[name]) for name in attacks),
         *(

@@ -54,10 +54,8 @@ def halves(n: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int
 
 
 @torch.enable_grad()
-def _tuned(
-    model: nn.Module, x: torch.Tensor, y: torch.Tensor, recipe: Recipe, steps: int = STEPS
-) -> nn.Module:
-    """A copy of the model after so many steps on the mean cross-entropy of all these records."""
+def _tuned(model: nn.Module, x: torch.Tensor, y: torch.Tensor, recipe: Recipe) -> nn.Module:
+    """A copy of the model after STEPS steps on the mean cross-entropy of all these records."""
     tuned = plain_copy(model).requires_grad_(True)
     optimiser = replace(recipe, weight_decay=0.0).optimise(list(tuned.parameters()))
     for _ in range(STEPS):

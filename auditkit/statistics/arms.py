@@ -1,6 +1,6 @@
 """What the decision is computed from: one value per run, arm by arm."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -88,13 +88,15 @@ class Arm:
 class Arms:
     """The arms of an audit, equally many runs each. Run k of `unlearned` was made from run k of
     `original`; `honest` is retrained once more, independently of `retrained`. skipped: attack -> why it
-    could not be mounted; such an attack has no scores in any arm."""
+    could not be mounted; such an attack has no scores in any arm. parts: forget records that belong together, of one
+    class or of one person, as positions among the forget records."""
 
     original: Arm
     unlearned: Arm
     retrained: Arm
     honest: Arm
     skipped: Mapping[str, str]
+    parts: Sequence[Ints] = ()
 
     def claiming(self, arm: Arm) -> "Arms":
         """The same audit of another arm in the place of the unlearned one."""

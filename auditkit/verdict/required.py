@@ -37,8 +37,9 @@ PRIVACY_TEST = "differential privacy"
 
 
 def queries(criteria: Criteria) -> list[str]:
-    """How every record is asked about: as it is, and near it at each radius."""
-    return ["exact", *(f"jitter {share:g}" for share in criteria.jitter)]
+    """How every record is asked about: as it is, near it at each radius, and of models that are reminded of others."""
+    relearned = ["relearned"] if "relearned" in criteria.recoveries else []
+    return ["exact", *(f"jitter {share:g}" for share in criteria.jitter), *relearned]
 
 
 def required_tests(criteria: Criteria, *, private: bool = False) -> list[str]:
@@ -80,8 +81,12 @@ def copied(U: Margins) -> str | None:
 
 def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:
     """Residual memory under one kind of query, against +-margin."""
-    name, near = f"residual memory, {query}", "" if query == "exact" else f", asked near them ({query})"
-    question = f"Is the memory left of the forget records{near} as small as after retraining?"
+    name = f"residual memory, {query}"
+    question = f"Is the memory left of the forget records{_asked(query)} as small as after retraining?"
+    if not all(query in arm.margins for arm in (arms.original, arms.unlearned, arms.retrained, arms.honest)):
+        return Skipped(
+            name, question, "not every compared model could be changed so and still give finite answers"
+        )
     O, U, R = (arm.margins[query] for arm in (arms.original, arms.unlearned, arms.retrained))
     if reason := incomparable(U, R):
         return Skipped(name, question, reason)
@@ -97,6 +102,17 @@ def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:
         test,
         two_sided=True,
         needs_informative=True,
+    )
+
+
+def _asked(query: str) -> str:
+    """How a query asks, as part of a question."""
+    if query == "exact":
+        return ""
+    return (
+        ", one half learnt again and the other asked about,"
+        if query == "relearned"
+        else f", asked near them ({query}),"
     )
 
 
@@ -148,12 +164,15 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
     )
     if reason := incomparable(U, R):
         return Skipped(name, question, reason)
-    result = spared(O, U, R, H, groups=NULL_GROUPS, seed=seed, alpha=criteria.alpha)
+    result = spared(O, U, R, H, parts=arms.parts, groups=NULL_GROUPS, seed=seed, alpha=criteria.alpha)
     if not result.visible:
         return Skipped(name, question, "memory is visible in no single forget record")
     seen = (
         f"had one in ten of the {result.visible} records in which memory is visible been left in, this test "
         f"would have noticed with probability {result.power:.2g}"
+    )
+    least = (
+        f" The fewest it would notice with probability {POWER:g}: {result.fewest}." if result.fewest else ""
     )
     if result.p > criteria.alpha and result.power < POWER:
         reason = (
@@ -168,8 +187,8 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
         confidence=None,
         n_runs=U.runs,
         n_records=result.visible,
-        method="log likelihood ratio of one record in ten spared, over the records in which memory is "
-        f"visible; null from {NULL_GROUPS} divisions of the retrained runs",
+        method="log likelihood ratio, spared against removed, over the records in which memory is visible: one in ten, "
+        f"one in a hundred, half of a class or person; null from {NULL_GROUPS} divisions of the retrained runs",
         source=f"{METHOD}#spared-records",
     )
     return Ran(
@@ -184,7 +203,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
         result="undecided",
         informative=True,
         support_needs_informative=True,
-        explanation=f"{seen[0].upper()}{seen[1:]}.",
+        explanation=f"{seen[0].upper()}{seen[1:]}.{least}",
     )
 
 

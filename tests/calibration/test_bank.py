@@ -12,6 +12,7 @@ from auditkit.statistics.margins import Margins
 from tests.statistics.simulated_arms import simulated_arms
 
 N = 5
+PARTS = [np.array([0, 2]), np.array([1, 2, 3])]
 
 
 def numbered(first: int, runs: int) -> Arm:
@@ -24,7 +25,7 @@ def numbered(first: int, runs: int) -> Arm:
 def bank() -> Bank:
     """Originals are runs 0 to 9, retrained ones 100 to 119, and run 1000 + k was made from run k."""
     cases = {"fake": Case(numbered(1000, 2 * N)), "other": Case(numbered(2000, 2 * N), {"gap": "cannot"})}
-    return Bank(numbered(0, 2 * N), numbered(100, 4 * N), cases, {"rmia": "no shadows"}, 50, {"x": 1})
+    return Bank(numbered(0, 2 * N), numbered(100, 4 * N), cases, {"rmia": "no shadows"}, 50, PARTS, {"x": 1})
 
 
 def test_runs_of_a_claim_are_drawn_without_replacement_and_from_the_right_arms() -> None:
@@ -81,8 +82,10 @@ def test_an_attack_skipped_for_one_case_is_skipped_there_alone() -> None:
 def test_queries_that_one_arm_was_not_asked_are_left_out_for_all() -> None:
     """Where the claimed runs lack a query, so do the arms they are compared with."""
     one = bank()
-    rich = Arm({**one.original.margins, "relearned": one.original.margins["exact"]}, {}, one.original.accuracy)
-    arms = draw(Bank(rich, one.pool, one.cases, {}, 50, {}), "fake", N, 0, 0)
+    rich = Arm(
+        {**one.original.margins, "relearned": one.original.margins["exact"]}, {}, one.original.accuracy
+    )
+    arms = draw(Bank(rich, one.pool, one.cases, {}, 50, [], {}), "fake", N, 0, 0)
     assert set(arms.original.margins) == {"exact"}
 
 
@@ -103,6 +106,9 @@ def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
     assert again.cases["other"].skipped == {"gap": "cannot"}
     for case in (EXACT, "fake", "other"):
         a, b = draw(one, case, N, 5, 2), draw(again, case, N, 5, 2)
+        assert (
+            [part.tolist() for part in b.parts] == [part.tolist() for part in a.parts] == [[0, 2], [1, 2, 3]]
+        )
         for arm in ("original", "unlearned", "retrained", "honest"):
             left, right = getattr(a, arm), getattr(b, arm)
             assert (left.accuracy == right.accuracy).all()

@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from auditkit.calibration.rates import Calibration, CaseRates, Rate, Times, added, answered, kind_of_test, rates
+from auditkit.calibration.rates import (
+    Calibration,
+    CaseRates,
+    Rate,
+    Times,
+    added,
+    answered,
+    kind_of_test,
+    rates,
+)
 from auditkit.calibration.trials import Trial
 from auditkit.evidence.canonical import canonical
 from auditkit.reports import render_calibration
@@ -21,6 +30,7 @@ TESTS = (
     "attack gap, gap",
     "test accuracy",
 )
+USUAL = "no more often than the level of 0.05 allows"
 PASSED = Trial("supported", (), (), 0.02)
 CAUGHT = Trial("not_supported", ("residual memory, exact", "attack gap, loss", "attack gap, gap"), (), 0.9)
 SPARED = Trial("not_supported", ("spared records",), ("attack gap, gap",), 0.1)
@@ -81,8 +91,7 @@ def test_the_auditor_was_right_where_no_fake_passed_and_retraining_did() -> None
         "right",
         (
             "No fake was supported, in any claim of 1 fakes.",
-            "Exact retraining was refuted in 0 of 4 claims, no more often than the level of 0.05 allows, and supported "
-            "in 4.",
+            f"Exact retraining was refuted in 0 of 4 claims, {USUAL}, and supported in 4.",
         ),
     )
 

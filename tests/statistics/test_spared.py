@@ -1,12 +1,13 @@
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from auditkit.statistics.arms import Arms
-from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.margins import Floats, Margins, stacked
 from auditkit.statistics.power import POWER
-from auditkit.statistics.spared import Spared, excess_spread, spared
+from auditkit.statistics.spared import Spared, excess_spread, null_statistics, spared
 from tests.statistics.simulated_arms import simulated_arms
 
 AUDITS = 100
@@ -22,9 +23,11 @@ def asked(arms: Arms, groups: int = 99) -> Spared:
     return spared(*exact(arms), groups=groups, seed=0, alpha=0.05)
 
 
-def by_hand(O: Margins, U: Margins, R: Margins) -> tuple[float, int]:
-    """The statistic record by record, after method/decision.md section 3."""
-    reference = R.control.mean(axis=0)
+def by_hand(
+    O: Margins, U: Margins, R: Margins, H: Margins, parts: Sequence[Sequence[int]] = ()
+) -> tuple[float, int]:
+    """The statistic record by record, after method/decision.md section 3, on the scale of all retrained runs."""
+    reference = np.concatenate([R.control, H.control]).mean(axis=0)
     limit = np.quantile(abs(reference), 0.6)
 
     def put_right(values: Floats, control: Floats) -> Floats:
@@ -42,7 +45,8 @@ def by_hand(O: Margins, U: Margins, R: Margins) -> tuple[float, int]:
         if V > 1e-20:
             excess.append((uc[:, i].mean() - rc[:, i].mean()) ** 2 / V)
     kappa = max(1, np.mean(excess))
-    T, visible = 0.0, 0
+    ratios: dict[int, float] = {}
+    visible = 0
     for i in range(o.shape[1]):
         delta = o[:, i].mean() - r[:, i].mean()
         s = math.sqrt((np.var(o[:, i], ddof=1) + np.var(r[:, i], ddof=1)) / 2)
@@ -50,19 +54,65 @@ def by_hand(O: Margins, U: Margins, R: Margins) -> tuple[float, int]:
         visible += delta > 0.7 * s
         if delta > 0.7 * s and V > 1e-20:
             d = u[:, i].mean() - r[:, i].mean()
-            T += math.log(1 + 0.1 * (math.exp(delta * d / V - delta**2 / (2 * V)) - 1))
-    return T, visible
+            ratios[i] = math.exp(delta * d / V - delta**2 / (2 * V))
+    everyone = range(o.shape[1])
+
+    def way(share: float, records: Sequence[int]) -> float:
+        return math.prod(1 - share + share * ratios[i] for i in records if i in ratios)
+
+    ways = [way(0.1, everyone), way(0.01, everyone)]
+    if parts:
+        ways.append(sum(way(0.5, part) for part in parts) / len(parts))
+    return math.log(sum(ways) / len(ways)), visible
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_statistic_is_the_formula_record_by_record(seed: int) -> None:
     """T and the number of visible records equal an explicit loop written from the method."""
-    O, U, R, _ = exact(simulated_arms(seed, n=6, spared=2, share=0.1))
-    found = spared(O, U, R, R, groups=1, seed=0, alpha=0.05)
-    slow_T, slow_visible = by_hand(O, U, R)
+    O, U, R, H = exact(simulated_arms(seed, n=6, spared=2, share=0.1))
+    parts = [np.arange(10), np.arange(5, 25)] if seed % 2 else []
+    found = spared(O, U, R, H, parts=parts, groups=1, seed=0, alpha=0.05)
+    slow_T, slow_visible = by_hand(O, U, R, H, [part.tolist() for part in parts])
     assert pytest.approx(slow_T) == found.T
     assert found.visible == slow_visible
     assert 0 < found.visible < 40
+
+
+def test_the_null_is_the_statistic_of_divided_retrained_runs() -> None:
+    """Each group's T, computed for many groups at once, is that of its runs by the same explicit loop."""
+    O, _, R, H = exact(simulated_arms(3, n=6, forget=8, control=10))
+    parts = ((0, 1, 2), (3, 4))
+    null = null_statistics(O, R, H, parts, 110, 7)
+    pool, rng = stacked(R, H), np.random.default_rng(7)
+    for T in null:
+        order = rng.permutation(12)
+        chosen, others = np.sort(order[:6]), np.sort(order[6:])
+        slow = by_hand(O, pool.take(chosen), pool.take(others), pool.take(chosen), parts)
+        assert pytest.approx(slow[0]) == T
+
+
+def test_a_class_left_in_is_found_more_often_when_it_is_known_as_one() -> None:
+    """Records of one part, all left in, none of them much remembered, are found more often if the test knows the part."""
+    parts = [np.arange(k, k + 20) for k in range(0, 200, 20)]
+    caught = {True: 0, False: 0}
+    for seed in range(30):
+        arms = exact(simulated_arms(seed, n=8, forget=200, control=200, gap=1, spared=20))
+        for told in caught:
+            found = spared(*arms, parts=parts if told else (), groups=199, seed=0, alpha=0.05)
+            caught[told] += found.p <= 0.01
+    assert caught[True] >= caught[False] + 3
+
+
+def test_the_fewest_that_are_noticed_are_noticed() -> None:
+    """With as many records left in as the test says it would notice, it finds them in most audits."""
+    caught, fewest = [], []
+    for seed in range(20):
+        found = asked(simulated_arms(seed, forget=60, gap=4))
+        assert found.fewest is not None
+        fewest.append(found.fewest)
+        caught.append(asked(simulated_arms(seed, forget=60, gap=4, spared=2 * found.fewest)).p <= 0.05)
+    assert max(fewest) <= 5
+    assert np.mean(caught) >= 0.7
 
 
 def test_false_alarms_are_no_more_frequent_than_p_says() -> None:

@@ -14,7 +14,7 @@ from auditkit.verdict.judge import conclude, judge
 from auditkit.verdict.required import gap_finding, required_findings
 from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
 
-CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,))
+CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 ALPHA = CRITERIA.alpha
 
 
@@ -32,7 +32,7 @@ def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unlearned runs drawn as retrained ones are refuted, by any test at all, in at most α of the audits."""
     monkeypatch.setattr(required, "NULL_GROUPS", 99)  # enough for Holm over these five tests
-    criteria, audits, refuted = Criteria(attacks=("loss",), jitter=(0.1,)), 200, 0
+    criteria, audits, refuted = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=()), 200, 0
     for seed in range(audits):
         arms = simulated_arms(seed, n=5, forget=20, control=40)
         findings = judge(required_findings(arms, criteria, 250, seed), [], ALPHA)

@@ -11,10 +11,10 @@ from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import rho, rho_interval
 from auditkit.statistics.spared import spared
 from auditkit.verdict import audit_arms, required
-from auditkit.verdict.required import required_findings
+from auditkit.verdict.required import required_findings, required_tests
 from tests.statistics.simulated_arms import ATTACKS, memory_of, simulated_arms
 
-CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,))
+CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 
 
 @pytest.fixture(autouse=True)
@@ -159,3 +159,33 @@ def test_only_inputs_near_the_records_give_a_lookup_filter_away() -> None:
     assert results["residual memory, exact"] == "passed"
     assert results["residual memory, jitter 0.1"] == "refuted"
     assert verdict.outcome == "not_supported"
+
+
+def test_a_relearned_test_that_cannot_be_run_is_skipped() -> None:
+    """Where some compared model could not be fine-tuned, the relearned test is skipped and says why: it never passes."""
+    criteria = CRITERIA.model_copy(update={"recoveries": ("relearned",)})
+    found = required_findings(simulated_arms(0), criteria, 1000, 0)
+    assert [f.name for f in found] == required_tests(criteria)
+    [relearned] = [f for f in found if f.name == "residual memory, relearned"]
+    assert isinstance(relearned, Skipped)
+    assert relearned.reason == "not every compared model could be changed so and still give finite answers"
+
+
+def test_relearned_memory_is_a_required_test() -> None:
+    """Runs that show nothing when they are asked, and memory once they are reminded, are refuted by the relearned test."""
+    hidden, shown = simulated_arms(3, n=12), simulated_arms(3, n=12, share=1)
+
+    def reminded(name: str) -> Arm:
+        arm: Arm = getattr(hidden, name)
+        other: Arm = getattr(shown, name)
+        return replace(arm, margins={**arm.margins, "relearned": other.margins["exact"]})
+
+    arms = Arms(reminded("original"), reminded("unlearned"), reminded("retrained"), reminded("honest"), {})
+    criteria = CRITERIA.model_copy(update={"recoveries": ("relearned",)})
+    found = {f.name: f for f in required_findings(arms, criteria, 1000, 0)}
+    exact, relearned = found["residual memory, exact"], found["residual memory, relearned"]
+    assert isinstance(exact, Ran)
+    assert isinstance(relearned, Ran)
+    assert exact.p_passed is not None
+    assert exact.p_passed < 0.05
+    assert relearned.p_refuted < 1e-4
