@@ -13,9 +13,7 @@ from torch import nn
 from auditkit.training import Recipe, fit
 from auditkit.unlearning import Records, fnn
 
-ASCENT_RATE = 0.003
-"""Step of gradient ascent whose gradient is clipped to length 1."""
-MOST_STEPS = 500
+MOST_STEPS = 200
 
 
 def ascended(
@@ -25,12 +23,13 @@ def ascended(
     *,
     seeds: Sequence[int],
     steps: int,
-    rate: float = ASCENT_RATE,
+    length: float,
 ) -> list[nn.Module]:
-    """Gradient ascent on the loss of the forget records. rate: of each step, the gradient clipped to length 1."""
+    """Steps in the direction in which the loss of the forget records rises. length: of each step, as a share of the
+    length of all weights; where the loss is low its gradient would be too short to go by."""
     found = [copy.deepcopy(model) for model in models]
     for model in found:
-        _ascend(model, forget, steps, rate, float("inf"))
+        _ascend(model, forget, steps, length, float("inf"))
     return found
 
 
@@ -41,13 +40,14 @@ def ascended_to_proxy(
     *,
     seeds: Sequence[int],
     proxies: Sequence[nn.Module],
+    length: float,
 ) -> list[nn.Module]:
-    """Gradient ascent that stops as soon as the mean loss on the forget records is that of a retrained model."""
+    """The same, until the mean loss on the forget records is that of a retrained model."""
     found = [copy.deepcopy(model) for model in models]
     for model, proxy in zip(found, proxies, strict=True):
         with torch.no_grad():
             wanted = float(nn.functional.cross_entropy(proxy(forget.x), forget.y))
-        _ascend(model, forget, MOST_STEPS, ASCENT_RATE, wanted)
+        _ascend(model, forget, MOST_STEPS, length, wanted)
     return found
 
 
@@ -59,26 +59,29 @@ def ascended_then_repaired(
     seeds: Sequence[int],
     recipe: Recipe,
     steps: int,
+    length: float,
     share: float,
 ) -> list[nn.Module]:
     """Gradient ascent on the forget records, then training on retain. share: of the recipe's epochs."""
-    found = ascended(models, retain, forget, seeds=seeds, steps=steps)
+    found = ascended(models, retain, forget, seeds=seeds, steps=steps, length=length)
     repair = replace(recipe, epochs=max(1, round(share * recipe.epochs)))
     return fit(found, retain.x, retain.y, repair, seeds=seeds)
 
 
-def _ascend(model: nn.Module, forget: Records, steps: int, rate: float, until: float) -> None:
+def _ascend(model: nn.Module, forget: Records, steps: int, length: float, until: float) -> None:
     """Steps uphill until the loss is `until` or they are used up."""
     model.eval()
-    optimiser = torch.optim.SGD(model.parameters(), lr=rate)
+    weights = list(model.parameters())
+    far = length * float(torch.stack([weight.detach().norm() for weight in weights]).norm())
     for _ in range(steps):
-        optimiser.zero_grad()
         loss = nn.functional.cross_entropy(model(forget.x), forget.y)
-        if float(loss.detach()) >= until:
+        gradient = torch.autograd.grad(loss, weights)
+        steep = float(torch.stack([part.norm() for part in gradient]).norm())
+        if float(loss.detach()) >= until or steep == 0:
             break
-        (-loss).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        with torch.no_grad():
+            for weight, part in zip(weights, gradient, strict=True):
+                weight.add_(far / steep * part)
 
 
 @torch.no_grad()
