@@ -4,8 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 
 from auditkit.calibration.bank import EXACT, Bank, Case, draw, joined, open_bank, save
+from auditkit.calibration.trials import trials
+from auditkit.claims import Criteria
 from auditkit.errors import IntegrityError
 from auditkit.statistics.arms import Arm, Scores
 from auditkit.statistics.margins import Margins
@@ -140,3 +143,19 @@ def test_what_was_worked_out_run_by_run_is_the_same_for_some_of_the_runs() -> No
             for kept, anew in zip(scores.placements(), fresh.placements(), strict=True):
                 assert (kept == anew).all()
     assert (taken.accuracy == arms.retrained.accuracy[runs]).all()
+
+
+def test_trials_do_not_depend_on_the_number_of_workers() -> None:
+    """Three workers find what one finds, claim by claim; a fake that left half of the memory is refuted and honest
+    retraining is not, although both are judged by the same call."""
+    arms = simulated_arms(4, n=24, share=0.5)
+    cases = {"half": Case(arms.unlearned)}
+    one = Bank(arms.original, joined(arms.retrained, arms.honest), cases, {}, 100, [], {})
+    criteria = Criteria(jitter=(0.1,), attacks=("loss", "gap"), recoveries=())
+    wanted = {EXACT: 4, "half": 3}
+    found = trials(one, wanted, criteria, 12, 5)
+    with parallel_config(backend="threading"):
+        assert trials(one, wanted, criteria, 12, 5, jobs=3) == found
+    assert [trial.outcome for trial in found["half"]] == ["not_supported"] * 3
+    assert all("residual memory, exact" in trial.refuted_by for trial in found["half"])
+    assert "not_supported" not in [trial.outcome for trial in found[EXACT]]
