@@ -21,6 +21,7 @@ from auditkit.engine.plan import Plan
 from auditkit.engine.queue import Workers, results
 from auditkit.engine.tasks import Task, Tensors
 from auditkit.errors import AuditError
+from auditkit.interface import NOTHING, Interface, coarsest, withheld
 from auditkit.progress import Teller
 from auditkit.questions import Questions
 from auditkit.signals import create_logits, open_logits
@@ -40,7 +41,8 @@ class Collected:
     a procedure seen in another state than the claimed one is the arm "unlearned, <state>". near: arm ->
     jittered query -> (runs, near records), margins. near_logits: jittered query -> float32 (rows, near records,
     classes), the mean over the draws, memory-mapped. observed: name -> float64 (rows, near records), what was
-    measured with the models in hand, NaN where a run was not asked. diverged: the runs whose answers were not all
+    measured with the models in hand, NaN where a run was not asked. withheld: what the claimed models do not say, on
+    the records or near them. diverged: the runs whose answers were not all
     finite, in words; the rest leaves out their numbers in every arm, so that arms stay comparable.
     """
 
@@ -49,6 +51,7 @@ class Collected:
     near: Mapping[str, Mapping[str, Floats]]
     near_logits: Mapping[str, npt.NDArray[np.float32]]
     observed: Mapping[str, Floats]
+    withheld: Interface
     diverged: Sequence[str]
 
 
@@ -164,10 +167,12 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
     logits = _Files(len(rows))
     near: dict[str, dict[str, list[Floats]]] = {}
     observed: dict[str, Floats] = {}
+    seen: list[Interface] = []
     diverged: dict[tuple[str, int], str] = {}
     first = 0
     for stack, answers in _answers(stacks):
         n = len(stack.runs)
+        seen.append(_unsaid(stack, answers))
         finite = np.ones(n, dtype=bool)
         for name, tensor in sorted(answers.items()):
             kind, _, query = name.partition("/")
@@ -180,7 +185,7 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
             finite &= np.isfinite(values).reshape(n, -1).all(axis=1)
             if kind == "near":
                 near.setdefault(stack.arm, {}).setdefault(query, []).append(values)
-            else:
+            elif kind == "logits":
                 logits.write(query, first, values)
         first += n
         for k in np.flatnonzero(~finite).tolist():
@@ -194,8 +199,15 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
     }
     files = logits.reopened()
     return _without(
-        diverged, Collected(files.pop(""), rows, joined, files, observed, tuple(diverged.values()))
+        diverged,
+        Collected(files.pop(""), rows, joined, files, observed, coarsest(seen), tuple(diverged.values())),
     )
+
+
+def _unsaid(stack: Stack, answers: Tensors) -> Interface:
+    """What the models of a stack withhold on the records or near them, if the claim is about them."""
+    told = (t.numpy() for name, t in answers.items() if name == "logits/" or name.startswith("drawn/"))
+    return coarsest([withheld(logits) for logits in told]) if stack.arm == "unlearned" else NOTHING
 
 
 class _Files:

@@ -210,6 +210,7 @@ def task_of(
         near=asked.near,
         near_labels=given.near_labels,
         inspect=asked.of(stack.arm).inspect if stack.state is None else None,
+        interface=asked.interface,
     )
 
 
