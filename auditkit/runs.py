@@ -21,7 +21,7 @@ from auditkit.engine.plan import Plan
 from auditkit.engine.queue import Workers, results
 from auditkit.engine.tasks import Task, Tensors
 from auditkit.errors import AuditError
-from auditkit.interface import NOTHING, Interface, coarsest, withheld
+from auditkit.interface import Interface, coarsest, withheld
 from auditkit.progress import Teller
 from auditkit.questions import Questions
 from auditkit.signals import create_logits, open_logits
@@ -41,8 +41,8 @@ class Collected:
     a procedure seen in another state than the claimed one is the arm "unlearned, <state>". near: arm ->
     jittered query -> (runs, near records), margins. near_logits: jittered query -> float32 (rows, near records,
     classes), the mean over the draws, memory-mapped. observed: name -> float64 (rows, near records), what was
-    measured with the models in hand, NaN where a run was not asked. withheld: what the claimed models do not say, on
-    the records or near them. diverged: the runs whose answers were not all
+    measured with the models in hand, NaN where a run was not asked. withheld: arm -> what its models do not say, on
+    the records or near them, for each arm that is claimed. diverged: the runs whose answers were not all
     finite, in words; the rest leaves out their numbers in every arm, so that arms stay comparable.
     """
 
@@ -51,7 +51,7 @@ class Collected:
     near: Mapping[str, Mapping[str, Floats]]
     near_logits: Mapping[str, npt.NDArray[np.float32]]
     observed: Mapping[str, Floats]
-    withheld: Interface
+    withheld: Mapping[str, Interface]
     diverged: Sequence[str]
 
 
@@ -167,12 +167,13 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
     logits = _Files(len(rows))
     near: dict[str, dict[str, list[Floats]]] = {}
     observed: dict[str, Floats] = {}
-    seen: list[Interface] = []
+    seen: dict[str, list[Interface]] = {}
     diverged: dict[tuple[str, int], str] = {}
     first = 0
     for stack, answers in _answers(stacks):
         n = len(stack.runs)
-        seen.append(_unsaid(stack, answers))
+        if stack.claimed:
+            seen.setdefault(stack.arm, []).append(_unsaid(answers))
         finite = np.ones(n, dtype=bool)
         for name, tensor in sorted(answers.items()):
             kind, _, query = name.partition("/")
@@ -198,16 +199,17 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
         for arm, own in near.items()
     }
     files = logits.reopened()
+    unsaid = {arm: coarsest(of_stacks) for arm, of_stacks in seen.items()}
     return _without(
         diverged,
-        Collected(files.pop(""), rows, joined, files, observed, coarsest(seen), tuple(diverged.values())),
+        Collected(files.pop(""), rows, joined, files, observed, unsaid, tuple(diverged.values())),
     )
 
 
-def _unsaid(stack: Stack, answers: Tensors) -> Interface:
-    """What the models of a stack withhold on the records or near them, if the claim is about them."""
+def _unsaid(answers: Tensors) -> Interface:
+    """What the models of a stack withhold on the records or near them."""
     told = (t.numpy() for name, t in answers.items() if name == "logits/" or name.startswith("drawn/"))
-    return coarsest([withheld(logits) for logits in told]) if stack.arm == "unlearned" else NOTHING
+    return coarsest([withheld(logits) for logits in told])
 
 
 class _Files:

@@ -38,7 +38,8 @@ def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources) -> Bank:
 
 def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Calibration:
     """The table of one world. honest: how many claims of exact retraining are tried, claims: of every other case."""
-    cases = {EXACT: honest, **dict.fromkeys(bank.cases, claims)}
+    names = [name for name in (*HONEST, *GALLERY) if name in bank.names]
+    cases = {EXACT: honest, **dict.fromkeys(names, claims)}
     return summed_up(
         bank, claim, GALLERY, trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs)
     )

@@ -1,12 +1,13 @@
 """Claims drawn from a bank of runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from joblib import parallel_config
 
-from auditkit.calibration.bank import EXACT, Bank, Case, draw, joined, open_bank, save
+from auditkit.calibration.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
 from auditkit.calibration.trials import trials
 from auditkit.claims import Criteria
 from auditkit.errors import IntegrityError
@@ -117,6 +118,24 @@ def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
             assert (left.accuracy == right.accuracy).all()
             assert (left.margins["exact"].control == right.margins["exact"].control).all()
             assert (left.scores["loss"].forget == right.scores["loss"].forget).all()
+
+
+def test_a_case_that_withholds_something_is_compared_with_arms_from_which_it_is_withheld(
+    tmp_path: Path,
+) -> None:
+    """The claims of such a case come from a bank of their own, with runs of the same numbers; a kept bank keeps it."""
+    labels = Bank(
+        numbered(0, 2 * N), numbered(500, 4 * N), {"labels": Case(numbered(3000, 2 * N))}, {}, 50, PARTS, {}
+    )
+    one = replace(bank(), apart={"labels": labels})
+    save(one, tmp_path / "bank")
+    for either in (one, open_bank(tmp_path / "bank")):
+        assert either.names == ["fake", "other", "labels"]
+        assert runs_of(either) == {"original": 10, "retrained": 20, "fake": 10, "other": 10, "labels": 10}
+        alike, apart = draw(either, "fake", N, 2, 0), draw(either, "labels", N, 2, 0)
+        assert (apart.original.accuracy == alike.original.accuracy).all()
+        assert (apart.retrained.accuracy == alike.retrained.accuracy + 400).all()
+        assert (apart.unlearned.accuracy == apart.original.accuracy + 3000).all()
 
 
 def test_what_is_no_bank_is_refused(tmp_path: Path) -> None:

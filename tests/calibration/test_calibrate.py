@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
         "planning_sd": 0.05,
     },
 }
-FAKES = {name: GALLERY[name] for name in ("no-op", "lookup filter, exact", "others forgotten")}
+FAKES = {name: GALLERY[name] for name in ("no-op", "lookup filter, exact", "others forgotten", "hard labels")}
 
 
 def small() -> Claim:

@@ -10,7 +10,6 @@ from scipy import stats
 from auditkit.calibration.rates import (
     Calibration,
     CaseRates,
-    Rate,
     Times,
     added,
     answered,
