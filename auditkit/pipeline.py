@@ -60,6 +60,11 @@ def audit(
 
     asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
     collected = collect(study, asked, plan, workers, lock_sha256, tell)
+    unsaid = collected.withheld["unlearned"]
+    if said := unsaid.words:
+        tell.say(f"the unlearned models withhold something: {'; '.join(said)}; asking every model alike ...")
+        asked = asked.through(unsaid)
+        collected = collect(study, asked, plan, workers, lock_sha256, tell)
     signals = signals_of(study, asked, collected)
     places = places_of(study, signals)
     privacy = put_to_the_test(study, plan, tell) if claim.privacy else None

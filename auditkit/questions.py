@@ -10,6 +10,7 @@ import numpy.typing as npt
 from auditkit.attacks import ATTACKS
 from auditkit.data import nearest_distances
 from auditkit.engine.tasks import Inspect
+from auditkit.interface import NOTHING, Interface
 from auditkit.study import SETS, Study, asked_records
 from auditkit.training import run_seed
 
@@ -27,7 +28,8 @@ class Questions:
 
     records: those, as positions in the data set. near: jittered query -> float32 (DRAWS, near records, *shape),
     of forget then control records, which stand in `records` at `beside`. radii: jittered query -> its radius in
-    the unit of the input. inspect: how else the models are looked at, None for not at all.
+    the unit of the input. inspect: how else the models are looked at, None for not at all. interface: what is left
+    out of their answers, the same of every model.
     """
 
     records: npt.NDArray[np.int64]
@@ -35,18 +37,24 @@ class Questions:
     near: Mapping[str, npt.NDArray[np.float32]]
     radii: Mapping[str, float]
     inspect: Inspect | None
+    interface: Interface = NOTHING
+
+    def through(self, interface: Interface) -> "Questions":
+        """The same questions, but that the answers come through this interface."""
+        return replace(self, interface=interface)
 
     def of(self, arm: str) -> "Questions":
         """What the models of an arm are asked: only those that are compared are looked into."""
         return replace(self, inspect=None) if arm.startswith(("shadow", "swapped", "proxy")) else self
 
     def commitment(self) -> str:
-        """SHA-256 over which records these are, and over the inputs near them."""
+        """SHA-256 over which records these are, over the inputs near them, and over what is withheld."""
         total = hashlib.sha256(self.records.tobytes())
         for query, inputs in self.near.items():
             total.update(query.encode() + b"\0" + inputs.tobytes())
         if self.inspect:
             total.update(self.inspect.commitment())
+        total.update(repr(self.interface).encode())
         return total.hexdigest()
 
 

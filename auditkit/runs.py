@@ -21,6 +21,7 @@ from auditkit.engine.plan import Plan
 from auditkit.engine.queue import Workers, results
 from auditkit.engine.tasks import Task, Tensors
 from auditkit.errors import AuditError
+from auditkit.interface import Interface, coarsest, withheld
 from auditkit.progress import Teller
 from auditkit.questions import Questions
 from auditkit.signals import create_logits, open_logits
@@ -40,7 +41,8 @@ class Collected:
     a procedure seen in another state than the claimed one is the arm "unlearned, <state>". near: arm ->
     jittered query -> (runs, near records), margins. near_logits: jittered query -> float32 (rows, near records,
     classes), the mean over the draws, memory-mapped. observed: name -> float64 (rows, near records), what was
-    measured with the models in hand, NaN where a run was not asked. diverged: the runs whose answers were not all
+    measured with the models in hand, NaN where a run was not asked. withheld: arm -> what its models do not say, on
+    the records or near them, for each arm that is claimed. diverged: the runs whose answers were not all
     finite, in words; the rest leaves out their numbers in every arm, so that arms stay comparable.
     """
 
@@ -49,6 +51,7 @@ class Collected:
     near: Mapping[str, Mapping[str, Floats]]
     near_logits: Mapping[str, npt.NDArray[np.float32]]
     observed: Mapping[str, Floats]
+    withheld: Mapping[str, Interface]
     diverged: Sequence[str]
 
 
@@ -164,10 +167,13 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
     logits = _Files(len(rows))
     near: dict[str, dict[str, list[Floats]]] = {}
     observed: dict[str, Floats] = {}
+    seen: dict[str, list[Interface]] = {}
     diverged: dict[tuple[str, int], str] = {}
     first = 0
     for stack, answers in _answers(stacks):
         n = len(stack.runs)
+        if stack.claimed:
+            seen.setdefault(stack.arm, []).append(_unsaid(answers))
         finite = np.ones(n, dtype=bool)
         for name, tensor in sorted(answers.items()):
             kind, _, query = name.partition("/")
@@ -180,7 +186,7 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
             finite &= np.isfinite(values).reshape(n, -1).all(axis=1)
             if kind == "near":
                 near.setdefault(stack.arm, {}).setdefault(query, []).append(values)
-            else:
+            elif kind == "logits":
                 logits.write(query, first, values)
         first += n
         for k in np.flatnonzero(~finite).tolist():
@@ -193,9 +199,17 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
         for arm, own in near.items()
     }
     files = logits.reopened()
+    unsaid = {arm: coarsest(of_stacks) for arm, of_stacks in seen.items()}
     return _without(
-        diverged, Collected(files.pop(""), rows, joined, files, observed, tuple(diverged.values()))
+        diverged,
+        Collected(files.pop(""), rows, joined, files, observed, unsaid, tuple(diverged.values())),
     )
+
+
+def _unsaid(answers: Tensors) -> Interface:
+    """What the models of a stack withhold on the records or near them."""
+    told = (t.numpy() for name, t in answers.items() if name == "logits/" or name.startswith("drawn/"))
+    return coarsest([withheld(logits) for logits in told])
 
 
 class _Files:

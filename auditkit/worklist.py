@@ -55,6 +55,11 @@ class Stack:
         """Whether its runs are trained from scratch, and not made from others."""
         return self.procedure is None
 
+    @property
+    def claimed(self) -> bool:
+        """Whether the claim is about its models, and not about them in another state or in the swapped world."""
+        return self.procedure is not None and self.state is None and not self.arm.startswith("swapped")
+
 
 def worklist(
     study: Study,
@@ -210,6 +215,7 @@ def task_of(
         near=asked.near,
         near_labels=given.near_labels,
         inspect=asked.of(stack.arm).inspect if stack.state is None else None,
+        interface=asked.interface,
     )
 
 

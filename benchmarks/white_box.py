@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from auditkit.calibration.retraining import new_head
 from auditkit.claims import parse_claim
 from auditkit.models import answer
 from auditkit.observing import OBSERVATIONS, RECOVERIES, Observe
@@ -30,7 +31,6 @@ from auditkit.study import Study, prepare
 from auditkit.training import fit, initialise, run_seed
 from auditkit.unlearning import Records, fnn, noop
 from auditkit.unlearning.forgetting import fold
-from benchmarks.fakes import new_head
 
 SIDE = 100
 """Forget records, and control records, that are observed."""
@@ -62,10 +62,7 @@ def unlearned(
         "FNN, gate on": faded("gate on"),
         "FNN, folded": [fold(model) for model in faded("gate on")],
         "FNN, folded and repaired": faded("folded and repaired"),
-        "head retrained": [
-            new_head(model, retain, forget, seed=seed, recipe=study.recipe)
-            for model, seed in zip(originals, seeds, strict=True)
-        ],
+        "head retrained": new_head(originals, retain, forget, seeds=seeds, recipe=study.recipe, share=1.0),
     }
 
 

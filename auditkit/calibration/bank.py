@@ -8,9 +8,10 @@ rate in this world, and other worlds are other banks (other seeds). See docs/cal
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,8 @@ class Bank:
     """original: the original runs. pool: the retrained ones, from which a claim's retrained runs, its honest
     control and, in the case EXACT, its unlearned runs are drawn. cases: name -> claimed arm. skipped: attack -> why
     it could not be mounted on any arm. test_records: how many test records the accuracies are over. parts: see
-    `Arms`. about: what the runs are of, for whoever opens the file: JSON."""
+    `Arms`. about: what the runs are of, for whoever opens the file: JSON. apart: the cases whose models withhold
+    something, each in a bank of its own in which it is withheld from every arm."""
 
     original: Arm
     pool: Arm
@@ -46,11 +48,16 @@ class Bank:
     test_records: int
     parts: Sequence[Ints]
     about: Mapping[str, object]
+    apart: Mapping[str, "Bank"] = field(default_factory=dict)
 
-    def compared(self, case: str) -> tuple[Arm, Arm]:
-        """The originals and the retrained runs that a case is compared with, asked as its models were."""
-        del case  # all cases answer through one interface so far
-        return self.original, self.pool
+    def of(self, case: str) -> "Bank":
+        """The bank in which every arm is asked as the models of the case were."""
+        return self.apart.get(case, self)
+
+    @property
+    def names(self) -> list[str]:
+        """The cases, but for EXACT."""
+        return [*self.cases, *self.apart]
 
 
 def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
@@ -61,7 +68,8 @@ def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
     from the pool. Claim k of every case has the same originals, retrained runs and honest control, so that cases
     differ by nothing but what was done. ValueError where the bank has too few runs.
     """
-    drawn = _drawn(*bank.compared(case), runs, seed, k)
+    bank = bank.of(case)
+    drawn = _drawn(bank.original, bank.pool, runs, seed, k)
     if case == EXACT:
         if drawn.spare is None:
             has = len(bank.pool.accuracy)
@@ -85,7 +93,7 @@ class _Drawn:
     spare: Arm | None
 
 
-@lru_cache(maxsize=2)  # the claims k of all cases share these arms, and with them what is worked out of them
+@lru_cache(maxsize=8)  # the claims k of all cases share these arms, and with them what is worked out of them
 def _drawn(original: Arm, pool: Arm, runs: int, seed: int, k: int) -> _Drawn:
     has = len(original.accuracy), len(pool.accuracy)
     if has[0] < runs or has[1] < 2 * runs:
@@ -130,15 +138,16 @@ def joined(*arms: Arm) -> Arm:
 def save(bank: Bank, path: Path) -> None:
     """Keep a bank: an .npz of arrays, from which `open_bank` makes it again. Margins and scores of every run, never
     inputs and never ids."""
-    arrays = {**_arrays("original", bank.original), **_arrays("pool", bank.pool)}
-    for name, case in bank.cases.items():
-        arrays |= _arrays(f"case/{name}", case.arm)
+    others = list(dict.fromkeys(bank.apart.values()))
+    banks = [bank, *others]
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
+    for k, one in enumerate(banks):
+        arrays |= {**_arrays(f"{k}|original", one.original), **_arrays(f"{k}|pool", one.pool)}
+        for name, case in one.cases.items():
+            arrays |= _arrays(f"{k}|case/{name}", case.arm)
     about = {
-        "about": dict(bank.about),
-        "skipped": dict(bank.skipped),
-        "cases": {name: dict(case.skipped) for name, case in bank.cases.items()},
-        "test_records": bank.test_records,
-        "parts": [part.tolist() for part in bank.parts],
+        "banks": [_told(one) for one in banks],
+        "apart": {name: 1 + others.index(one) for name, one in bank.apart.items()},
     }
     with path.open("wb") as file:  # np.savez would add .npz to any other name
         np.savez(file, bank=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
@@ -150,17 +159,34 @@ def open_bank(path: Path) -> Bank:
         with np.load(path) as arrays:
             about = json.loads(str(arrays["bank"]))
             found = _nested({name: arrays[name] for name in arrays.files if name != "bank"})
-        return Bank(
-            found["original"],
-            found["pool"],
-            {name: Case(found[f"case/{name}"], skipped) for name, skipped in about["cases"].items()},
-            about["skipped"],
-            about["test_records"],
-            [np.array(part, dtype=np.int64) for part in about["parts"]],
-            about["about"],
-        )
-    except (OSError, ValueError, KeyError) as error:
+        first, *others = (_opened(k, told, found) for k, told in enumerate(about["banks"]))
+        return replace(first, apart={name: others[k - 1] for name, k in about["apart"].items()})
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{path}: a bank of runs must be a file of `save`, found: {error}") from error
+
+
+def _told(bank: Bank) -> dict[str, object]:
+    """All of a bank but its arrays, as JSON."""
+    return {
+        "about": dict(bank.about),
+        "skipped": dict(bank.skipped),
+        "cases": {name: dict(case.skipped) for name, case in bank.cases.items()},
+        "test_records": bank.test_records,
+        "parts": [part.tolist() for part in bank.parts],
+    }
+
+
+def _opened(k: int, told: Mapping[str, Any], arms: Mapping[str, Arm]) -> Bank:
+    """Bank k of a file, from what `_told` and `_arrays` say of it."""
+    return Bank(
+        arms[f"{k}|original"],
+        arms[f"{k}|pool"],
+        {name: Case(arms[f"{k}|case/{name}"], skipped) for name, skipped in told["cases"].items()},
+        told["skipped"],
+        told["test_records"],
+        [np.array(part, dtype=np.int64) for part in told["parts"]],
+        told["about"],
+    )
 
 
 def _arrays(prefix: str, arm: Arm) -> dict[str, npt.NDArray[np.generic]]:
@@ -202,5 +228,5 @@ def _nested(arrays: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, Arm]:
 def runs_of(bank: Bank) -> dict[str, int]:
     """How many runs the bank has: original, retrained, and of each case."""
     return {"original": len(bank.original.accuracy), "retrained": len(bank.pool.accuracy)} | {
-        name: len(case.arm.accuracy) for name, case in bank.cases.items()
+        name: len(bank.of(name).cases[name].arm.accuracy) for name in bank.names
     }

@@ -1,6 +1,7 @@
 """A bank filled: the runs of one study and of a gallery, trained, asked and attacked by the code of an audit."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from auditkit.attacks.battery import run_battery
@@ -10,6 +11,7 @@ from auditkit.engine.queue import Workers
 from auditkit.engine.resources import Resources
 from auditkit.evidence.assemble import places_of, signals_of
 from auditkit.evidence.canonical import digest
+from auditkit.interface import NOTHING, Interface
 from auditkit.measure import Places, arm_of, parts_of
 from auditkit.planning import plan_for
 from auditkit.progress import Teller
@@ -55,12 +57,28 @@ def fill(
         ),
         "gallery": {name: made.procedure.model_dump(mode="json") for name, made in gallery.items()},
     }
-    collected = collect(study, asked, plan, workers, digest(about), tell, gallery)
-    about["diverged"] = list(collected.diverged)
-    signals = signals_of(study, asked, collected)
-    tell.say("attacking every run ...")
-    parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
-    return bank_of(signals, collected, places_of(study, signals), parts, claim, list(gallery), about)
+
+    def collected(interface: Interface, names: Sequence[str]) -> Collected:
+        made = {name: gallery[name] for name in names}
+        return collect(study, asked.through(interface), plan, workers, digest(about), tell, made)
+
+    def filled(found: Collected, names: Sequence[str]) -> Bank:
+        tell.say("attacking every run ...")
+        signals = signals_of(study, asked, found)
+        parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
+        told = {**about, "diverged": list(found.diverged)}
+        return bank_of(signals, found, places_of(study, signals), parts, claim, names, told)
+
+    everything = collected(NOTHING, list(gallery))
+    through: dict[Interface, list[str]] = {NOTHING: []}
+    for name in gallery:
+        through.setdefault(everything.withheld[f"unlearned, {name}"], []).append(name)
+    bank = filled(everything, through.pop(NOTHING))
+    apart = {}
+    for interface, names in through.items():
+        tell.say(f"{', '.join(names)}: {'; '.join(interface.words)}; asking every model alike ...")
+        apart |= dict.fromkeys(names, filled(collected(interface, names), names))
+    return replace(bank, apart=apart)
 
 
 def widened(claim: Claim, fold: int) -> Claim:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from joblib import Parallel, delayed
 
-from auditkit.calibration.bank import EXACT, Bank, draw
+from auditkit.calibration.bank import Bank, draw
 from auditkit.claims import Criteria
 from auditkit.evidence.values import Control, Finding, Outcome, Ran, Verdict
 from auditkit.verdict import audit_arms
@@ -59,9 +59,10 @@ def trials(
 def _some(
     bank: Bank, cases: Mapping[str, int], criteria: Criteria, runs: int, seed: int, numbers: Sequence[int]
 ) -> dict[tuple[str, int], Trial]:
-    for arm in (bank.original, bank.pool, *(bank.cases[case].arm for case in cases if case != EXACT)):
-        for scores in arm.scores.values():  # once for every run, and not for every claim that it is in
-            scores.auc(), scores.placements()
+    for one in {bank, *bank.apart.values()}:
+        for arm in (one.original, one.pool, *(case.arm for case in one.cases.values())):
+            for scores in arm.scores.values():  # once for every run, and not for every claim that it is in
+                scores.auc(), scores.placements()
     return {
         (case, k): trial(bank, case, criteria, runs, seed, k)
         for k in numbers

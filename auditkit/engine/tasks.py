@@ -23,6 +23,7 @@ from auditkit.engine.environment import differences, environment
 from auditkit.engine.memory import keep_freed_memory
 from auditkit.engine.plan import Plan, threads
 from auditkit.errors import AuditError
+from auditkit.interface import NOTHING, Interface, through
 from auditkit.measure import near_margins
 from auditkit.models import Build, answer
 from auditkit.observing import OBSERVATIONS, RECOVERIES
@@ -32,7 +33,8 @@ from auditkit.unlearning.resolve import bound, call_own
 
 Tensors = dict[str, torch.Tensor]
 """What a task returns: "weights/<name>" (runs, ...) if it trained, "logits/" (runs, records, classes), and, each the
-mean over the draws, "logits/<query>" (runs, near records, classes) and "near/<query>" (runs, near records), margins;
+mean over the draws, "logits/<query>" (runs, near records, classes) and "near/<query>" (runs, near records), margins; of unlearned
+models "drawn/<query>" (runs, near records, classes), the first draw, which shows what they do not say there;
 of models looked at in hand also "near/<recovery>" and "observed/<name>" (runs, near records)."""
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -103,7 +105,7 @@ class Task:
     own differs refuses, as it would get other numbers. x: float32 (records, *shape), y: int64 (records,): all
     records that the audit uses; every model is asked about each of them. near: jittered query -> float32
     (draws, near records, *shape), near_labels: int64 (near records,): what else it is asked. inspect: how else it
-    is looked at, None for not at all.
+    is looked at, None for not at all. interface: what is left out of its answers, but for what it says in hand.
     """
 
     what: str
@@ -117,6 +119,7 @@ class Task:
     near: Mapping[str, npt.NDArray[np.float32]]
     near_labels: npt.NDArray[np.int64]
     inspect: Inspect | None = None
+    interface: Interface = NOTHING
 
     def records(self, rows: npt.NDArray[np.int64] | slice) -> Records:
         """Some of the records, on the plan's device."""
@@ -202,15 +205,18 @@ def _weights(models: Sequence[nn.Module]) -> Tensors:
 
 
 def _answers(task: Task, models: Sequence[nn.Module]) -> Tensors:
-    every = torch.from_numpy(np.array(task.x))
-    answers: Tensors = {"logits/": torch.from_numpy(np.stack([answer(m, every) for m in models]))}
+    def ask(model: nn.Module, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return through(task.interface, answer(model, torch.from_numpy(np.array(inputs))))
+
+    answers: Tensors = {"logits/": torch.from_numpy(np.stack([ask(m, task.x) for m in models]))}
     for query, inputs in task.near.items():
-        x = torch.from_numpy(np.array(inputs)).flatten(0, 1)
         shape = inputs.shape[:2]
-        drawn = [answer(m, x).reshape(1, *shape, -1) for m in models]
+        drawn = [ask(m, inputs.reshape(-1, *inputs.shape[2:])).reshape(1, *shape, -1) for m in models]
         margins = [near_margins(logits, task.near_labels) for logits in drawn]
         answers[f"near/{query}"] = torch.from_numpy(np.concatenate(margins))
         answers[f"logits/{query}"] = torch.from_numpy(np.concatenate([z.mean(axis=1) for z in drawn]))
+        if isinstance(task.make, Unlearn):
+            answers[f"drawn/{query}"] = torch.from_numpy(np.concatenate([z[:, 0] for z in drawn]))
     return answers if task.inspect is None else {**answers, **_inspected(task, task.inspect, models)}
 
 

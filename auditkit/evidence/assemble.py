@@ -24,6 +24,7 @@ from auditkit.evidence.values import (
     DataSummary,
     Evidence,
     Finding,
+    InterfaceSummary,
     NotChecked,
     PrivacySummary,
     Verdict,
@@ -57,6 +58,12 @@ NOT_CHECKED = (
     ),
 )
 """What this version of the audit does not look at. Said in every report."""
+
+UNSAID = NotChecked(
+    "what the models would say to somebody who is told more",
+    "the unlearned models were handed over behind an interface that withholds part of their answers; whether they "
+    "remember more than it lets through cannot be seen",
+)
 
 
 def places_of(study: Study, signals: Signals) -> Places:
@@ -128,6 +135,7 @@ def assemble(
         lock_sha256=lock_sha256,
         claim=plain_claim(study.claim, key),
         data=_data_summary(study, asked),
+        interface=InterfaceSummary(asked.interface.words) if asked.interface.words else None,
         environment={**environment(), **{f"plan {name}": str(value) for name, value in asdict(plan).items()}},
         arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
         controls=tuple(controls),
@@ -147,7 +155,7 @@ def assemble(
         privacy=privacy,
         utility=summary.utility(arms, len(places.test), criteria.alpha),
         drift=summary.drift(arms, criteria.alpha),
-        not_checked=(*_not_mounted(study, arms), *NOT_CHECKED),
+        not_checked=(*([UNSAID] if asked.interface.words else []), *_not_mounted(study, arms), *NOT_CHECKED),
         warnings=tuple(study.warnings),
         verdict=verdict,
     )

@@ -300,6 +300,14 @@ class DataSummary:
 
 
 @dataclass(frozen=True)
+class InterfaceSummary:
+    """What the claimed models do not say, a phrase each in `withheld`. It was withheld from every model before any
+    two were compared, so that the whole audit speaks of somebody who sees no more than such answers."""
+
+    withheld: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that an audit found: the content of evidence.json."""
 
@@ -307,6 +315,7 @@ class Evidence:
     lock_sha256: str
     claim: dict[str, object]
     data: DataSummary
+    interface: InterfaceSummary | None
     environment: dict[str, str]
     arms: tuple[ArmSummary, ...]
     controls: tuple[Control, ...]

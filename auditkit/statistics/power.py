@@ -1,9 +1,10 @@
 """What an audit can decide, before any of it is paid for."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 POWER = 0.8
 """An audit that would support a true claim less often than this is refused before training."""
@@ -22,12 +23,14 @@ def equivalence_power(n: int, sd: float, margin: float, alpha: float, mean: floa
         return 0.0
     df, error = n - 1, sd / np.sqrt(n)
     t = stats.t.ppf(1 - alpha, df)
+    scale = df / 2 * math.log(2) + math.lgamma(df / 2)  # log of what the chi-squared density is divided by
     widest = (margin / (error * t)) ** 2 * df  # beyond this sample variance nothing is supported
 
     def supported(chi2: float) -> float:
-        room = margin / error - t * np.sqrt(chi2 / df)
-        inside = stats.norm.cdf(room - mean / error) - stats.norm.cdf(-room - mean / error)
-        return float(inside * stats.chi2.pdf(chi2, df))
+        # The same as by scipy.stats, which checks its arguments at every call, in a fortieth of the time.
+        room = margin / error - t * math.sqrt(chi2 / df)
+        inside = special.ndtr(room - mean / error) - special.ndtr(-room - mean / error)
+        return float(inside) * math.exp((df / 2 - 1) * math.log(chi2) - chi2 / 2 - scale)
 
     low, high = (float(stats.chi2.ppf(q, df)) for q in (1e-10, 1 - 1e-10))
     return float(integrate.quad(supported, low, max(low, min(widest, high)), limit=200)[0])

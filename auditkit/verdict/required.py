@@ -8,7 +8,7 @@ import numpy as np
 from auditkit.attacks import ATTACKS
 from auditkit.claims import Criteria
 from auditkit.evidence.values import Finding, Number, PrivacySummary, Ran, Skipped
-from auditkit.statistics.arms import Arms, record_error
+from auditkit.statistics.arms import Arm, Arms, record_error
 from auditkit.statistics.hypotheses import (
     Equivalence,
     equivalence,
@@ -63,15 +63,16 @@ def required_findings(arms: Arms, criteria: Criteria, test_records: int, seed: i
     findings.append(spared_finding(arms, criteria, seed))
     findings += [gap_finding(arms, attack, criteria) for attack in criteria.attacks]
     findings.append(accuracy_finding(arms, criteria, test_records))
-    if reason := copied(arms.unlearned.margins["exact"]):
+    if reason := copied(arms.unlearned):
         return [Skipped(finding.name, finding.question, reason) for finding in findings]
     return findings
 
 
-def copied(U: Margins) -> str | None:
+def copied(U: Arm) -> str | None:
     """Why the runs of an arm are not the independent runs that every test takes them for, None if they
-    may be."""
-    if len(np.unique(np.hstack([U.forget, U.control]), axis=0)) == U.runs:
+    may be: copies answer alike whatever they are asked, while two runs may well predict the same labels."""
+    answers = [part for m in U.margins.values() for part in (m.forget, m.control)]
+    if len(np.unique(np.hstack([*answers, U.accuracy[:, None]]), axis=0)) == len(U.accuracy):
         return None
     return (
         "some unlearned runs answer exactly alike: they are copies of one run and not independent, or their "

@@ -312,6 +312,34 @@ def test_a_users_own_procedure_runs(tmp_path: Path) -> None:
     assert evidence.states == ()
 
 
+def test_a_no_op_behind_labels_is_asked_like_all_others(tmp_path: Path) -> None:
+    """A no-op that answers with labels only is compared with the labels of the other models, at the records and near
+    them, and is as much of a no-op as without."""
+    (tmp_path / "mine.py").write_text(
+        "import copy, torch\n"
+        "class Labels(torch.nn.Module):\n"
+        "    def __init__(self, model):\n"
+        "        super().__init__()\n"
+        "        self.model = model\n"
+        "    def forward(self, x):\n"
+        "        return 7 * torch.nn.functional.one_hot(self.model(x).argmax(1), 10).float()\n"
+        "def unlearn(model, retain, forget, *, seed):\n"
+        "    return Labels(copy.deepcopy(model)).eval()\n"
+    )
+    told, out = Told(), tmp_path / "out"
+    evidence = audit(claim_of(procedure={"name": "./mine.py:unlearn"}), out, folder=tmp_path, tell=told)
+    assert evidence.verdict.outcome != "supported"
+    assert evidence.interface is not None
+    assert evidence.interface.withheld == ("only the predicted class is answered",)
+    assert sum("withhold something: only the predicted class" in line for line in told.lines) == 1
+    with np.load(out / "scores" / "scores.npz") as scores:
+        for part in ("margin/exact/forget", "margin/jitter 0.3/control", "attack/loss/forget"):
+            assert np.array_equal(scores[f"unlearned/{part}"], scores[f"original/{part}"])
+            assert not np.array_equal(scores[f"retrained/{part}"], scores[f"original/{part}"])
+        assert set(np.unique(scores["honest/margin/exact/forget"])) == {-1, 1}
+        assert set(np.unique(scores["honest/margin/jitter 1/forget"])) <= {-1, -0.5, 0, 0.5, 1}
+
+
 def test_a_procedure_that_fails_is_named(tmp_path: Path) -> None:
     """What a user's procedure raises comes out as one error with the run and its seed, exit code 4."""
     (tmp_path / "mine.py").write_text(

@@ -5,16 +5,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from auditkit import worklist as lists
 from auditkit.claims import parse_claim
 from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
 from auditkit.evidence.canonical import digest
+from auditkit.interface import NOTHING, Interface
 from auditkit.progress import Silent
 from auditkit.questions import questions
 from auditkit.study import Study, prepare
-from auditkit.worklist import worklist
+from auditkit.worklist import shared, task_of, worklist
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -150,6 +152,20 @@ def test_other_questions_are_asked_of_the_same_runs() -> None:
     old, new = stored_under(study_of()), stored_under(study_of(criteria={"jitter": [0.2]}))
     assert old[0] == new[0]
     assert old[1].isdisjoint(new[1])
+
+
+def test_another_interface_is_other_questions() -> None:
+    """What is withheld is part of what was asked: answers through one interface are not those through another, nor
+    those to a model that says all, and the tasks carry it."""
+    study = study_of()
+    asked = questions(study)
+    behind = [asked.through(i) for i in (NOTHING, Interface(labels=True), Interface(step=0.1))]
+    assert len({q.commitment() for q in behind}) == 3
+    assert behind[0].commitment() == asked.commitment()
+    given = shared(study, behind[1])
+    for stack in worklist(study, behind[1], PLAN, "lock"):
+        weights: dict[str, torch.Tensor] | None = None if stack.trained else {}
+        assert task_of(study, behind[1], PLAN, given, stack, weights).interface == Interface(labels=True)
 
 
 def test_models_in_hand_are_those_that_are_compared() -> None:

@@ -1,11 +1,15 @@
 """Claims drawn from a bank of runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 
-from auditkit.calibration.bank import EXACT, Bank, Case, draw, joined, open_bank, save
+from auditkit.calibration.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
+from auditkit.calibration.trials import trials
+from auditkit.claims import Criteria
 from auditkit.errors import IntegrityError
 from auditkit.statistics.arms import Arm, Scores
 from auditkit.statistics.margins import Margins
@@ -116,6 +120,24 @@ def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
             assert (left.scores["loss"].forget == right.scores["loss"].forget).all()
 
 
+def test_a_case_that_withholds_something_is_compared_with_arms_from_which_it_is_withheld(
+    tmp_path: Path,
+) -> None:
+    """The claims of such a case come from a bank of their own, with runs of the same numbers; a kept bank keeps it."""
+    labels = Bank(
+        numbered(0, 2 * N), numbered(500, 4 * N), {"labels": Case(numbered(3000, 2 * N))}, {}, 50, PARTS, {}
+    )
+    one = replace(bank(), apart={"labels": labels})
+    save(one, tmp_path / "bank")
+    for either in (one, open_bank(tmp_path / "bank")):
+        assert either.names == ["fake", "other", "labels"]
+        assert runs_of(either) == {"original": 10, "retrained": 20, "fake": 10, "other": 10, "labels": 10}
+        alike, apart = draw(either, "fake", N, 2, 0), draw(either, "labels", N, 2, 0)
+        assert (apart.original.accuracy == alike.original.accuracy).all()
+        assert (apart.retrained.accuracy == alike.retrained.accuracy + 400).all()
+        assert (apart.unlearned.accuracy == apart.original.accuracy + 3000).all()
+
+
 def test_what_is_no_bank_is_refused(tmp_path: Path) -> None:
     """A file that holds something else, or nothing, is an integrity error that names it."""
     (tmp_path / "bank").write_bytes(b"something else")
@@ -140,3 +162,19 @@ def test_what_was_worked_out_run_by_run_is_the_same_for_some_of_the_runs() -> No
             for kept, anew in zip(scores.placements(), fresh.placements(), strict=True):
                 assert (kept == anew).all()
     assert (taken.accuracy == arms.retrained.accuracy[runs]).all()
+
+
+def test_trials_do_not_depend_on_the_number_of_workers() -> None:
+    """Three workers find what one finds, claim by claim; a fake that left half of the memory is refuted and honest
+    retraining is not, although both are judged by the same call."""
+    arms = simulated_arms(4, n=24, share=0.5)
+    cases = {"half": Case(arms.unlearned)}
+    one = Bank(arms.original, joined(arms.retrained, arms.honest), cases, {}, 100, [], {})
+    criteria = Criteria(jitter=(0.1,), attacks=("loss", "gap"), recoveries=())
+    wanted = {EXACT: 4, "half": 3}
+    found = trials(one, wanted, criteria, 12, 5)
+    with parallel_config(backend="threading"):
+        assert trials(one, wanted, criteria, 12, 5, jobs=3) == found
+    assert [trial.outcome for trial in found["half"]] == ["not_supported"] * 3
+    assert all("residual memory, exact" in trial.refuted_by for trial in found["half"])
+    assert "not_supported" not in [trial.outcome for trial in found[EXACT]]

@@ -14,6 +14,7 @@ from auditkit.evidence.values import (
     DataSummary,
     Drift,
     Evidence,
+    InterfaceSummary,
     NotChecked,
     Number,
     OperatingPoint,
@@ -213,6 +214,7 @@ SUPPORTED = Evidence(
         0,
         {"jitter 0.1": 1.21, "jitter 0.3": 3.63},
     ),
+    interface=None,
     environment={"python": "3.11.2", "torch": "2.9.1", "numpy": "2.3.5", "device": "cpu", "plan": "stack of 20"},
     arms=(
         ArmSummary("original", "Trained on retain and forget.", 20, accuracy(0.999, 810), accuracy(0.998, 90), accuracy(0.964, 250)),
@@ -289,6 +291,7 @@ NOT_SUPPORTED = replace(
 
 INCONCLUSIVE = replace(
     SUPPORTED,
+    interface=InterfaceSummary(("only the predicted class is answered",)),
     claim=CLAIM | {"name": "pipes | and <marks>", "auditor": None},
     controls=(CONTROLS[0], replace(CONTROLS[1], found="supported", outcome="supported", passed=False), replace(CONTROLS[2], rho=None)),
     findings=(

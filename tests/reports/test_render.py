@@ -71,6 +71,7 @@ def test_summary_of_an_audit_that_failed() -> None:
 - The no-op control came out as supported.
 - One required test was skipped.
 - It would take 48 runs an arm to decide.
+- Every model was asked alike, as the unlearned ones withhold something: only the predicted class is answered.
 
 ## Required tests
 
