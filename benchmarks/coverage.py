@@ -22,7 +22,7 @@ import numpy as np
 from auditkit.evidence.values import Number
 from benchmarks.coverage_cases import CASES, Case
 from benchmarks.coverage_rho import RHO_CASES, RhoCase, seen
-from benchmarks.coverage_sizes import SIZES, Size
+from benchmarks.coverage_sizes import SIZES, Size, residual_sizes
 
 HERE = Path(__file__).resolve().parent
 LEVELS = (0.9, 0.95)
@@ -68,7 +68,11 @@ class Row:
 
 
 def rows_of(
-    case: Case | RhoCase, numbers: Sequence[Sequence[Number]], truths: Sequence[float], interval: str, about: str
+    case: Case | RhoCase,
+    numbers: Sequence[Sequence[Number]],
+    truths: Sequence[float],
+    interval: str,
+    about: str,
 ) -> Iterator[Row]:
     """numbers: of each replicate, one a level. truths: of each replicate."""
     truth = np.array(truths)
@@ -97,23 +101,27 @@ def alphas() -> list[float]:
 
 def covered(case: Case, replicates: int) -> Iterator[Row]:
     """The rows of one case."""
-    rng = np.random.default_rng(1)
-    drawn = [case.sample(rng) for _ in range(replicates)]
+    rng, sample = np.random.default_rng(1), case.sample()
+    drawn = [sample(rng) for _ in range(replicates)]
     # A bound has one side, and all of alpha there.
     levels = [1 - level for level in LEVELS] if case.one_sided else alphas()
     numbers = [[at(alpha) for alpha in levels] for at, _ in drawn]
     yield from rows_of(case, numbers, [truth for _, truth in drawn], case.interval, case.about)
 
 
-def rho_covered(case: RhoCase, replicates: int) -> Iterator[Row]:
-    """The rows of residual memory in one setting, of all forget records and of a class of them."""
+def rho_covered(case: RhoCase, replicates: int) -> tuple[list[Row], list[Size]]:
+    """The rows of residual memory in one setting, of all forget records and of a class of them; and how often its test
+    is wrong with the margin at the truth."""
+    rows, sizes = [], []
     for name, memories in seen(case, replicates).items():
         D, G = (np.sum([getattr(m, side).sum() for m in memories]) for side in ("D", "G"))
         truth = float(D / G)
         numbers = [[case.number(m, alpha) for alpha in alphas()] for m in memories]
-        yield from rows_of(
-            case, numbers, [truth] * replicates, f"residual memory, {name}", f"E[D] / E[G]; share left {case.share:g}"
-        )
+        about = f"E[D] / E[G]; share left {case.share:g}"
+        rows += rows_of(case, numbers, [truth] * replicates, f"residual memory, {name}", about)
+        if abs(truth) > 0.05 and name == "all records":
+            sizes += residual_sizes(case, memories, truth)
+    return rows, sizes
 
 
 def table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -126,20 +134,53 @@ def coverage_table(rows: Sequence[Row]) -> str:
     lines = []
     for low, high in zip(rows[::2], rows[1::2], strict=True):
         cells = [
-            f"{r.covered:.3f} ({r.below:.3f} / {r.above:.3f})" + (f" **{r.verdict}**" if r.short else "") for r in (low, high)
+            f"{r.covered:.3f} ({r.below:.3f} / {r.above:.3f})" + (f" **{r.verdict}**" if r.short else "")
+            for r in (low, high)
         ]
         note = low.verdict if low.verdict != "SHORT" else ""
         undefined = f"{low.undefined:.3f}" if low.undefined else ""
         truth = f"{low.truth:.3f}"
-        lines.append([low.interval, low.setting, str(low.n), low.about, truth, *cells, f"{low.error:.3f}", undefined, note])
-    header = ["interval", "setting", "runs", "truth", "its value", "90 % (below / above)", "95 % (below / above)", "±", "none", ""]
+        lines.append(
+            [
+                low.interval,
+                low.setting,
+                str(low.n),
+                low.about,
+                truth,
+                *cells,
+                f"{low.error:.3f}",
+                undefined,
+                note,
+            ]
+        )
+    header = [
+        "interval",
+        "setting",
+        "runs",
+        "truth",
+        "its value",
+        "90 % (below / above)",
+        "95 % (below / above)",
+        "±",
+        "none",
+        "",
+    ]
     return table(header, lines)
 
 
 def size_table(sizes: Sequence[Size]) -> str:
     """One line a test and setting."""
     lines = [
-        [s.test, s.setting, str(s.n), s.wrong, f"{s.nominal:g}", f"{s.found:.4f}", f"{s.error:.4f}", "**ABOVE**" if s.above else ""]
+        [
+            s.test,
+            s.setting,
+            str(s.n),
+            s.wrong,
+            f"{s.nominal:g}",
+            f"{s.found:.4f}",
+            f"{s.error:.4f}",
+            "**ABOVE**" if s.above else "",
+        ]
         for s in sizes
     ]
     return table(["test", "setting", "runs", "wrong answer", "at most", "found", "±", ""], lines)
@@ -149,7 +190,10 @@ def timed(title: str, work: Callable[[], list[Row]]) -> list[Row]:
     """The rows, with the seconds they took told."""
     started = time.process_time()
     rows = work()
-    shown = "; ".join(f"{r.interval} {r.level:.0%} {r.covered:.3f} ({r.below:.3f}/{r.above:.3f}){' SHORT' if r.short else ''}" for r in rows)
+    shown = "; ".join(
+        f"{r.interval} {r.level:.0%} {r.covered:.3f} ({r.below:.3f}/{r.above:.3f}){' SHORT' if r.short else ''}"
+        for r in rows
+    )
     print(f"{title}: {shown}  [{time.process_time() - started:.1f} s]", flush=True)
     return rows
 
@@ -159,22 +203,35 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--replicates", type=int, default=2000)
     parser.add_argument("--only", default="", help="intervals and tests whose name or setting holds this")
-    parser.add_argument("--write", action="store_true", help="docs/coverage.md and benchmarks/results/coverage.json")
+    parser.add_argument(
+        "--write", action="store_true", help="docs/coverage.md and benchmarks/results/coverage.json"
+    )
     given = parser.parse_args()
     started, rows, sizes = time.process_time(), [], []
     for case in CASES:
         if given.only in f"{case.interval} {case.setting}":
-            rows += timed(f"{case.setting}, n = {case.n}", lambda case=case: list(covered(case, given.replicates)))  # type: ignore[misc]
+            rows += timed(
+                f"{case.setting}, n = {case.n}", lambda case=case: list(covered(case, given.replicates))
+            )  # type: ignore[misc]
     for rho_case in RHO_CASES:
         if given.only in f"residual memory {rho_case.setting}":
-            rows += timed(
-                f"{rho_case.setting}, n = {rho_case.n}, share {rho_case.share:g}",
-                lambda case=rho_case: list(rho_covered(case, given.replicates)),  # type: ignore[misc]
-            )
+            of_case: list[Size] = []
+
+            def work(case: RhoCase = rho_case, of_case: list[Size] = of_case) -> list[Row]:
+                found, wrong = rho_covered(case, given.replicates)
+                of_case += wrong
+                return found
+
+            rows += timed(f"{rho_case.setting}, n = {rho_case.n}, share {rho_case.share:g}", work)
+            sizes += of_case
     for name, size in SIZES:
         if given.only in f"size {name}":
             found = size(given.replicates)
-            print(*(f"{s.test}, {s.setting}, n = {s.n}: {s.wrong} {s.found:.4f} of {s.nominal}" for s in found), sep="\n", flush=True)
+            print(
+                *(f"{s.test}, {s.setting}, n = {s.n}: {s.wrong} {s.found:.4f} of {s.nominal}" for s in found),
+                sep="\n",
+                flush=True,
+            )
             sizes += found
     seconds = time.process_time() - started
     text = f"{coverage_table(rows)}\n\n{size_table(sizes)}\n"
@@ -186,7 +243,11 @@ def main() -> int:
 
 def write(rows: Sequence[Row], sizes: Sequence[Size], text: str, replicates: int) -> None:
     """The rows as JSON; the tables between the marks of docs/coverage.md."""
-    plain = {"replicates": replicates, "coverage": [asdict(r) for r in rows], "sizes": [asdict(s) for s in sizes]}
+    plain = {
+        "replicates": replicates,
+        "coverage": [asdict(r) for r in rows],
+        "sizes": [asdict(s) for s in sizes],
+    }
     (HERE / "results" / "coverage.json").write_text(json.dumps(plain, indent=1) + "\n")
     page = HERE.parent / "docs" / "coverage.md"
     before, mark, _ = page.read_text().partition("<!-- tables -->\n")

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import stats
 
+from auditkit.attacks.battery import mounted
 from auditkit.evidence.battery import _balanced_number, _tpr_number, _tprs, balanced_accuracies
-from auditkit.evidence.numbers import mean_number
+from auditkit.evidence.numbers import accuracy_number, mean_number
 from auditkit.evidence.summary import drift
 from auditkit.evidence.values import Number
+from auditkit.signals import Signals
 from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.epsilon import Bound, clopper_pearson_epsilon, counts_at, epsilon_of_mu, gdp_epsilon
 from auditkit.statistics.hypotheses import welch
@@ -32,13 +35,14 @@ RUNS = (8, 12, 20, 32)
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An interval in one setting. about: what the truth is. claimed: whether the evidence says that it covers this."""
+    """An interval in one setting. about: what the truth is. sample: makes the replicates, once the truth is worked out. claimed:
+    whether the evidence says that it covers this. one_sided: a lower bound."""
 
     interval: str
     setting: str
     n: int
     about: str
-    sample: Sample
+    sample: Callable[[], Sample]
     claimed: bool = True
     one_sided: bool = False
 
@@ -76,6 +80,40 @@ def auc_gap(made: World, n: int, share: float) -> Sample:
         U, R = made.runs(rng, n, share, recipe=True), made.runs(rng, n, 0.0)
         difference = welch(scores(U).auc(), scores(R).auc())
         return lambda alpha: difference_number(difference, alpha, n, 120, "AUC"), truth
+
+    return sample
+
+
+def attacked(attack: str, n: int) -> Sample:
+    """The gap of mean AUCs of an attack that learns from other runs, which all targets have in common: eight shadow runs, or
+    the very arms that are compared. Unlearned runs are like retrained ones, so that it is 0."""
+    made, shadows = world(), 8
+    records = len(made.spread)
+    arms = np.repeat(["unlearned", "retrained", "shadow"], [n, n, shadows])
+    marks = np.arange(records) < len(made.forget)
+    labels, ids = np.zeros(records, dtype=np.int64), np.arange(records).astype(str)
+    gains = np.concatenate([made.memory, np.abs(np.random.default_rng(4).normal(0, 2, len(made.control)))])
+
+    def sample(rng: Rng) -> tuple[At, float]:
+        halves = [
+            half
+            for _ in range(shadows // 2)
+            for side in [rng.permutation(records) < records // 2]
+            for half in (side, ~side)
+        ]
+        member = np.array([*[marks] * n, *[~marks & marks] * n, *halves])
+        drawn = made.runs(rng, len(arms), 0.0)
+        margins = np.hstack([drawn.forget, drawn.control])
+        margins[2 * n :] += gains * member[2 * n :]
+        logits = np.stack([margins, np.zeros_like(margins)], axis=-1).astype(np.float32)
+        signals = Signals(logits, member, labels, ids, arms, 0)
+        forget, control = np.flatnonzero(marks), np.flatnonzero(~marks)
+        U, R = (
+            mounted(attack, signals, signals.runs_of(arm), forget, control).auc()
+            for arm in ("unlearned", "retrained")
+        )
+        difference = welch(U, R)
+        return lambda alpha: difference_number(difference, alpha, n, records, "AUC"), 0.0
 
     return sample
 
@@ -121,7 +159,9 @@ def tpr_gap(made: World, n: int, share: float, fpr: float) -> Sample:
     return sample
 
 
-def accuracies(p: float, records: int, between: float) -> Callable[[Rng, int], np.ndarray[tuple[int], np.dtype[np.float64]]]:
+def accuracies(
+    p: float, records: int, between: float
+) -> Callable[[Rng, int], np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """Draws of n runs' accuracies, p on average: on records that are hard or easy for all runs, with an effect of the run."""
     odds = stats.norm.ppf(p) * np.sqrt(2 + between**2)
     hardness = np.random.default_rng(3).normal(size=records)
@@ -143,7 +183,7 @@ def accuracy_mean(p: float, records: int, between: float, n: int) -> Sample:
 
     def sample(rng: Rng) -> tuple[At, float]:
         found = draw(rng, n)
-        return lambda alpha: mean_number(found, records, alpha, "accuracy"), p
+        return lambda alpha: accuracy_number(found, records, alpha, "accuracy"), p
 
     return sample
 
@@ -175,7 +215,9 @@ def drift_slope(made: World, n: int) -> Sample:
 
 def swapped(made: World, n: int, share: float) -> Sample:
     """The SWAP advantage; the control records stand in for the forget records."""
-    other = replace(made, forget=made.control, control=made.forget, spread=np.roll(made.spread, len(made.control)))
+    other = replace(
+        made, forget=made.control, control=made.forget, spread=np.roll(made.spread, len(made.control))
+    )
     other = replace(other, memory=np.abs(np.random.default_rng(4).normal(0, 2, len(made.control))))
     truth = made.auc(share) + other.auc(share) - 1
 
@@ -207,7 +249,11 @@ def tpr_point(n: int, fpr: float, own: float, *, at_threshold: bool) -> Sample:
         ]
         found = Scores(*runs)
         thresholds = np.array([threshold_at(c, fpr) for c in found.control])
-        truth = stats.norm.sf(thresholds - effect).mean() if at_threshold else stats.norm.sf(stats.norm.isf(fpr) - effect)
+        truth = (
+            stats.norm.sf(thresholds - effect).mean()
+            if at_threshold
+            else stats.norm.sf(stats.norm.isf(fpr) - effect)
+        )
         return lambda alpha: _tpr_number(_tprs(found, fpr), 40, alpha), float(truth)
 
     return sample
@@ -243,16 +289,20 @@ def bounded(kind: str, bound: Callable[[Rng, float], Bound], truth: float, setti
 
         return at, truth
 
-    return Case(f"epsilon, {kind}", setting, 1, "the mechanism's epsilon", sample, one_sided=True)
+    return Case(f"epsilon, {kind}", setting, 1, "the mechanism's epsilon", lambda: sample, one_sided=True)
 
 
-def answers(rng: Rng) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def answers(
+    rng: Rng,
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """Randomised response of epsilon 1 about 500 canaries: (scores, who is included)."""
     included = rng.random(500) < 0.5
     return (included ^ (rng.random(500) < 1 / (1 + np.e))).astype(np.float64), included
 
 
-def gaussian(rng: Rng) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+def gaussian(
+    rng: Rng,
+) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """A Gaussian mechanism of mu 1 on 500 canaries: (scores, who is included)."""
     included = rng.random(500) < 0.5
     return included + rng.normal(size=500), included
@@ -294,39 +344,40 @@ def every_case() -> tuple[Case, ...]:
     everything = len(base.spread)
     runs_alike = replace(base, shared=rng.normal(0, 0.7, everything), slope=0.15, intercept=0.5)
     heavy, unequal = replace(base, tails=3), replace(base, noisier=2.0)
-    cooler = replace(base, temperature=0.8, offset=0.3)
     strong = world(gap=8.0)
     mu_1 = epsilon_of_mu(1.0, DELTA)
     return (
-        *(Case("accuracy", "0.90 of 250 records", n, FIXED, accuracy_mean(0.9, 250, 0.1, n)) for n in (8, 32)),
-        Case("accuracy", "0.995 of 250 records", 8, FIXED, accuracy_mean(0.995, 250, 0.0, 8)),
-        Case("accuracy", "0.9995 of 800 records", 8, FIXED, accuracy_mean(0.9995, 800, 0.0, 8)),
-        Case("accuracy", "0.9995 of 800 records", 20, FIXED, accuracy_mean(0.9995, 800, 0.0, 20)),
-        *(Case("AUC", "plain", n, FIXED, auc_mean(base, n, 0.5)) for n in RUNS),
-        Case("AUC", "heavy tails (t, 3 df)", 8, FIXED, auc_mean(heavy, 8, 0.5)),
-        Case("AUC", "runs share effects", 8, FIXED, auc_mean(runs_alike, 8, 0.5)),
-        Case("AUC", "nearly 1", 8, FIXED, auc_mean(replace(strong, forget=strong.forget + 7), 8, 1.0)),
-        Case("AUC", "new records each time", 8, FRESH, auc_mean_of_new_records(8), claimed=False),
-        *(Case("AUC gap", "plain", n, FIXED, auc_gap(base, n, 0.2)) for n in RUNS),
-        Case("AUC gap", "runs share effects", 8, FIXED, auc_gap(runs_alike, 8, 0.2)),
-        Case("AUC gap", "unlearned twice as noisy", 8, FIXED, auc_gap(unequal, 8, 0.2)),
-        Case("balanced accuracy", "plain", 8, FIXED, balanced(base, 8, 0.5)),
-        Case("before/after AUC", "retrained", 8, FIXED, before_after(base, 8)),
-        Case("SWAP advantage", "retrained", 8, FIXED, swapped(base, 8, 0.0)),
-        Case("SWAP advantage", "half left", 8, FIXED, swapped(base, 8, 0.5)),
+        *(Case("accuracy", "0.90 of 250 records", n, FIXED, partial(accuracy_mean, 0.9, 250, 0.1, n)) for n in (8, 32)),
+        Case("accuracy", "0.995 of 250 records", 8, FIXED, partial(accuracy_mean, 0.995, 250, 0.0, 8)),
+        Case("accuracy", "0.9995 of 800 records", 8, FIXED, partial(accuracy_mean, 0.9995, 800, 0.0, 8)),
+        Case("accuracy", "0.9995 of 800 records", 20, FIXED, partial(accuracy_mean, 0.9995, 800, 0.0, 20)),
+        *(Case("AUC", "plain", n, FIXED, partial(auc_mean, base, n, 0.5)) for n in RUNS),
+        Case("AUC", "heavy tails (t, 3 df)", 8, FIXED, partial(auc_mean, heavy, 8, 0.5)),
+        Case("AUC", "runs share effects", 8, FIXED, partial(auc_mean, runs_alike, 8, 0.5)),
+        Case("AUC", "nearly 1", 8, FIXED, partial(auc_mean, replace(strong, forget=strong.forget + 7), 8, 1.0), claimed=False),
+        Case("AUC", "new records each time", 8, FRESH, partial(auc_mean_of_new_records, 8), claimed=False),
+        *(Case("AUC gap", "plain", n, FIXED, partial(auc_gap, base, n, 0.2)) for n in RUNS),
+        Case("AUC gap", "runs share effects", 8, FIXED, partial(auc_gap, runs_alike, 8, 0.2)),
+        Case("AUC gap", "unlearned twice as noisy", 8, FIXED, partial(auc_gap, unequal, 8, 0.2)),
+        Case("AUC gap", "LiRA online, honest", 8, FIXED, partial(attacked, "lira-online", 8)),
+        Case("AUC gap", "Attack-R, honest", 8, FIXED, partial(attacked, "attack-r", 8)),
+        Case("AUC gap", "U-LiRA, honest (left out of the evidence)", 8, FIXED, partial(attacked, "u-lira", 8), claimed=False),
+        Case("balanced accuracy", "plain", 8, FIXED, partial(balanced, base, 8, 0.5)),
+        Case("before/after AUC", "retrained", 8, FIXED, partial(before_after, base, 8)),
+        Case("SWAP advantage", "retrained", 8, FIXED, partial(swapped, base, 8, 0.0)),
+        Case("SWAP advantage", "half left", 8, FIXED, partial(swapped, base, 8, 0.5)),
         *(
-            Case("true-positive rate", f"FPR {fpr:g}, {own:.0%} of the variance is the record's", n, about, tpr_point(n, fpr, own, at_threshold=at), claimed=at)
+            Case("true-positive rate", f"FPR {fpr:g}, {own:.0%} of the variance is the record's", n, about, partial(tpr_point, n, fpr, own, at_threshold=at), claimed=at)
             for fpr, own, n in ((0.05, 0.0, 8), (0.05, 0.8, 8), (0.2, 0.8, 8), (0.05, 0.8, 32))
             for at, about in ((True, "new members, same thresholds"), (False, "new members and non-members"))
         ),
-        *(Case("true-positive rate gap", f"FPR {fpr:g}", n, FIXED, tpr_gap(base, n, 0.2, fpr)) for fpr, n in ((0.05, 8), (0.2, 8), (0.05, 20))),
-        Case("true-positive rate gap", "FPR 0.05, unlearned twice as noisy", 8, FIXED, tpr_gap(unequal, 8, 0.2, 0.05)),
-        *(Case("utility", f"runs vary by {a:g} and {b:g}", n, FIXED, utility(n, (a, b))) for n, a, b in ((8, 0.1, 0.1), (8, 0.05, 0.3), (20, 0.05, 0.3))),
-        *(Case("drift slope", "none", n, "against the expected retrained run", drift_slope(base, n)) for n in RUNS),
-        Case("drift slope", "0.8, offset 0.3", 8, "against the expected retrained run", drift_slope(cooler, 8)),
-        Case("drift slope", "0.8, runs share effects", 8, "against the expected retrained run", drift_slope(replace(runs_alike, temperature=0.8), 8)),
-        Case("drift slope", "none, margins vary little", 8, "against the expected retrained run", drift_slope(replace(base, control=base.control / 2), 8)),
-        *(Case("proportion", f"{p:g} of {k}", 1, "binomial", proportion(p, k)) for p, k in ((0.02, 40), (0.3, 40), (0.3, 400))),
+        *(Case("true-positive rate gap", f"FPR {fpr:g}", n, FIXED, partial(tpr_gap, base, n, 0.2, fpr)) for fpr, n in ((0.05, 8), (0.2, 8), (0.05, 20))),
+        Case("true-positive rate gap", "FPR 0.05, unlearned twice as noisy", 8, FIXED, partial(tpr_gap, unequal, 8, 0.2, 0.05)),
+        *(Case("utility", f"runs vary by {a:g} and {b:g}", n, FIXED, partial(utility, n, (a, b))) for n, a, b in ((8, 0.1, 0.1), (8, 0.05, 0.3), (20, 0.05, 0.3))),
+        *(Case("drift slope", "none", n, "against the expected retrained run", partial(drift_slope, base, n)) for n in (8, 32)),
+        Case("drift slope", "0.8, runs share effects", 8, "against the expected retrained run", partial(drift_slope, replace(runs_alike, temperature=0.8), 8)),
+        Case("drift slope", "none, margins vary little", 8, "against the expected retrained run", partial(drift_slope, replace(base, control=base.control / 2), 8)),
+        *(Case("proportion", f"{p:g} of {k}", 1, "binomial", partial(proportion, p, k)) for p, k in ((0.02, 40), (0.3, 40), (0.3, 400))),
         bounded("one run", one_run, 1.0, "randomised response, epsilon 1"),
         bounded("one run", one_run_gaussian, mu_1, "Gaussian, mu 1"),
         bounded("f-DP one run", fdp, mu_1, "Gaussian, mu 1"),

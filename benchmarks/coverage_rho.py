@@ -57,7 +57,7 @@ def settings() -> tuple[RhoCase, ...]:
         "nothing clipped": unclipped(),
         "strong memory": world(gap=5.0),
         "weak memory": world(gap=0.5),
-        "3 of 40 records carry it": world(carriers=3, gap=3.0),
+        "3 of 40 records carry it": world(carriers=3, gap=8.0),
         "heavy tails (t, 3 df)": replace(base, tails=3),
         "runs share drift (slope, intercept)": replace(base, slope=0.15, intercept=0.5),
         "runs share an effect on all records": replace(base, shared=rng.normal(0, 0.7, everything)),

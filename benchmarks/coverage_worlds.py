@@ -87,7 +87,13 @@ def scores(margins: Margins) -> Scores:
 
 
 def world(
-    seed: int = 0, *, forget: int = 40, control: int = 80, gap: float = 2.0, carriers: int | None = None, far: float = 2.0
+    seed: int = 0,
+    *,
+    forget: int = 40,
+    control: int = 80,
+    gap: float = 2.0,
+    carriers: int | None = None,
+    far: float = 2.0,
 ) -> World:
     """Records as they are met: margins of N(0.5, far^2), memory |N(0, 1)| gap, scatter of about 1. carriers: how many forget
     records have any memory, by default all."""
@@ -95,7 +101,10 @@ def world(
     memory = gap * np.abs(rng.normal(size=forget))
     memory[carriers if carriers is not None else forget :] = 0.0
     return World(
-        rng.normal(0.5, 2, forget), rng.normal(0.5, far, control), memory, rng.uniform(0.6, 1.4, forget + control)
+        rng.normal(0.5, 2, forget),
+        rng.normal(0.5, far, control),
+        memory,
+        rng.uniform(0.6, 1.4, forget + control),
     )
 
 
@@ -112,5 +121,9 @@ def arms_of(rng: Rng, made: World, n: int, share: float, accuracy: float = 0.9, 
         )
 
     return Arms(
-        arm(1.0, accuracy), arm(share, accuracy - loss, recipe=True), arm(0.0, accuracy), arm(0.0, accuracy), {}
+        arm(1.0, accuracy),
+        arm(share, accuracy - loss, recipe=True),
+        arm(0.0, accuracy),
+        arm(0.0, accuracy),
+        {},
     )
