@@ -1,7 +1,7 @@
 """Coverage of every interval that the evidence carries, and the size of every required test, where the truth is known.
 
-    python benchmarks/coverage.py                    # 2,000 replicates a line, about five minutes on one core
-    python benchmarks/coverage.py --only slope --replicates 500
+    python -m benchmarks.coverage                    # 2,000 replicates a line, about five minutes on one core
+    python -m benchmarks.coverage --only slope --replicates 500
 
 Prints the tables of docs/coverage.md; with --write also writes them there, and the rows to benchmarks/results/coverage.json. Exit
 code 1 if an interval that is claimed to hold is short of its level by more than SLACK and three Monte-Carlo errors.
@@ -13,7 +13,7 @@ Intervals are made by the functions that make those of evidence.json. "Below" is
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -112,7 +112,8 @@ def covered(case: Case, replicates: int) -> Iterator[Row]:
 def rho_covered(case: RhoCase, replicates: int) -> tuple[list[Row], list[Size]]:
     """The rows of residual memory in one setting, of all forget records and of a class of them; and how often its test
     is wrong with the margin at the truth."""
-    rows, sizes = [], []
+    rows: list[Row] = []
+    sizes: list[Size] = []
     for name, memories in seen(case, replicates).items():
         D, G = (np.sum([getattr(m, side).sum() for m in memories]) for side in ("D", "G"))
         truth = float(D / G)
@@ -186,15 +187,13 @@ def size_table(sizes: Sequence[Size]) -> str:
     return table(["test", "setting", "runs", "wrong answer", "at most", "found", "±", ""], lines)
 
 
-def timed(title: str, work: Callable[[], list[Row]]) -> list[Row]:
-    """The rows, with the seconds they took told."""
-    started = time.process_time()
-    rows = work()
-    shown = "; ".join(
+def told(title: str, rows: list[Row]) -> list[Row]:
+    """The rows, put on the terminal as they come."""
+    shown = (
         f"{r.interval} {r.level:.0%} {r.covered:.3f} ({r.below:.3f}/{r.above:.3f}){' SHORT' if r.short else ''}"
         for r in rows
     )
-    print(f"{title}: {shown}  [{time.process_time() - started:.1f} s]", flush=True)
+    print(f"{title}: {'; '.join(shown)}", flush=True)
     return rows
 
 
@@ -207,32 +206,20 @@ def main() -> int:
         "--write", action="store_true", help="docs/coverage.md and benchmarks/results/coverage.json"
     )
     given = parser.parse_args()
-    started, rows, sizes = time.process_time(), [], []
+    started = time.process_time()
+    rows: list[Row] = []
+    sizes: list[Size] = []
     for case in CASES:
         if given.only in f"{case.interval} {case.setting}":
-            rows += timed(
-                f"{case.setting}, n = {case.n}", lambda case=case: list(covered(case, given.replicates))
-            )  # type: ignore[misc]
+            rows += told(f"{case.setting}, n = {case.n}", list(covered(case, given.replicates)))
     for rho_case in RHO_CASES:
         if given.only in f"residual memory {rho_case.setting}":
-            of_case: list[Size] = []
-
-            def work(case: RhoCase = rho_case, of_case: list[Size] = of_case) -> list[Row]:
-                found, wrong = rho_covered(case, given.replicates)
-                of_case += wrong
-                return found
-
-            rows += timed(f"{rho_case.setting}, n = {rho_case.n}, share {rho_case.share:g}", work)
-            sizes += of_case
+            found, wrong = rho_covered(rho_case, given.replicates)
+            rows += told(f"{rho_case.setting}, n = {rho_case.n}, share {rho_case.share:g}", found)
+            sizes += wrong
     for name, size in SIZES:
         if given.only in f"size {name}":
-            found = size(given.replicates)
-            print(
-                *(f"{s.test}, {s.setting}, n = {s.n}: {s.wrong} {s.found:.4f} of {s.nominal}" for s in found),
-                sep="\n",
-                flush=True,
-            )
-            sizes += found
+            sizes += size(given.replicates)
     seconds = time.process_time() - started
     text = f"{coverage_table(rows)}\n\n{size_table(sizes)}\n"
     print(f"\n{text}\n{given.replicates} replicates, {seconds:.0f} CPU seconds")

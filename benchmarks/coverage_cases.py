@@ -1,5 +1,6 @@
 """Every other interval of the evidence in settings whose truth is known, for `benchmarks.coverage`."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -297,7 +298,7 @@ def answers(
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """Randomised response of epsilon 1 about 500 canaries: (scores, who is included)."""
     included = rng.random(500) < 0.5
-    return (included ^ (rng.random(500) < 1 / (1 + np.e))).astype(np.float64), included
+    return (included ^ (rng.random(500) < 1 / (1 + math.e))).astype(np.float64), included
 
 
 def gaussian(
