@@ -216,6 +216,12 @@ def attack_problems(claim: Claim) -> list[str]:
             f"criteria.attacks, and criteria.reported, must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
             "remove it"
         )
+    dependent = [n for n in claim.criteria.attacks if n in ATTACKS and ATTACKS[n].family == "unlearning"]
+    if dependent:
+        problems.append(
+            f"criteria.attacks must judge runs one by one, found {', '.join(dependent)}, which judges each run by the others, so that "
+            "no test over runs holds its level; list it in criteria.reported"
+        )
     if 0 < claim.runs.shadow < LEAST_SHADOWS:
         problems.append(
             f"runs.shadow must be 0 or at least {LEAST_SHADOWS}, found {claim.runs.shadow}; the attacker learns "

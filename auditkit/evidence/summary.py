@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from auditkit.claims import Criteria
-from auditkit.evidence.numbers import mean_number, plain_number
+from auditkit.evidence.numbers import accuracy_number, plain_number, ratio_number
 from auditkit.evidence.values import (
     ArmSummary,
     ClassMemory,
@@ -16,8 +16,9 @@ from auditkit.evidence.values import (
     State,
 )
 from auditkit.statistics.arms import Arm, Arms
+from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import t_quantile, welch
-from auditkit.statistics.margins import Floats, Ints, calibrated, comparability, drift_line
+from auditkit.statistics.margins import Floats, Ints, calibrated, comparability
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import (
     Memory,
@@ -96,7 +97,7 @@ def _smallest_detectable(seen: Memory, alpha: float) -> Number:
 
 def arm_summary(name: str, accuracy: Mapping[str, tuple[Floats, int]], alpha: float) -> ArmSummary:
     """An arm's accuracies. accuracy: set -> ((runs,) accuracies, records in the set)."""
-    numbers = {s: mean_number(a, n, alpha, f"accuracy on {s}") for s, (a, n) in accuracy.items()}
+    numbers = {s: accuracy_number(a, n, alpha, f"accuracy on {s}") for s, (a, n) in accuracy.items()}
     runs = len(accuracy["test"][0])
     return ArmSummary(name, MEANINGS[name], runs, numbers["retain"], numbers["forget"], numbers["test"])
 
@@ -118,7 +119,8 @@ def drift(arms: Arms, alpha: float) -> Drift:
     U, R = (calibrated(arm, reference).control for arm in (unlearned, retrained))
     error = drift_error(original, unlearned, retrained)
     runs, records = unlearned.control.shape
-    _, slope = drift_line(unlearned.control, reference)
+    slopes = paired_slopes(unlearned.control, retrained.control)
+    against = "slope of the margins on control records against the other retrained runs, over that of retrained runs"
     ratio = plain_number(
         comparability(unlearned, retrained),
         runs,
@@ -141,7 +143,7 @@ def drift(arms: Arms, alpha: float) -> Drift:
         "drift",
     )
     return Drift(
-        slope=mean_number(slope, records, alpha, "the slope against the retrained runs"),
+        slope=ratio_number(*slopes, records, alpha, against, "drift"),
         comparability=ratio,
         floor=COMPARABILITY_FLOOR,
         excess_spread=spread,
@@ -157,7 +159,7 @@ def states(
         State(
             name,
             rho_number(_memory(arms, arm, "exact"), criteria.alpha),
-            mean_number(arm.accuracy, test_records, criteria.alpha, "accuracy on test"),
+            accuracy_number(arm.accuracy, test_records, criteria.alpha, "accuracy on test"),
             name == claimed,
         )
         for name, arm in other.items()

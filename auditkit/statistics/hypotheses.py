@@ -75,6 +75,23 @@ def ratio_equivalence(D: Floats, G: Floats, margin: float) -> Equivalence:
     return Equivalence(within, min(1.0, 2 * outside))
 
 
+def ratio_interval(D: Floats, G: Floats, alpha: float) -> tuple[float, float]:
+    """The ratios r for which a two-sided t-test of mean(D - r G) = 0 at level 2 alpha does not reject
+    (Fieller 1954): an interval of level 1 - 2 alpha for E[D] / E[G], one value of each a run.
+
+    Infinite on both sides where G itself cannot be told from zero.
+    """
+    n = len(D)
+    c = t_quantile(1 - alpha, n - 1) ** 2 / n
+    (s_dd, s_dg), (_, s_gg) = np.cov(D, G)
+    a = G.mean() ** 2 - c * s_gg
+    b = D.mean() * G.mean() - c * s_dg
+    if a <= 0:
+        return -np.inf, np.inf
+    half = np.sqrt(max(b * b - a * (D.mean() ** 2 - c * s_dd), 0.0))
+    return float((b - half) / a), float((b + half) / a)
+
+
 def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalence:
     """Is the true mean at most `margin`? One-sided: less is always fine."""
     return Equivalence(p_below(mean, error, df, margin), p_above(mean, error, df, margin))

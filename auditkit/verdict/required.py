@@ -150,7 +150,7 @@ def rho_number(seen: Memory, alpha: float) -> Number:
         confidence=1 - 2 * alpha,
         n_runs=len(seen.D),
         n_records=seen.left.shape[1],
-        method="cross-fitted residual memory, interval by inverting the t-test"
+        method="cross-fitted residual memory, interval by inverting the t-test over runs"
         if defined
         else "not defined: the gap between original and retrained runs cannot be told from zero",
         source=f"{METHOD}#residual-memory",
@@ -275,7 +275,7 @@ def difference_number(
     """A difference of two arms' means with its Welch interval of level 1 - 2 alpha."""
     mean, error, df = difference
     half = t_quantile(1 - alpha, df) * error
-    method = f"difference of means over runs ({what}), Welch's t"
+    method = f"difference of means over runs ({what}) on these records, Welch's t over runs"
     return Number(
         mean, mean - half, mean + half, 1 - 2 * alpha, runs, records, method, f"{METHOD}#differences"
     )

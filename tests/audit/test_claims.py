@@ -106,6 +106,15 @@ def test_all_problems_of_a_claim_are_reported_at_once() -> None:
     ]
 
 
+def test_an_attack_whose_runs_judge_each_other_may_be_reported_and_not_required() -> None:
+    """U-LiRA under criteria.attacks is refused before anything is trained; under criteria.reported it is not."""
+    claim, _ = parse_claim({"criteria": {"attacks": ["loss", "u-lira"], "reported": []}})
+    (problem,) = claim_problems(claim, Path())
+    assert problem.startswith("criteria.attacks must judge runs one by one, found u-lira,")
+    claim, _ = parse_claim({"criteria": {"attacks": ["loss"], "reported": ["u-lira"]}})
+    assert claim_problems(claim, Path()) == []
+
+
 def test_too_few_runs_are_refused_with_the_number_that_would_do() -> None:
     """Four runs cannot decide at margin 0.2; the message says that 12 would."""
     claim, _ = parse_claim({"runs": {"per_arm": 4}})

@@ -121,7 +121,6 @@ def test_the_mean_of_runs_with_its_interval() -> None:
     low, high = stats.t.interval(0.9, 6, x.mean(), stats.sem(x))
     n = mean_number(x, 40, 0.05, "the AUC")
     assert (n.value, n.low, n.high) == pytest.approx((x.mean(), low, high))
-    expected = Number(
-        n.value, n.low, n.high, 0.9, 7, 40, "mean over runs of the AUC, t-interval", "docs/method.md#means"
-    )
+    method = "mean over runs of the AUC on these records, t-interval over runs"
+    expected = Number(n.value, n.low, n.high, 0.9, 7, 40, method, "docs/method.md#means")
     assert n == expected
