@@ -21,6 +21,7 @@ from auditkit.evidence.assemble import (
 from auditkit.evidence.battery import finders
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical
+from auditkit.evidence.exposure import exposure_arrays
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, parts_of, score_arrays
@@ -86,7 +87,10 @@ def audit(
     )
 
     tell.say("writing the report ...")
-    arrays = score_arrays(arms, scores, found, salted_ids(signals, key), places)
+    arrays = {
+        **score_arrays(arms, scores, found, salted_ids(signals, key), places),
+        **exposure_arrays(arms),
+    }
     record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")
     files = {"evidence.json": canonical(evidence), "run.json": json.dumps(record, indent=1).encode()}
     write_bundle(out, {**files, "scores/scores.npz": npz(arrays), **report_files(files, tell)})

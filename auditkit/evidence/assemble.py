@@ -18,6 +18,7 @@ from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
 from auditkit.evidence import battery, summary
 from auditkit.evidence.canonical import salted
+from auditkit.evidence.exposure import record_exposure
 from auditkit.evidence.values import (
     ArmSummary,
     Control,
@@ -45,8 +46,8 @@ NOT_CHECKED = (
     ),
     NotChecked(
         "per-record exposure, as a test",
-        "attacks score every record, and the report counts those on which they agree, but no test bounds the exposure "
-        "of the worst-off record",
+        "the report counts the records that are still exposed and bounds the worst-off, but no required test depends on "
+        "it",
     ),
     NotChecked(
         "the released model itself",
@@ -140,6 +141,7 @@ def assemble(
         arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
         controls=tuple(controls),
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),
+        exposure=record_exposure(arms, criteria.alpha),
         states=summary.states(arms, other, study.state, len(places.test), criteria) if other else (),
         findings=tuple(findings),
         attacks=battery.attack_summaries(scores, near, criteria.alpha),

@@ -300,6 +300,45 @@ class DataSummary:
 
 
 @dataclass(frozen=True)
+class Halves:
+    """Whether the first and the second half of the runs, which have none in common, name the same records. first,
+    second, both: how many records. by_chance: in both, if either half had named as many at random. jaccard: both over
+    either, None where neither names any. runs: an arm in the first half."""
+
+    first: int
+    second: int
+    both: int
+    by_chance: float
+    jaccard: float | None
+    runs: int
+
+
+@dataclass(frozen=True)
+class RecordExposure:
+    """Which forget records are still exposed one by one; who they are stands in scores/, by salted ids.
+
+    false_discoveries: the share of those named that is named wrongly, at most and on average. records: how many forget
+    records there are; a count's `n_records` says in how many of them the original runs show memory at all, and only
+    those can be exposed. unlearned: how many are still remembered, below: how many were pushed below what retrained
+    runs show. original, honest: the same count of these arms. control: how many control records are named, which were
+    never trained on. share: of the memory of the worst record that is left, and the most that is left in any. auc: how
+    often unlearned and retrained runs are told apart by their answer on the worst record; honest_auc: the same of the
+    honest control."""
+
+    false_discoveries: float
+    records: int
+    unlearned: Number
+    below: Number
+    original: Number
+    honest: Number
+    control: Number
+    share: Number
+    auc: Number
+    honest_auc: Number
+    halves: Halves | None
+
+
+@dataclass(frozen=True)
 class InterfaceSummary:
     """What the claimed models do not say, a phrase each in `withheld`. It was withheld from every model before any
     two were compared, so that the whole audit speaks of somebody who sees no more than such answers."""
@@ -320,6 +359,7 @@ class Evidence:
     arms: tuple[ArmSummary, ...]
     controls: tuple[Control, ...]
     residual_memory: ResidualMemory
+    exposure: RecordExposure | None
     states: tuple[State, ...]
     findings: tuple[Finding, ...]
     attacks: tuple[AttackSummary, ...]

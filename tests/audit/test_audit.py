@@ -327,7 +327,19 @@ def test_a_no_op_behind_labels_is_asked_like_all_others(tmp_path: Path) -> None:
         "    return Labels(copy.deepcopy(model)).eval()\n"
     )
     told, out = Told(), tmp_path / "out"
-    evidence = audit(claim_of(procedure={"name": "./mine.py:unlearn"}), out, folder=tmp_path, tell=told)
+    claim = claim_of(
+        procedure={"name": "./mine.py:unlearn"},
+        training={"epochs": 15},
+        runs={"per_arm": 6, "shadow": 0},
+        criteria={
+            "attacks": ["loss"],
+            "reported": [],
+            "recoveries": [],
+            "jitter": [0.3, 1],
+            "planning_sd": 0.05,
+        },
+    )
+    evidence = audit(claim, out, folder=tmp_path, tell=told)
     assert evidence.verdict.outcome != "supported"
     assert evidence.interface is not None
     assert evidence.interface.withheld == ("only the predicted class is answered",)

@@ -88,7 +88,7 @@ def probabilities(z: Logits) -> Logits:
 
 
 def differences(z: Logits) -> Logits:
-    return z - z.max(axis=-1, keepdims=True)
+    return np.asarray(z - z.max(axis=-1, keepdims=True))
 
 
 def one_hot(z: Logits, *, high: float = 1.0, low: float = 0.0) -> Logits:
@@ -98,13 +98,15 @@ def one_hot(z: Logits, *, high: float = 1.0, low: float = 0.0) -> Logits:
 
 def largest(z: Logits, k: int, others: float) -> Logits:
     kth = np.sort(z, axis=-1)[..., -k][..., None]
-    return np.where(z >= kth, z, others).astype(np.float32)
+    found: Logits = np.where(z >= kth, z, others).astype(np.float32)
+    return found
 
 
 def spread(z: Logits) -> Logits:
     """The probability of the predicted class, the rest evenly over the others."""
     p = probabilities(z).max(axis=-1, keepdims=True)
-    return np.where(one_hot(z) > 0, p, (1 - p) / (z.shape[-1] - 1)).astype(np.float32)
+    found: Logits = np.where(one_hot(z) > 0, p, (1 - p) / (z.shape[-1] - 1)).astype(np.float32)
+    return found
 
 
 # How answers are cut down -> what is to be recognised.

@@ -14,12 +14,14 @@ from auditkit.evidence.values import (
     DataSummary,
     Drift,
     Evidence,
+    Halves,
     InterfaceSummary,
     NotChecked,
     Number,
     OperatingPoint,
     PrivacySummary,
     Ran,
+    RecordExposure,
     Recovered,
     ResidualMemory,
     Skipped,
@@ -200,6 +202,31 @@ CONTROLS = (
     ),
 )  # fmt: skip
 
+
+def named(n: float, of: int = 42) -> Number:
+    """A count of exposed records."""
+    return Number(n, None, None, None, 20, of, "Benjamini-Hochberg", "docs/method.md#exposure")
+
+
+def at_most(value: float, high: float, records: int) -> Number:
+    """What the worst record shows, with its upper bound."""
+    return Number(value, None, high, 0.95, 20, records, "Bonferroni", "docs/method.md#exposure")
+
+
+EXPOSURE = RecordExposure(
+    false_discoveries=0.1,
+    records=90,
+    unlearned=named(3),
+    below=named(1),
+    original=named(21),
+    honest=named(0, 41),
+    control=named(0, 180),
+    share=at_most(0.41, 1.12, 31),
+    auc=at_most(0.71, 0.91, 90),
+    honest_auc=at_most(0.69, 0.9, 90),
+    halves=Halves(2, 3, 2, 0.14, 2 / 3, 10),
+)
+
 SUPPORTED = Evidence(
     schema=1,
     lock_sha256="3f7c0b8e2d5a4f6191c2e7d08b6a5f4c3e2d1c0b9a8f7e6d5c4b3a2918070605",
@@ -222,6 +249,7 @@ SUPPORTED = Evidence(
         ArmSummary("retrained", "From scratch on retain only.", 20, accuracy(0.999, 810), accuracy(0.961, 90), accuracy(0.961, 250)),
     ),
     controls=CONTROLS,
+    exposure=EXPOSURE,
     residual_memory=ResidualMemory(
         exact=rho(0.031),
         jittered=((0.1, rho(0.042)), (0.3, rho(0.055))),
@@ -291,6 +319,7 @@ NOT_SUPPORTED = replace(
 
 INCONCLUSIVE = replace(
     SUPPORTED,
+    exposure=None,
     interface=InterfaceSummary(("only the predicted class is answered",)),
     claim=CLAIM | {"name": "pipes | and <marks>", "auditor": None},
     controls=(CONTROLS[0], replace(CONTROLS[1], found="supported", outcome="supported", passed=False), replace(CONTROLS[2], rho=None)),

@@ -46,6 +46,8 @@ def test_summary_of_a_supported_claim() -> None:
 | Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | ±0.03 | 20 runs, 270 records | ✓ passed, not informative |
 | Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | at most 0.01 | 20 runs, 250 records | ✓ passed |
 
+Single records: 3 of the 42 of which there was memory are still exposed (21 in the original models, 0 in the honest control).
+
 ## Controls
 
 | control | expected | found | audit right? |

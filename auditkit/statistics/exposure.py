@@ -1,0 +1,198 @@
+"""Exposure: which single records do the unlearned runs still answer on as if they had been trained on them?
+
+For each record in which the original runs show memory at all, on calibrated margins: d = mean unlearned - mean
+retrained, and
+
+    t = d / sqrt(V + tau^2),      V = (s_U^2 + s_R^2) / n,
+
+with the within-arm variances shrunk half-way to their mean over records. Runs of an honest procedure with a recipe of
+its own differ from retrained ones on records that nobody was to forget as well: tau^2 is by how much d^2 exceeds V on
+the control records whose retrained margins are nearest to the record's own. Records far from the decision boundary
+hardly move and would hide how far those near it do, so that one tau for all would not do. A few control records move
+much more than the rest as they resemble a forget record; so d^2 is winsorised.
+
+p is the upper tail of Student's t with 2 (n - 1) degrees of freedom; the records named are those that the procedure of
+Benjamini & Hochberg (1995) leaves, so that of those named a share q at most is named wrongly, on average. It is
+the comparison of U-LiRA (Hayes et al. 2024), unlearned runs against retrained ones record by record, as a test.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
+from auditkit.statistics.spared import visible
+
+Mask = npt.NDArray[np.bool_]
+
+FALSE_DISCOVERIES = 0.1
+"""Of the records named, the share that is named wrongly, at most and on average."""
+NEIGHBOURS = 50
+"""Control records from which a record's own tau is estimated."""
+WINSOR = 0.9
+"""Squared differences of control records count no more than this quantile of them."""
+_CUT = stats.norm.ppf((1 + WINSOR) / 2)
+WINSORISED = float((1 - WINSOR) * _CUT**2 + WINSOR - 2 * _CUT * stats.norm.pdf(_CUT))
+"""The mean of a squared standard normal when winsorised so: by this the mean is divided."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exposure:
+    """How far the runs of an arm are from retrained ones, record by record, in standard errors.
+
+    forget: (forget records,), control: (control records,), t; positive where a record is answered with more
+    confidence than by retrained runs. remembered, below: (forget records,), which are still remembered, and which
+    were pushed below what retrained runs show. false: (control records,), which are named remembered although no run
+    was trained on them.
+    """
+
+    forget: Floats
+    control: Floats
+    remembered: Mask
+    below: Mask
+    false: Mask
+
+
+def in_sight(original: Margins, others: Margins, retrained: Margins) -> Ints:
+    """The forget records in which the original runs show memory, compared with others that were trained without them:
+    (records,), positions. What is then compared with the retrained runs must not be chosen by these same runs: their
+    chance would be in the choice. The retrained runs give the scale alone.
+    """
+    reference = retrained.control.mean(axis=0)
+    return visible(calibrated(original, reference), calibrated(others, reference))
+
+
+def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
+    """How exposed records are in the unlearned runs. As many runs in both arms, at least 2. seen: the forget records in
+    which there is memory to speak of; no others are named."""
+    reference, n = retrained.control.mean(axis=0), retrained.runs
+    U, R = calibrated(unlearned, reference), calibrated(retrained, reference)
+    pairs = ((U.forget, R.forget), (U.control, R.control))
+    d_forget, d_control = (a.mean(axis=0) - b.mean(axis=0) for a, b in pairs)
+    V = [(variance(a) + variance(b)) / n for a, b in pairs]
+    usual = np.concatenate(V).mean()
+    v_forget, v_control = ((v + usual) / 2 for v in V)
+    # Neighbours before clipping: records far beyond the clip are none of those just short of it.
+    level = retrained.forget.mean(axis=0)
+    tau2 = drift(level, reference, d_control**2, v_control, alone=False)
+    tau2_control = drift(reference, reference, d_control**2, v_control, alone=True)
+    forget, control = _over(d_forget, v_forget + tau2), _over(d_control, v_control + tau2_control)
+
+    def named(t: Floats, among: Ints) -> Mask:
+        found = np.zeros(len(t), dtype=bool)
+        found[among] = discoveries(stats.t.sf(t[among], 2 * (n - 1)), FALSE_DISCOVERIES)
+        return found
+
+    every = np.arange(len(control))
+    return Exposure(forget, control, named(forget, seen), named(-forget, seen), named(control, every))
+
+
+def discoveries(p: Floats, q: float) -> Mask:
+    """(tests,): which are rejected by Benjamini & Hochberg (1995), at a false discovery rate of q at most."""
+    ordered = np.sort(p)
+    below = np.flatnonzero(ordered <= q * np.arange(1, len(p) + 1) / max(1, len(p)))
+    return np.asarray(p <= ordered[below[-1]] if len(below) else np.zeros(len(p), dtype=bool))
+
+
+def drift(level: Floats, control: Floats, squares: Floats, chance: Floats, *, alone: bool) -> Floats:
+    """tau^2 of each record: by how much the winsorised mean of d^2 exceeds chance over the control records nearest in
+    margin, never below 0.
+
+    level: (records,), mean retrained margins; control, squares, chance: (control records,), the same there, d^2 and V.
+    alone: the records are the control records themselves, and none is its own neighbour.
+    """
+    apart = np.abs(level[:, None] - control)
+    if alone:
+        np.fill_diagonal(apart, np.inf)
+    nearest = np.argsort(apart, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(control) - alone)]
+    near = squares[nearest]
+    mean = np.minimum(near, np.quantile(near, WINSOR, axis=1, keepdims=True)).mean(axis=1) / WINSORISED
+    return np.asarray(np.maximum(mean - chance[nearest].mean(axis=1), 0.0))
+
+
+def _over(d: Floats, squared_error: Floats) -> Floats:
+    return np.divide(d, np.sqrt(squared_error), out=np.zeros_like(d), where=squared_error > 0)
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The record with the highest bound. share: of its memory that is left, as it seems. upper: no record in which
+    memory can be seen has more left than this, with the confidence asked for. visible: how many those are."""
+
+    share: float
+    upper: float
+    visible: int
+
+
+def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha: float) -> Worst | None:
+    """The largest upper bound of the share of memory left, over all forget records in which memory can be seen; None if
+    it can be seen in none.
+
+    For each record the share is (U - R) / (O - R), and its bound the larger root of Fieller (1954) at level
+    1 - alpha / records (Bonferroni): the bounds hold together with probability 1 - alpha. Run k of unlearned was
+    made from run k of original. What drift adds to U - R is in it.
+    """
+    reference = retrained.control.mean(axis=0)
+    O, U, R = (calibrated(arm, reference).forget for arm in (original, unlearned, retrained))
+    n, records = R.shape
+    c = float(stats.t.ppf(1 - alpha / records, n - 1)) ** 2 / n
+    D, G = U.mean(axis=0) - R.mean(axis=0), O.mean(axis=0) - R.mean(axis=0)
+    s_r = variance(R)
+    s_uo = ((U - U.mean(axis=0)) * (O - O.mean(axis=0))).sum(axis=0) / (n - 1)
+    a = G**2 - c * (variance(O) + s_r)
+    b = D * G - c * (s_uo + s_r)
+    e = D**2 - c * (variance(U) + s_r)
+    seen = np.flatnonzero((a > 0) & (G > 0))
+    if not len(seen):
+        return None
+    upper = (b[seen] + np.sqrt(np.maximum(b[seen] ** 2 - a[seen] * e[seen], 0))) / a[seen]
+    k = int(upper.argmax())
+    return Worst(float(D[seen[k]] / G[seen[k]]), float(upper[k]), len(seen))
+
+
+def worst_auc(unlearned: Margins, retrained: Margins, alpha: float) -> tuple[float, float]:
+    """How often somebody who knows how unlearned and how retrained runs answer on one record, the worst of all, would
+    tell an unlearned run from a retrained one by the higher margin: (found, upper bound over all records).
+
+    Phi(delta / sqrt 2) for normal margins that lie delta within-arm standard deviations apart, variances shrunk
+    half-way to their mean. The bound is that of the noncentral t at level 1 - alpha / records, in the approximation
+    t ~ N(nc, 1 + t^2 / 2 df) of Johnson & Welch (1940). It sees any difference between the arms, drift included.
+    """
+    reference = retrained.control.mean(axis=0)
+    U, R = (calibrated(arm, reference).forget for arm in (unlearned, retrained))
+    n, records = R.shape
+    within = (variance(U) + variance(R)) / n
+    t = float(_over(U.mean(axis=0) - R.mean(axis=0), (within + within.mean()) / 2).max())
+    upper = t + stats.norm.ppf(1 - alpha / records) * np.sqrt(1 + t**2 / (4 * (n - 1)))
+    return float(stats.norm.cdf(t / np.sqrt(n))), float(stats.norm.cdf(upper / np.sqrt(n)))
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Whether two halves of the runs name the same records. first, second, both: how many. by_chance: how many in both
+    if either half named as many at random. jaccard: both over either, None where neither names any."""
+
+    first: int
+    second: int
+    both: int
+    by_chance: float
+    jaccard: float | None
+
+
+def overlap(one: Mask, other: Mask) -> Overlap:
+    """How far two choices of the same records agree."""
+    first, second = int(one.sum()), int(other.sum())
+    both, either = int((one & other).sum()), int((one | other).sum())
+    return Overlap(first, second, both, first * second / len(one), both / either if either else None)
+
+
+def halves_overlap(unlearned: Margins, retrained: Margins, seen: Ints) -> Overlap | None:
+    """The records remembered in the first half of the runs, and in the rest; None with fewer than 6 runs an arm."""
+    n = retrained.runs
+    if n < 6:
+        return None
+    halves = np.arange(n // 2), np.arange(n // 2, n)
+    one, other = (exposure(unlearned.take(k), retrained.take(k), seen).remembered for k in halves)
+    return overlap(one[seen], other[seen])
