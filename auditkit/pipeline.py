@@ -22,15 +22,16 @@ from auditkit.evidence.battery import finders
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
-from auditkit.evidence.values import Evidence
+from auditkit.evidence.values import Evidence, Look
 from auditkit.measure import arms_of, score_arrays
 from auditkit.planning import locked_plan, plan_for
 from auditkit.privacy.stage import put_to_the_test
 from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
 from auditkit.runs import collect
+from auditkit.statistics.sequential import schedule
 from auditkit.study import locked, prepare
-from auditkit.verdict import audit_arms, with_diverged
+from auditkit.verdict import audit_arms, look_at, with_diverged
 from auditkit.verdict.required import privacy_finding
 
 
@@ -59,24 +60,30 @@ def audit(
     lock_sha256 = open_bundle(out, locked(study, plan, key))
 
     asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
-    collected = collect(study, asked, plan, workers, lock_sha256, tell)
-    signals = signals_of(study, asked, collected)
-    places = places_of(study, signals)
     privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
+    besides = [privacy_finding(privacy)] if privacy else []
+    looks: list[Look] = []
+    for per_arm, share in schedule(claim.runs.looks, claim.runs.per_arm):
+        if looks:
+            tell.say(f"inconclusive after {looks[-1].runs} runs an arm; going on to {per_arm} ...")
+        collected = collect(study, asked, plan, workers, lock_sha256, tell, per_arm)
+        signals = signals_of(study, asked, collected)
+        places = places_of(study, signals)
+        tell.say("attacking every compared run ...")
+        scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
+        arms = arms_of(signals, collected.near, places, scores, skipped)
+        tell.say("deciding ...")
+        decision = with_diverged(
+            audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides, share), collected.diverged
+        )
+        looks.append(look_at(decision, per_arm, share * claim.criteria.alpha))
+        if looks[-1].outcome != "inconclusive" or collected.diverged:
+            break  # runs that diverged stay so: no further look could decide
 
-    tell.say("attacking every compared run ...")
-    scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
     near = near_aucs(signals, claim.criteria.mounted, places.forget, places.control, collected.near_logits)
     found = finders(scores)
-    arms = arms_of(signals, collected.near, places, scores, skipped)
-
-    tell.say("deciding ...")
-    besides = [privacy_finding(privacy)] if privacy else []
-    decision = with_diverged(
-        audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides), collected.diverged
-    )
     evidence = assemble(
-        study, asked, plan, signals, arms, scores, near, found, privacy, decision, lock_sha256, key
+        study, asked, plan, signals, arms, scores, near, found, privacy, decision, looks, lock_sha256, key
     )
 
     tell.say("writing the report ...")

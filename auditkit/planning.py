@@ -11,7 +11,7 @@ from auditkit.engine.plan import Plan, Work, most_workers
 from auditkit.engine.resources import Cost, Resources, cost, duration, planned, problems, refusals, size
 from auditkit.errors import UsageError
 from auditkit.progress import Teller
-from auditkit.study import Study, asked_records, run_seeds
+from auditkit.study import Study, asked_records, between_looks
 
 PROBED = 2048
 """Records on which training steps are tried out."""
@@ -36,7 +36,11 @@ def work_of(study: Study) -> Work:
         y=torch.from_numpy(study.data.y[tried]),
         recipe=study.recipe,
         records=len(training),
-        runs={arm: len(run_seeds(study.claim, arm)) for arm in study.trained},
+        runs={
+            f"{arm} from {part.start}": len(part)
+            for arm in study.trained
+            for part in between_looks(study.claim, arm)
+        },
         data_bytes=asked_records(study).size * study.data.x[0].nbytes,
     )
 

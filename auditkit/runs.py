@@ -53,10 +53,17 @@ class Collected:
 
 
 def collect(
-    study: Study, asked: Questions, plan: Plan, workers: Workers, lock_sha256: str, tell: Teller
+    study: Study,
+    asked: Questions,
+    plan: Plan,
+    workers: Workers,
+    lock_sha256: str,
+    tell: Teller,
+    per_arm: int,
 ) -> Collected:
-    """Train every arm, unlearn, and ask."""
-    every = worklist(study, asked, plan, lock_sha256)
+    """Train every arm, unlearn, and ask: the first `per_arm` runs of each, and all shadow runs."""
+    listed = worklist(study, asked, plan, lock_sha256)
+    every = [stack for stack in listed if stack.arm == "shadow" or stack.runs.stop <= per_arm]
     _do([stack for stack in every if stack.trained], "training", study, asked, plan, workers, tell)
     verb = f"unlearning ({study.claim.procedure.name})"
     _do([stack for stack in every if not stack.trained], verb, study, asked, plan, workers, tell)

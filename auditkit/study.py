@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,13 @@ def run_seeds(claim: Claim, arm: str) -> list[int]:
     """The seed of each run of an arm."""
     n = claim.runs.shadow if arm.startswith("shadow") else claim.runs.per_arm
     return [run_seed(claim.seed, arm, i) for i in range(n)]
+
+
+def between_looks(claim: Claim, arm: str) -> list[range]:
+    """The runs of an arm, those that are new at each look together; shadow runs are all needed at the first."""
+    shadow = arm.startswith("shadow")
+    ends = [claim.runs.shadow] if shadow else [*claim.runs.looks, claim.runs.per_arm]
+    return [range(a, b) for a, b in pairwise([0, *ends])]
 
 
 def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -> Study:

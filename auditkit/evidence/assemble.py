@@ -4,7 +4,7 @@ import io
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from auditkit.evidence.values import (
     DataSummary,
     Evidence,
     Finding,
+    Look,
     NotChecked,
     PrivacySummary,
     Verdict,
@@ -115,13 +116,16 @@ def assemble(
     found: Mapping[str, Found],
     privacy: PrivacySummary | None,
     decision: tuple[list[Finding], list[Control], Verdict],
+    looks: Sequence[Look],
     lock_sha256: str,
     key: bytes,
 ) -> Evidence:
     """Everything the audit found, as the value that evidence.json holds. The runs of the procedure in another
-    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `battery.finders`."""
+    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `battery.finders`.
+    looks: those that were made; intervals are of the level of the last."""
     findings, controls, verdict = decision
-    criteria, places = study.claim.criteria, places_of(study, signals)
+    criteria = study.claim.criteria.model_copy(update={"alpha": looks[-1].level})
+    places = places_of(study, signals)
     other = {state: arm_of(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
     labels = signals.labels[places.forget]
     return Evidence(
@@ -130,6 +134,7 @@ def assemble(
         claim=plain_claim(study.claim, key),
         data=_data_summary(study, asked),
         environment={**environment(), **{f"plan {name}": str(value) for name, value in asdict(plan).items()}},
+        looks=tuple(looks),
         arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
         controls=tuple(controls),
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),

@@ -100,6 +100,18 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Look:
+    """One look at the runs so far. runs: an arm. level: of each test at this look; the levels of all looks that were
+    planned add up to alpha. outcome: what the verdict would have been, and was at the last. failed: the controls that
+    came out wrong."""
+
+    runs: int
+    level: float
+    outcome: Outcome
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ArmSummary:
     """One arm: what it is, and the accuracy of its runs on each set."""
 
@@ -308,6 +320,7 @@ class Evidence:
     claim: dict[str, object]
     data: DataSummary
     environment: dict[str, str]
+    looks: tuple[Look, ...]
     arms: tuple[ArmSummary, ...]
     controls: tuple[Control, ...]
     residual_memory: ResidualMemory

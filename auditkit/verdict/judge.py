@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from auditkit.claims import Criteria
-from auditkit.evidence.values import Control, Finding, Outcome, Ran, Result, Skipped, Verdict
+from auditkit.evidence.values import Control, Finding, Look, Outcome, Ran, Result, Skipped, Verdict
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.hypotheses import holm, t_quantile
 from auditkit.statistics.power import runs_to_decide
@@ -34,29 +34,35 @@ SHUFFLED = "the labels unlearned and retrained exchanged in half of the runs"
 
 
 def audit_arms(
-    arms: Arms, criteria: Criteria, test_records: int, seed: int, besides: Sequence[Finding] = ()
+    arms: Arms,
+    criteria: Criteria,
+    test_records: int,
+    seed: int,
+    besides: Sequence[Finding] = (),
+    share: float = 1.0,
 ) -> tuple[list[Finding], list[Control], Verdict]:
     """Decide the claim, and the same for three arms whose answer is known.
 
     test_records: how many test records there are; seed: of the null of the spared-records test and of
-    the shuffled control. besides: required tests of something else than the arms, not yet judged.
+    the shuffled control. besides: required tests of something else than the arms, not yet judged. share: of
+    alpha, that this look spends; 1 where it is the only one.
     """
 
     def found(case: Arms) -> list[Finding]:
-        return required_findings(case, criteria, test_records, seed)
+        return required_findings(case, criteria, test_records, seed, share)
 
     noop = found(arms.claiming(arms.original))
-    findings = judge([*found(arms), *besides], noop, criteria.alpha)
+    findings = judge([*found(arms), *besides], noop, criteria.alpha, share)
     known = (
         ("honest retrain", HONEST, arms.claiming(arms.honest), NOT_REFUTED),
         ("no-op", NOOP, arms.claiming(arms.original), REFUTED),
         ("shuffled labels", SHUFFLED, arms.shuffled(seed), NOT_REFUTED),
     )
     controls = [
-        control(name, meaning, judge(found(case), noop, criteria.alpha), right)
+        control(name, meaning, judge(found(case), noop, criteria.alpha, share), right)
         for name, meaning, case, right in known
     ]
-    return findings, controls, verdict(findings, controls, criteria)
+    return findings, controls, verdict(findings, controls, criteria, share)
 
 
 def with_diverged(
@@ -74,6 +80,12 @@ def with_diverged(
     return findings, controls, verdict
 
 
+def look_at(decision: tuple[list[Finding], list[Control], Verdict], runs: int, level: float) -> Look:
+    """What is kept of the decision at a look. runs: an arm; level: of its tests."""
+    _, controls, decided = decision
+    return Look(runs, level, decided.outcome, tuple(c.name for c in controls if not c.passed))
+
+
 def control(name: str, meaning: str, findings: Sequence[Finding], right: tuple[Outcome, ...]) -> Control:
     """A case whose answer is known: was the audit right about it? findings: judged."""
     outcome = conclude(findings)
@@ -89,10 +101,13 @@ def control(name: str, meaning: str, findings: Sequence[Finding], right: tuple[O
     )
 
 
-def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) -> list[Finding]:
+def judge(
+    findings: Sequence[Finding], noop: Sequence[Finding], alpha: float, share: float = 1.0
+) -> list[Finding]:
     """The findings with their results: Holm-adjusted, and informative unless the no-op passes too.
 
-    noop: the same tests on the no-op control.
+    noop: the same tests on the no-op control, which passes by the whole of alpha at every look: a stricter level would
+    make a test informative for no better reason than being strict. share: of alpha, that this look spends.
     """
     ran = [f for f in findings if isinstance(f, Ran)]
     adjusted = holm({f.name: f.p_refuted for f in ran})
@@ -101,8 +116,8 @@ def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) ->
     def judged(f: Finding) -> Finding:
         if isinstance(f, Skipped):
             return f
-        refuted = adjusted[f.name] <= alpha
-        result: Result = "refuted" if refuted else "passed" if passes(f, alpha) else "undecided"
+        refuted = adjusted[f.name] <= share * alpha
+        result: Result = "refuted" if refuted else "passed" if passes(f, alpha, share) else "undecided"
         return replace(
             f,
             result=result,
@@ -113,10 +128,10 @@ def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) ->
     return [judged(f) for f in findings]
 
 
-def passes(finding: Ran, alpha: float) -> bool:
-    """Whether a test speaks for the claim at level alpha: it shows that the truth lies within the
-    margin, or, for a test without a margin, does not find what it looks for."""
-    return finding.p_passed <= alpha if finding.p_passed is not None else finding.p_refuted > alpha
+def passes(finding: Ran, alpha: float, share: float = 1.0) -> bool:
+    """Whether a test speaks for the claim: it shows at level share x alpha that the truth lies within the margin,
+    or, for a test without a margin, does not find what it looks for even at level alpha."""
+    return finding.p_passed <= share * alpha if finding.p_passed is not None else finding.p_refuted > alpha
 
 
 def conclude(findings: Sequence[Finding]) -> Outcome:
@@ -151,8 +166,10 @@ def said(finding: Ran) -> str:
     return value + interval + margin
 
 
-def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria) -> Verdict:
-    """The answer, with its reasons in sentences."""
+def verdict(
+    findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria, share: float = 1.0
+) -> Verdict:
+    """The answer, with its reasons in sentences. share: of alpha, that the findings were judged by."""
     outcome = conclude(findings)
     failed = [c for c in controls if not c.passed]
     if failed:
@@ -180,7 +197,9 @@ def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: 
         reasons=tuple(_reasons(findings, failed)),
         margin=criteria.residual_memory,
         confidence=1 - criteria.alpha,
-        runs_needed=_runs_needed(findings, criteria) if outcome == "inconclusive" and not failed else None,
+        runs_needed=_runs_needed(findings, criteria, share)
+        if outcome == "inconclusive" and not failed
+        else None,
     )
 
 
@@ -195,7 +214,7 @@ def _reasons(findings: Sequence[Finding], failed: Sequence[Control]) -> list[str
     return reasons or ["Every required test passed, and every control came out as it must."]
 
 
-def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
+def _runs_needed(findings: Sequence[Finding], criteria: Criteria, share: float) -> int | None:
     """The runs an arm that would settle every undecided test, if the truth is what it now seems; None
     where something stands in the way that more runs would not remove."""
     needed = []
@@ -207,7 +226,7 @@ def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
         n = f.number
         if n.value is None or n.low is None or n.high is None:
             return None
-        sd = (n.high - n.low) / 2 / t_quantile(1 - criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
+        sd = (n.high - n.low) / 2 / t_quantile(1 - share * criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
         runs = runs_to_decide(
             n.value, sd, f.margin, criteria.alpha, tests=len(findings), two_sided=f.two_sided
         )

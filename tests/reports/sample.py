@@ -14,6 +14,7 @@ from auditkit.evidence.values import (
     DataSummary,
     Drift,
     Evidence,
+    Look,
     NotChecked,
     Number,
     OperatingPoint,
@@ -54,7 +55,7 @@ CLAIM: dict[str, object] = {
         "optimiser": "adam",
     },
     "procedure": {"name": "fnn", "options": {"rates": "rank", "t": 50.0, "repair_epochs": 8}},
-    "runs": {"per_arm": 20, "shadow": 16},
+    "runs": {"per_arm": 20, "looks": [], "shadow": 16},
     "criteria": {
         "alpha": 0.05,
         "residual_memory": 0.2,
@@ -214,6 +215,7 @@ SUPPORTED = Evidence(
         {"jitter 0.1": 1.21, "jitter 0.3": 3.63},
     ),
     environment={"python": "3.11.2", "torch": "2.9.1", "numpy": "2.3.5", "device": "cpu", "plan": "stack of 20"},
+    looks=(Look(20, 0.05, "supported", ()),),
     arms=(
         ArmSummary("original", "Trained on retain and forget.", 20, accuracy(0.999, 810), accuracy(0.998, 90), accuracy(0.964, 250)),
         ArmSummary("unlearned", "Original runs after the procedure.", 20, accuracy(0.996, 810), accuracy(0.962, 90), accuracy(0.958, 250)),
