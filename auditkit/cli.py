@@ -90,6 +90,9 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> 
             click.echo(evidence.verdict.sentence)
             for reason in evidence.verdict.reasons:
                 click.echo(f"  - {reason}")
+            if evidence.verdict.outlook:
+                click.echo(f"  - {evidence.verdict.outlook}")
+            click.echo(evidence.residual_memory.could_see)
             click.echo(f"Report: {place / 'report.html'}")
         sys.exit(EXIT[evidence.verdict.outcome])
 

@@ -11,13 +11,11 @@ control with a known answer comes out wrong it is the audit that has failed, not
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from auditkit.claims import Criteria
 from auditkit.evidence.values import Control, Finding, Look, Outcome, Ran, Result, Skipped, Verdict
 from auditkit.statistics.arms import Arms
-from auditkit.statistics.hypotheses import holm, t_quantile
-from auditkit.statistics.power import runs_to_decide
+from auditkit.statistics.hypotheses import holm
+from auditkit.verdict.outlook import with_outlook
 from auditkit.verdict.required import PRIVACY_TEST, required_findings
 
 NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")
@@ -76,7 +74,7 @@ def with_diverged(
     which = f"Answers that are not finite numbers: {', '.join(diverged)}. Their numbers are left out of every arm."
     sentence = f"Inconclusive: {len(diverged)} run(s) diverged, so this audit decides nothing."
     reasons = (which, *decided.reasons)
-    verdict = replace(decided, outcome="inconclusive", sentence=sentence, reasons=reasons, runs_needed=None)
+    verdict = Verdict("inconclusive", sentence, reasons, decided.margin, decided.confidence, None)
     return findings, controls, verdict
 
 
@@ -191,16 +189,18 @@ def verdict(
         sentences["inconclusive"] = f"Inconclusive: {rho.reason}."
     elif failed:
         sentences["inconclusive"] = "Inconclusive: the audit itself failed a control, so it decides nothing."
-    return Verdict(
+    decided = Verdict(
         outcome=outcome,
         sentence=sentences[outcome],
         reasons=tuple(_reasons(findings, failed)),
         margin=criteria.residual_memory,
         confidence=1 - criteria.alpha,
-        runs_needed=_runs_needed(findings, criteria, share)
-        if outcome == "inconclusive" and not failed
-        else None,
+        runs_needed=None,
     )
+    if outcome != "inconclusive":
+        return decided
+    obstacles = [f for f in findings if obstacle(f)]
+    return with_outlook(decided, obstacles, len(findings), failed, criteria, share)
 
 
 def _reasons(findings: Sequence[Finding], failed: Sequence[Control]) -> list[str]:
@@ -212,25 +212,3 @@ def _reasons(findings: Sequence[Finding], failed: Sequence[Control]) -> list[str
     ]
     reasons += [why for f in findings if (why := obstacle(f))]
     return reasons or ["Every required test passed, and every control came out as it must."]
-
-
-def _runs_needed(findings: Sequence[Finding], criteria: Criteria, share: float) -> int | None:
-    """The runs an arm that would settle every undecided test, if the truth is what it now seems; None
-    where something stands in the way that more runs would not remove."""
-    needed = []
-    for f in findings:
-        if not obstacle(f):
-            continue
-        if isinstance(f, Skipped) or f.margin is None:
-            return None
-        n = f.number
-        if n.value is None or n.low is None or n.high is None:
-            return None
-        sd = (n.high - n.low) / 2 / t_quantile(1 - share * criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
-        runs = runs_to_decide(
-            n.value, sd, f.margin, criteria.alpha, tests=len(findings), two_sided=f.two_sided
-        )
-        if runs is None:
-            return None
-        needed.append(max(runs, n.n_runs + 1))
-    return max(needed, default=None)

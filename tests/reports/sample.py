@@ -231,6 +231,7 @@ SUPPORTED = Evidence(
         per_run={"original": STAYED, "unlearned": FORGOT, "honest": HONEST},
         effective_records=Number(9.4, None, None, None, 20, 90, "Kish's formula on the weights", "Kish 1965"),
         smallest_detectable=Number(0.12, None, None, None, 20, 90, "power 0.8 at the honest runs' spread", "decision.md, 3"),
+        could_see="The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.",
     ),
     states=(
         State("gate on", rho(0.81), accuracy(0.962, 250), False),
@@ -312,6 +313,8 @@ INCONCLUSIVE = replace(
         0.2,
         0.95,
         48,
+        28,
+        "It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.",
     ),
 )  # fmt: skip
 
