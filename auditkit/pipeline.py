@@ -19,18 +19,17 @@ from auditkit.evidence.assemble import (
     signals_of,
 )
 from auditkit.evidence.battery import finders
-from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
+from auditkit.evidence.bundle import write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.values import Evidence, Look
+from auditkit.locking import begin
 from auditkit.measure import arms_of, score_arrays
-from auditkit.planning import locked_plan, plan_for
 from auditkit.privacy.stage import put_to_the_test
 from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
 from auditkit.runs import collect
 from auditkit.statistics.sequential import schedule
-from auditkit.study import locked, prepare
 from auditkit.verdict import audit_arms, look_at, with_diverged
 from auditkit.verdict.required import privacy_finding
 
@@ -43,22 +42,20 @@ def audit(
     problems: Sequence[str] = (),
     given: Resources | None = None,
     tell: Teller | None = None,
+    lock: str | None = None,
 ) -> Evidence:
     """Audit a claim and leave the evidence bundle at `out`.
 
     folder: where relative paths in the claim start. problems: what was already found wrong with the
     claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report
-    progress. Interrupted at any moment, the same call goes on where it was. Raises UsageError with every problem
-    before anything is trained or written, AuditError where the audit cannot run.
+    progress. lock: what the audit must be held to, see `auditkit.locking.promised`. Interrupted at any moment,
+    the same call goes on where it was. Raises UsageError with every problem before anything is trained or
+    written, AuditError where the audit cannot run.
     """
     started, tell = time.time(), tell or Silent()
     given = given or Resources()
-    check_place(out)
-    study = prepare(claim, folder, problems, tell)
-    plan, jobs = plan_for(study, given, locked_plan(out), tell)
-    key = open_key(out)
-    lock_sha256 = open_bundle(out, locked(study, plan, key))
-
+    begun = begin(claim, out, folder=folder, problems=problems, given=given, tell=tell, lock=lock)
+    study, plan, jobs, key, lock_sha256 = begun
     asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
     privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
     besides = [privacy_finding(privacy)] if privacy else []

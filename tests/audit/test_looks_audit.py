@@ -11,7 +11,9 @@ from auditkit.claims import parse_claim
 from auditkit.engine.resources import Resources
 from auditkit.engine.store import contents
 from auditkit.evidence.values import Look
+from auditkit.locking import begin
 from auditkit.pipeline import audit
+from auditkit.progress import Silent
 
 LOOKING: dict[str, Any] = {
     "name": "looking",
@@ -31,7 +33,10 @@ def test_a_no_op_ends_the_audit_at_the_first_look(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     claim, problems = parse_claim(LOOKING)
     assert problems == []
-    evidence = audit(claim, tmp_path / "out", given=Resources(jobs=1, width=8))
+    given = Resources(jobs=1, width=8)
+    begun = begin(claim, tmp_path / "out", folder=Path(), problems=[], given=given, tell=Silent())
+    evidence = audit(claim, tmp_path / "out", given=given, lock=begun.lock_sha256)
+    assert evidence.lock_sha256 == begun.lock_sha256
     level = 0.05 * 6 / 16
     assert evidence.verdict.outcome == "not_supported"
     assert evidence.looks == (Look(6, 6 / 16 * 0.05, "not_supported", ()),)
@@ -40,6 +45,7 @@ def test_a_no_op_ends_the_audit_at_the_first_look(tmp_path: Path, monkeypatch: p
     assert not [e.what for e in contents() if "runs 6" in e.what or "to 15" in e.what]
     lock = json.loads((tmp_path / "out" / "lock.json").read_bytes())
     assert lock["claim"]["runs"]["looks"] == [6]
+    assert lock["looks"] == [{"level": level, "runs": 6}, {"level": pytest.approx(0.05 - level), "runs": 16}]
     told = (
         "| runs an arm | level of each test | outcome | controls that came out wrong |\n|---|---|---|---|\n"
         "| 6 | 0.01875 | ✗ not supported | none |\n"
