@@ -19,6 +19,7 @@ from auditkit.models import MODELS, Build, answer, builder, image_size
 from auditkit.named import option_problems, resolve, told
 from auditkit.privacy.claim import privacy_problems
 from auditkit.statistics.power import POWER, equivalence_power, runs_for_power
+from auditkit.statistics.sequential import schedule
 from auditkit.training import initialise
 from auditkit.unlearning.resolve import option_problems as procedure_option_problems
 from auditkit.unlearning.resolve import resolve as resolve_procedure
@@ -37,6 +38,7 @@ def claim_problems(claim: Claim, folder: Path) -> list[str]:
         *private_training_problems(claim),
         *procedure_problems(claim, folder),
         *attack_problems(claim),
+        *look_problems(claim),
         *power_problems(claim),
     ]
 
@@ -80,9 +82,13 @@ def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
                 f"{claim.data.control} for {forget}; raise it, or set runs.swap = false"
             )
     if claim.privacy:
-        # Refuting takes a p-value that stands Holm's correction among all tests.
+        # Refuting takes a p-value that stands Holm's correction among all tests, at the look that spends most.
         tests = len(required_tests(claim.criteria, private=True))
-        problems += privacy_problems(claim.privacy, claim.data.population, claim.criteria.alpha / tests)
+        share = (
+            1.0 if look_problems(claim) else max(s for _, s in schedule(claim.runs.looks, claim.runs.per_arm))
+        )
+        level = share * claim.criteria.alpha
+        problems += privacy_problems(claim.privacy, claim.data.population, level / tests)
     least = 2 * data.n_classes
     if claim.runs.shadow and claim.data.population < least:
         problems.append(
@@ -230,14 +236,29 @@ def attack_problems(claim: Claim) -> list[str]:
     return problems
 
 
+def look_problems(claim: Claim) -> list[str]:
+    """Whether the looks come one after the other, and before the last run."""
+    looks, n = claim.runs.looks, claim.runs.per_arm
+    if list(looks) == sorted(set(looks)) and all(look < n for look in looks):
+        return []
+    problem = (
+        f"runs.looks must rise and end below runs.per_arm = {n}, where the last look is, found {list(looks)}; correct "
+        "it, or leave it out"
+    )
+    return [problem]
+
+
 def power_problems(claim: Claim) -> list[str]:
-    """Whether so many runs could decide anything at the margin.
+    """Whether so many runs could decide anything at the margin, by what is left of alpha for the last look.
 
     A run's residual memory is compared with that of a retrained run, so that the planning SD counts
     twice: sqrt(2) SD for one difference.
     """
+    if look_problems(claim):
+        return []
     n, criteria = claim.runs.per_arm, claim.criteria
-    sd, margin, alpha = 2**0.5 * criteria.planning_sd, criteria.residual_memory, criteria.alpha
+    _, share = schedule(claim.runs.looks, n)[-1]
+    sd, margin, alpha = 2**0.5 * criteria.planning_sd, criteria.residual_memory, share * criteria.alpha
     power = equivalence_power(n, sd, margin, alpha)
     if power >= POWER:
         return []
@@ -245,7 +266,8 @@ def power_problems(claim: Claim) -> list[str]:
     remedy = f"{enough} runs would do" if enough else "no number of runs up to 10,000 would do"
     problem = (
         f"runs.per_arm must give a true claim at least a {POWER:.0%} chance of support at margin "
-        f"{margin:g} and planning SD {criteria.planning_sd:g}; {n} runs give {power:.0%}; {remedy}"
+        f"{margin:g} and planning SD {criteria.planning_sd:g}; {n} runs give {power:.0%}"
+        f"{' at the last look' if claim.runs.looks else ''}; {remedy}"
     )
     return [problem]
 

@@ -96,11 +96,13 @@ class ProcedureClaim(Part):
 
 
 class RunsClaim(Part):
-    """per_arm: runs of each of original, unlearned, retrained and the honest control. shadow: runs of
-    the attacker's own. swap: whether the SWAP test is made (Tu et al. 2025): it takes as many original and unlearned
+    """per_arm: runs of each of original, unlearned, retrained and the honest control, at most. looks: after how many
+    of them the audit looks whether it can decide already, before the last look at all; each look costs some of alpha
+    (`auditkit.statistics.sequential`). shadow: runs of the attacker's own. swap: whether the SWAP test is made (Tu et al. 2025): it takes as many original and unlearned
     runs again, of a world in which control records stand in for the forget records."""
 
     per_arm: Annotated[int, Field(ge=3)] = 20
+    looks: tuple[Annotated[int, Field(ge=3)], ...] = ()
     shadow: Annotated[int, Field(ge=0)] = 16
     swap: bool = False
 
@@ -127,6 +129,10 @@ class Criteria(Part):
     reported: tuple[str, ...] = REPORTED
     recoveries: tuple[Recovery, ...] = ("relearned", "probe", "rescaled")
     planning_sd: Positive = 0.15
+
+    def at(self, share: float) -> "Criteria":
+        """These criteria at a look that spends so much of alpha."""
+        return self.model_copy(update={"alpha": share * self.alpha})
 
     @property
     def mounted(self) -> tuple[str, ...]:

@@ -2,18 +2,17 @@
 `auditkit --help` answers at once."""
 
 import json
-import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from auditkit import __version__
-from auditkit.errors import AuditError, UsageError
+from auditkit.before import default_place, lock, plan
+from auditkit.console import failures, resource_options
+from auditkit.errors import UsageError
 
 EXIT = {"supported": 0, "not_supported": 1, "inconclusive": 3}
 """Outcome -> exit code. 2 and 4 are those of `auditkit.errors`."""
@@ -30,30 +29,8 @@ def main() -> None:
     """
 
 
-class Size(click.ParamType[int]):
-    """Bytes, as "800MB" or "4GB"."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([MGT])B?", str(value).upper())
-        if found is None:
-            self.fail(f"must be a number of MB, GB or TB as in 4GB, found {value!r}", param, ctx)
-        return round(float(found[1]) * {"M": 1e6, "G": 1e9, "T": 1e12}[found[2]])
-
-
-class Duration(click.ParamType[float]):
-    """Seconds, as "90s", "30m" or "12h"."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number of seconds."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([smh])", str(value))
-        if found is None:
-            self.fail(f"must be a number of s, m or h as in 30m, found {value!r}", param, ctx)
-        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+main.add_command(plan)
+main.add_command(lock)
 
 
 @main.command()
@@ -61,18 +38,12 @@ class Duration(click.ParamType[float]):
 @click.option("--out", type=click.Path(path_type=Path), help="Directory for the evidence bundle.")
 @click.option("--json", "as_json", is_flag=True, help="Put evidence.json on standard output.")
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Workers; by default as many as there are cores for."
-)
-@click.option(
     "--backend", type=click.Choice(["loky", "dask", "ray"]), default="loky", help="Who runs the workers."
 )
 @click.option("--address", help="Of a running Dask or Ray cluster; without it one is started here.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where to train.")
-@click.option("--width", type=click.IntRange(min=1), help="Runs a stack, in place of measuring.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads a stack, in place of measuring.")
-@click.option("--memory", type=Size(), help="Most memory of all processes together, as 4GB.")
-@click.option("--time", "seconds", type=Duration(), help="Most time for training, as 30m.")
-def audit(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> None:
+@click.option("--lock", help="SHA-256 or file of what `auditkit lock` locked; anything else is refused.")
+@resource_options
+def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None, **given: Any) -> None:
     """Audit CLAIM, a TOML file; without one, the built-in claim on the embedded data set."""
     with failures(as_json):
         from auditkit.claims import BUILT_IN, read_claim
@@ -83,15 +54,20 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> 
 
         path = claim or BUILT_IN
         stated, problems = read_claim(path)
-        place = out or Path("audits") / (claim.stem if claim else stated.name)
+        place = out or default_place(claim, stated.name)
         resources, tell = Resources(**given), OnConsole()
-        evidence = run_audit(stated, place, folder=path.parent, problems=problems, given=resources, tell=tell)
+        evidence = run_audit(
+            stated, place, folder=path.parent, problems=problems, given=resources, tell=tell, lock=lock
+        )
         if as_json:
             click.echo(canonical(evidence))
         else:
             click.echo(evidence.verdict.sentence)
             for reason in evidence.verdict.reasons:
                 click.echo(f"  - {reason}")
+            if evidence.verdict.outlook:
+                click.echo(f"  - {evidence.verdict.outlook}")
+            click.echo(evidence.residual_memory.could_see)
             click.echo(f"Report: {place / 'report.html'}")
         sys.exit(EXIT[evidence.verdict.outcome])
 
@@ -249,23 +225,3 @@ def _count(number: int, thing: str) -> str:
 
 def _megabytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
-
-
-@contextmanager
-def failures(as_json: bool) -> Iterator[None]:
-    """Turn what goes wrong into one message and an exit code."""
-    try:
-        yield
-    except AuditError as error:
-        _fail(list(error.problems), error.exit_code, as_json)
-    except KeyboardInterrupt:
-        _fail(["stopped; what is done is kept, and the same command goes on from there"], 4, as_json)
-
-
-def _fail(problems: list[str], code: int, as_json: bool) -> NoReturn:
-    if as_json:
-        document: dict[str, Any] = {"error": problems, "exit_code": code}
-        click.echo(json.dumps(document))
-    heading = "error" if len(problems) == 1 else f"{len(problems)} errors"
-    click.echo(f"{heading}: " + "\n  ".join(["", *problems] if len(problems) > 1 else problems), err=True)
-    sys.exit(code)

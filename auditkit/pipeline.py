@@ -19,19 +19,19 @@ from auditkit.evidence.assemble import (
     signals_of,
 )
 from auditkit.evidence.battery import finders
-from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
+from auditkit.evidence.bundle import write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.exposure import exposure_arrays
 from auditkit.evidence.publish import report_files
-from auditkit.evidence.values import Evidence
+from auditkit.evidence.values import Evidence, Look
+from auditkit.locking import begin
 from auditkit.measure import arms_of, parts_of, score_arrays
-from auditkit.planning import locked_plan, plan_for
 from auditkit.privacy.stage import put_to_the_test
 from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
-from auditkit.runs import collect
-from auditkit.study import locked, prepare
-from auditkit.verdict import audit_arms, with_diverged
+from auditkit.runs import asked_alike
+from auditkit.statistics.sequential import schedule
+from auditkit.verdict import audit_arms, look_at, with_diverged
 from auditkit.verdict.required import privacy_finding
 
 
@@ -43,47 +43,46 @@ def audit(
     problems: Sequence[str] = (),
     given: Resources | None = None,
     tell: Teller | None = None,
+    lock: str | None = None,
 ) -> Evidence:
     """Audit a claim and leave the evidence bundle at `out`.
 
     folder: where relative paths in the claim start. problems: what was already found wrong with the
     claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report
-    progress. Interrupted at any moment, the same call goes on where it was. Raises UsageError with every problem
-    before anything is trained or written, AuditError where the audit cannot run.
+    progress. lock: what the audit must be held to, see `auditkit.locking.promised`. Interrupted at any moment,
+    the same call goes on where it was. Raises UsageError with every problem before anything is trained or
+    written, AuditError where the audit cannot run.
     """
     started, tell = time.time(), tell or Silent()
     given = given or Resources()
-    check_place(out)
-    study = prepare(claim, folder, problems, tell)
-    plan, jobs = plan_for(study, given, locked_plan(out), tell)
-    key = open_key(out)
-    lock_sha256 = open_bundle(out, locked(study, plan, key))
-
+    begun = begin(claim, out, folder=folder, problems=problems, given=given, tell=tell, lock=lock)
+    study, plan, jobs, key, lock_sha256 = begun
     asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
-    collected = collect(study, asked, plan, workers, lock_sha256, tell)
-    unsaid = collected.withheld["unlearned"]
-    if said := unsaid.words:
-        tell.say(f"the unlearned models withhold something: {'; '.join(said)}; asking every model alike ...")
-        asked = asked.through(unsaid)
-        collected = collect(study, asked, plan, workers, lock_sha256, tell)
-    signals = signals_of(study, asked, collected)
-    places = places_of(study, signals)
+    parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
     privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
+    besides = [privacy_finding(privacy)] if privacy else []
+    looks: list[Look] = []
+    for per_arm, share in schedule(claim.runs.looks, claim.runs.per_arm):
+        if looks:
+            tell.say(f"inconclusive after {looks[-1].runs} runs an arm; going on to {per_arm} ...")
+        asked, collected = asked_alike(study, asked, plan, workers, lock_sha256, tell, per_arm)
+        signals = signals_of(study, asked, collected)
+        places = places_of(study, signals)
+        tell.say("attacking every compared run ...")
+        scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
+        arms = arms_of(signals, collected.near, places, scores, skipped, parts)
+        tell.say("deciding ...")
+        decision = with_diverged(
+            audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides, share), collected.diverged
+        )
+        looks.append(look_at(decision, per_arm, share * claim.criteria.alpha))
+        if looks[-1].outcome != "inconclusive" or collected.diverged:
+            break  # runs that diverged stay so: no further look could decide
 
-    tell.say("attacking every compared run ...")
-    scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
     near = near_aucs(signals, claim.criteria.mounted, places.forget, places.control, collected.near_logits)
     found = finders(scores)
-    parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
-    arms = arms_of(signals, collected.near, places, scores, skipped, parts)
-
-    tell.say("deciding ...")
-    besides = [privacy_finding(privacy)] if privacy else []
-    decision = with_diverged(
-        audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides), collected.diverged
-    )
     evidence = assemble(
-        study, asked, plan, signals, arms, scores, near, found, privacy, decision, lock_sha256, key
+        study, asked, plan, signals, arms, scores, near, found, privacy, decision, looks, lock_sha256, key
     )
 
     tell.say("writing the report ...")

@@ -62,14 +62,40 @@ def collect(
     workers: Workers,
     lock_sha256: str,
     tell: Teller,
+    per_arm: int | None = None,
     claimed: Mapping[str, Claimed] | None = None,
 ) -> Collected:
-    """Train every arm, unlearn, and ask. claimed: see `worklist`."""
-    every = worklist(study, asked, plan, lock_sha256, claimed)
+    """Train every arm, unlearn, and ask: the first `per_arm` runs of each (all, if it is not given), and all shadow
+    runs. claimed: see `worklist`."""
+    listed = worklist(study, asked, plan, lock_sha256, claimed)
+    last = study.claim.runs.per_arm if per_arm is None else per_arm
+    every = [stack for stack in listed if stack.arm == "shadow" or stack.runs.stop <= last]
     _do([stack for stack in every if stack.trained], "training", study, asked, plan, workers, tell)
     verb = f"unlearning ({f'{len(claimed)} ways' if claimed else study.claim.procedure.name})"
     _do([stack for stack in every if not stack.trained], verb, study, asked, plan, workers, tell)
     return _gathered(every)
+
+
+def asked_alike(
+    study: Study,
+    asked: Questions,
+    plan: Plan,
+    workers: Workers,
+    lock_sha256: str,
+    tell: Teller,
+    per_arm: int,
+) -> tuple[Questions, Collected]:
+    """The same, and if the unlearned models withhold something every arm is asked again through the same interface.
+    Returned with what was asked in the end."""
+    collected = collect(study, asked, plan, workers, lock_sha256, tell, per_arm)
+    unsaid = collected.withheld["unlearned"]
+    if not unsaid.words:
+        return asked, collected
+    tell.say(
+        f"the unlearned models withhold something: {'; '.join(unsaid.words)}; asking every model alike ..."
+    )
+    asked = asked.through(unsaid)
+    return asked, collect(study, asked, plan, workers, lock_sha256, tell, per_arm)
 
 
 def _do(

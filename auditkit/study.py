@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,14 @@ from auditkit.data import (
     load,
     near_duplicates,
 )
+from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
 from auditkit.errors import UsageError
-from auditkit.evidence.canonical import commitment
+from auditkit.evidence.canonical import commitment, digest
 from auditkit.models import Build, builder
 from auditkit.named import code_digest
 from auditkit.progress import Teller
+from auditkit.statistics.sequential import schedule
 from auditkit.training import Recipe, run_seed
 from auditkit.unlearning import OTHER_STATES
 from auditkit.verdict.required import required_tests
@@ -126,6 +129,13 @@ def run_seeds(claim: Claim, arm: str) -> list[int]:
     return [run_seed(claim.seed, arm, i) for i in range(n)]
 
 
+def between_looks(claim: Claim, arm: str) -> list[range]:
+    """The runs of an arm, those that are new at each look together; shadow runs are all needed at the first."""
+    shadow = arm.startswith("shadow")
+    ends = [claim.runs.shadow] if shadow else [*claim.runs.looks, claim.runs.per_arm]
+    return [range(a, b) for a, b in pairwise([0, *ends])]
+
+
 def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -> Study:
     """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every problem,
     those already found in the claim's file first. A data set that cannot be had raises its own error."""
@@ -150,6 +160,12 @@ def sizes(claim: Claim) -> dict[str, int]:
     return {"train": part.train, "control": part.control, "test": part.test, "population": part.population}
 
 
+def seeds_of(study: Study) -> dict[str, list[str]]:
+    """arm -> the seed of each of its runs, in decimal."""
+    made = ["unlearned", *(["swapped unlearned"] if study.claim.runs.swap else []), "shadow half"]
+    return {arm: [str(seed) for seed in run_seeds(study.claim, arm)] for arm in (*study.trained, *made)}
+
+
 def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
     """The claim as it may leave the audit: record ids only as a salted commitment."""
     plain: dict[str, object] = claim.model_dump(mode="json", exclude_none=True)
@@ -172,6 +188,14 @@ def locked(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
             },
         },
         "required_tests": required_tests(study.claim.criteria, private=study.claim.privacy is not None),
-        "seeds": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
+        "looks": [
+            {"runs": n, "level": share * study.claim.criteria.alpha}
+            for n, share in schedule(study.claim.runs.looks, study.claim.runs.per_arm)
+        ],
+        "seeds": {
+            "rule": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
+            "sha256": digest(seeds_of(study)),
+        },
+        "code": {"auditkit": environment()["code_sha256"], **study.own_code},
         "plan": asdict(plan),
     }

@@ -13,7 +13,7 @@ from auditkit.engine.plan import Plan, stacks
 from auditkit.engine.tasks import Task, Tensors, Train, Trained, Unlearn
 from auditkit.evidence.canonical import digest
 from auditkit.questions import Questions
-from auditkit.study import Study, run_seeds
+from auditkit.study import Study, between_looks, run_seeds
 from auditkit.unlearning.resolve import is_built_in
 
 Identity = dict[str, object]
@@ -119,7 +119,7 @@ def _claimed(
 
 def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -> Iterator[Stack]:
     members, seeds = study.members(arm), run_seeds(study.claim, arm)
-    for runs in stacks(len(seeds), plan.width):
+    for runs in _stacked(study, arm, plan):
         own = [seeds[k] for k in runs]
         weights: Identity = {
             **common,
@@ -133,6 +133,14 @@ def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -
             "asked": asked,
         }
         yield Stack(arm, runs, own, None, weights, runs.start, answers)
+
+
+def _stacked(study: Study, arm: str, plan: Plan) -> Iterator[range]:
+    """The runs of each stack of an arm. No stack reaches from one look into the next, so that nothing is trained
+    that no look asks for."""
+    for new in between_looks(study.claim, arm):
+        for runs in stacks(len(new), plan.width):
+            yield range(new.start + runs.start, new.start + runs.stop)
 
 
 def _unlearned(

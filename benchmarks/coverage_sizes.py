@@ -17,7 +17,7 @@ from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
 from auditkit.statistics.margins import Margins, calibrated
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory
-from auditkit.statistics.spared import spared, statistic, visible
+from auditkit.statistics.spared import Spread, excess_spreads, statistics
 from auditkit.verdict.judge import conclude, judge, passes
 from auditkit.verdict.required import (
     accuracy_finding,
@@ -147,7 +147,9 @@ def suspicious(arms: Arms) -> bool:
     O, U, R = (arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained))
     reference = R.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (O, U, R))
-    return bool(np.exp(-statistic(O, U, R, visible(O, R))) <= ALPHA)
+    kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
+    T = statistics(*(Spread.of(arm.forget) for arm in (O, U, R)), kappa, ())
+    return bool(np.exp(-T[0]) <= ALPHA)
 
 
 def recipes() -> dict[str, World]:

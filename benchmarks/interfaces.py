@@ -89,7 +89,7 @@ def decided(seed: int, ways: list[str], counts: Counter[tuple[str, str, str]]) -
     whole, workers = questions(study), Workers(jobs, plan.threads, "loky", None)
     every = collect(study, whole, plan, workers, "", tell)
     claimed = np.array([arm == "unlearned" for arm, _ in every.rows])
-    assert not every.withheld.words
+    assert not every.withheld["unlearned"].words
     for how in ways:
         cut = told(how, torch.from_numpy(np.array(every.logits[claimed]))).numpy()
         asked = whole.through(withheld(cut))

@@ -60,7 +60,7 @@ def fill(
 
     def collected(interface: Interface, names: Sequence[str]) -> Collected:
         made = {name: gallery[name] for name in names}
-        return collect(study, asked.through(interface), plan, workers, digest(about), tell, made)
+        return collect(study, asked.through(interface), plan, workers, digest(about), tell, claimed=made)
 
     def filled(found: Collected, names: Sequence[str]) -> Bank:
         tell.say("attacking every run ...")
@@ -74,7 +74,7 @@ def fill(
     for name in gallery:
         through.setdefault(everything.withheld[f"unlearned, {name}"], []).append(name)
     bank = filled(everything, through.pop(NOTHING))
-    apart = {}
+    apart: dict[str, Bank] = {}
     for interface, names in through.items():
         tell.say(f"{', '.join(names)}: {'; '.join(interface.words)}; asking every model alike ...")
         apart |= dict.fromkeys(names, filled(collected(interface, names), names))

@@ -4,7 +4,7 @@ import io
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from auditkit.evidence.values import (
     Evidence,
     Finding,
     InterfaceSummary,
+    Look,
     NotChecked,
     PrivacySummary,
     Verdict,
@@ -122,13 +123,16 @@ def assemble(
     found: Mapping[str, Found],
     privacy: PrivacySummary | None,
     decision: tuple[list[Finding], list[Control], Verdict],
+    looks: Sequence[Look],
     lock_sha256: str,
     key: bytes,
 ) -> Evidence:
     """Everything the audit found, as the value that evidence.json holds. The runs of the procedure in another
-    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `battery.finders`."""
+    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `battery.finders`.
+    looks: those that were made; intervals are of the level of the last."""
     findings, controls, verdict = decision
-    criteria, places = study.claim.criteria, places_of(study, signals)
+    criteria = study.claim.criteria.model_copy(update={"alpha": looks[-1].level})
+    places = places_of(study, signals)
     other = {state: arm_of(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
     labels = signals.labels[places.forget]
     return Evidence(
@@ -138,6 +142,7 @@ def assemble(
         data=_data_summary(study, asked),
         interface=InterfaceSummary(asked.interface.words) if asked.interface.words else None,
         environment={**environment(), **{f"plan {name}": str(value) for name, value in asdict(plan).items()}},
+        looks=tuple(looks),
         arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
         controls=tuple(controls),
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),

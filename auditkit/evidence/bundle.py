@@ -70,7 +70,7 @@ def open_bundle(out: Path, lock: Mapping[str, object]) -> str:
     content, path = canonical(lock), out / LOCK
     if path.exists() and path.read_bytes() != content:
         try:
-            changed = _differences(json.loads(path.read_bytes()), json.loads(content))
+            changed = differences(json.loads(path.read_bytes()), json.loads(content))
         except ValueError as error:
             raise IntegrityError(f"{path}: is damaged; remove the bundle, or choose another --out") from error
         raise UsageError(
@@ -166,7 +166,7 @@ def check_place(out: Path) -> None:
         )
 
 
-def _differences(old: Any, new: Any, where: str = "") -> list[str]:
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
     """The dotted names of the values in which two locks differ."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [] if old == new else [where]
@@ -175,7 +175,7 @@ def _differences(old: Any, new: Any, where: str = "") -> list[str]:
     return [
         d
         for k in keys
-        for d in _differences(old.get(k, missing), new.get(k, missing), f"{where}.{k}" if where else k)
+        for d in differences(old.get(k, missing), new.get(k, missing), f"{where}.{k}" if where else k)
     ]
 
 

@@ -50,6 +50,7 @@ def residual_memory(arms: Arms, labels: Ints, alpha: float) -> ResidualMemory:
         for own in [np.flatnonzero(labels == label)]
     ]
     noop = _memory(arms, arms.original, "exact")
+    detectable = _smallest_detectable(exact, alpha)
     return ResidualMemory(
         exact=rho_number(exact, alpha),
         jittered=tuple(
@@ -76,7 +77,8 @@ def residual_memory(arms: Arms, labels: Ints, alpha: float) -> ResidualMemory:
             "(sum of each record's share of the gap)^2 / sum of squares",
             "residual-memory",
         ),
-        smallest_detectable=_smallest_detectable(exact, alpha),
+        smallest_detectable=detectable,
+        could_see=_could_see(detectable),
     )
 
 
@@ -93,6 +95,15 @@ def _smallest_detectable(seen: Memory, alpha: float) -> Number:
     value = (t_quantile(1 - alpha, n - 1) + t_quantile(POWER, n - 1)) * error
     defined = rho_number(seen, alpha).value is not None
     return plain_number(value if defined else None, n, records, method, "residual-memory")
+
+
+def _could_see(detectable: Number) -> str:
+    if detectable.value is None:
+        return "The original runs cannot be told from retrained ones, so this audit could have seen no residual memory."
+    return (
+        f"The smallest residual memory that this audit would have told from none, with probability {POWER:g}, is "
+        f"{detectable.value:.3g}."
+    )
 
 
 def arm_summary(name: str, accuracy: Mapping[str, tuple[Floats, int]], alpha: float) -> ArmSummary:

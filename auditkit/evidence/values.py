@@ -74,8 +74,9 @@ Finding = Ran | Skipped
 @dataclass(frozen=True)
 class Verdict:
     """The answer. sentence: the answer in one sentence. reasons: why, one sentence each.
-    runs_needed: for an inconclusive verdict, the runs an arm that would decide it, None if more runs
-    would not."""
+    runs_needed: for an inconclusive verdict, the runs an arm that would decide it if the truth is what it now seems, of
+    which further_runs are more than there were; both None where no number can be promised. outlook: what would settle
+    it, or why nothing of the kind is said, in a sentence; empty for a verdict that decides."""
 
     outcome: Outcome
     sentence: str
@@ -83,6 +84,8 @@ class Verdict:
     margin: float
     confidence: float
     runs_needed: int | None
+    further_runs: int | None = None
+    outlook: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,18 @@ class Control:
     outcome: Outcome
     rho: Number | None
     passed: bool
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the runs so far. runs: an arm. level: of each test at this look; the levels of all looks that were
+    planned add up to alpha. outcome: what the verdict would have been, and was at the last. failed: the controls that
+    came out wrong."""
+
+    runs: int
+    level: float
+    outcome: Outcome
+    failed: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -150,7 +165,7 @@ class ResidualMemory:
     recovered: what a model's weights give away beyond its answers, one line a way to make it show, with the same of
     the honest control. honest: of the honest retrained control. per_run: arm -> one value a run, for the figure.
     effective_records: how many forget records carry it. smallest_detectable: the share of memory
-    left that this audit would have told from none with probability 0.8.
+    left that this audit would have told from none with probability 0.8; could_see: the same in a sentence.
     """
 
     exact: Number
@@ -161,6 +176,7 @@ class ResidualMemory:
     per_run: dict[str, tuple[float, ...]]
     effective_records: Number
     smallest_detectable: Number
+    could_see: str = ""
 
 
 @dataclass(frozen=True)
@@ -356,6 +372,7 @@ class Evidence:
     data: DataSummary
     interface: InterfaceSummary | None
     environment: dict[str, str]
+    looks: tuple[Look, ...]
     arms: tuple[ArmSummary, ...]
     controls: tuple[Control, ...]
     residual_memory: ResidualMemory

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy import integrate, special, stats
+from scipy import integrate, optimize, special, stats
 
 POWER = 0.8
 """An audit that would support a true claim less often than this is refused before training."""
@@ -42,6 +42,13 @@ def one_sided_power(n: int, sd: float, distance: float, alpha: float) -> float:
     if n < 2:
         return 0.0
     return float(stats.nct.sf(stats.t.ppf(1 - alpha, n - 1), n - 1, distance * np.sqrt(n) / sd))
+
+
+def told_from(n: int, sd: float, alpha: float) -> float:
+    """The distance from a bound at which a one-sided t-test at level alpha finds the true mean on its side of it with
+    probability POWER."""
+    widest = sd * (stats.t.ppf(1 - alpha, n - 1) + 10)  # far beyond it
+    return float(optimize.brentq(lambda d: one_sided_power(n, sd, d, alpha) - POWER, 0, widest))
 
 
 def runs_for_power(sd: float, margin: float, alpha: float, mean: float = 0.0) -> int | None:

@@ -100,7 +100,7 @@ def spared(
     o, u, r = (Spread.of(arm.forget) for arm in (O, U, R))
     kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
     T = float(statistics(o, u, r, kappa, together)[0])
-    seen = np.flatnonzero(visible(o, r)[0])
+    seen = visible(O, R)
 
     def noticed(kept: int) -> float:
         planted = _planted(o, u, seen, kept, seed)
@@ -150,8 +150,13 @@ def p_values(T: Floats, null: Floats) -> Floats:
     return np.asarray(np.maximum(rank, np.exp(-np.maximum(T, 0))))
 
 
-def visible(O: Spread, R: Spread) -> npt.NDArray[np.bool_]:
-    """The forget records in which memory is visible, delta/s > VISIBLE: (groups, records)."""
+def visible(O: Margins, R: Margins) -> Ints:
+    """The forget records in which memory is visible, delta/s > VISIBLE. O, R: calibrated."""
+    return np.flatnonzero(shown(Spread.of(O.forget), Spread.of(R.forget))[0])
+
+
+def shown(O: Spread, R: Spread) -> npt.NDArray[np.bool_]:
+    """Where delta/s > VISIBLE: (groups, records)."""
     delta = O.mean - R.mean
     return np.asarray((delta > VISIBLE * np.sqrt((O.var + R.var) / 2)) & (delta > 0))
 
@@ -161,7 +166,7 @@ def statistics(O: Spread, U: Spread, R: Spread, kappa: Floats, parts: Sequence[S
     (groups,). parts: see `spared`."""
     delta, d = O.mean - R.mean, U.mean - R.mean
     V = kappa[:, None] * (U.var / U.n + R.var / R.n)
-    counts = visible(O, R) & (V > 0)  # two arms that do not vary there have no scale to judge the record by
+    counts = shown(O, R) & (V > 0)  # two arms that do not vary there have no scale to judge the record by
     V = np.where(counts, V, 1.0)
     log_ratio = delta * d / V - delta**2 / (2 * V)
 

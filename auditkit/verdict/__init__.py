@@ -1,5 +1,5 @@
 """The verdict: required tests, controls, and what follows from them."""
 
-from auditkit.verdict.judge import audit_arms, with_diverged
+from auditkit.verdict.judge import audit_arms, look_at, with_diverged
 
-__all__ = ["audit_arms", "with_diverged"]
+__all__ = ["audit_arms", "look_at", "with_diverged"]

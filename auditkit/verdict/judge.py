@@ -11,13 +11,11 @@ control with a known answer comes out wrong it is the audit that has failed, not
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from auditkit.claims import Criteria
-from auditkit.evidence.values import Control, Finding, Outcome, Ran, Result, Skipped, Verdict
+from auditkit.evidence.values import Control, Finding, Look, Outcome, Ran, Result, Skipped, Verdict
 from auditkit.statistics.arms import Arms
-from auditkit.statistics.hypotheses import holm, t_quantile
-from auditkit.statistics.power import runs_to_decide
+from auditkit.statistics.hypotheses import holm
+from auditkit.verdict.outlook import with_outlook
 from auditkit.verdict.required import PRIVACY_TEST, required_findings
 
 NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")
@@ -34,29 +32,35 @@ SHUFFLED = "the labels unlearned and retrained exchanged in half of the runs"
 
 
 def audit_arms(
-    arms: Arms, criteria: Criteria, test_records: int, seed: int, besides: Sequence[Finding] = ()
+    arms: Arms,
+    criteria: Criteria,
+    test_records: int,
+    seed: int,
+    besides: Sequence[Finding] = (),
+    share: float = 1.0,
 ) -> tuple[list[Finding], list[Control], Verdict]:
     """Decide the claim, and the same for three arms whose answer is known.
 
     test_records: how many test records there are; seed: of the null of the spared-records test and of
-    the shuffled control. besides: required tests of something else than the arms, not yet judged.
+    the shuffled control. besides: required tests of something else than the arms, not yet judged. share: of
+    alpha, that this look spends; 1 where it is the only one.
     """
 
     def found(case: Arms) -> list[Finding]:
-        return required_findings(case, criteria, test_records, seed)
+        return required_findings(case, criteria, test_records, seed, share)
 
     noop = found(arms.claiming(arms.original))
-    findings = judge([*found(arms), *besides], noop, criteria.alpha)
+    findings = judge([*found(arms), *besides], noop, criteria.alpha, share)
     known = (
         ("honest retrain", HONEST, arms.claiming(arms.honest), NOT_REFUTED),
         ("no-op", NOOP, arms.claiming(arms.original), REFUTED),
         ("shuffled labels", SHUFFLED, arms.shuffled(seed), NOT_REFUTED),
     )
     controls = [
-        control(name, meaning, judge(found(case), noop, criteria.alpha), right)
+        control(name, meaning, judge(found(case), noop, criteria.alpha, share), right)
         for name, meaning, case, right in known
     ]
-    return findings, controls, verdict(findings, controls, criteria)
+    return findings, controls, verdict(findings, controls, criteria, share)
 
 
 def with_diverged(
@@ -70,8 +74,14 @@ def with_diverged(
     which = f"Answers that are not finite numbers: {', '.join(diverged)}. Their numbers are left out of every arm."
     sentence = f"Inconclusive: {len(diverged)} run(s) diverged, so this audit decides nothing."
     reasons = (which, *decided.reasons)
-    verdict = replace(decided, outcome="inconclusive", sentence=sentence, reasons=reasons, runs_needed=None)
+    verdict = Verdict("inconclusive", sentence, reasons, decided.margin, decided.confidence, None)
     return findings, controls, verdict
+
+
+def look_at(decision: tuple[list[Finding], list[Control], Verdict], runs: int, level: float) -> Look:
+    """What is kept of the decision at a look. runs: an arm; level: of its tests."""
+    _, controls, decided = decision
+    return Look(runs, level, decided.outcome, tuple(c.name for c in controls if not c.passed))
 
 
 def control(name: str, meaning: str, findings: Sequence[Finding], right: tuple[Outcome, ...]) -> Control:
@@ -89,10 +99,13 @@ def control(name: str, meaning: str, findings: Sequence[Finding], right: tuple[O
     )
 
 
-def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) -> list[Finding]:
+def judge(
+    findings: Sequence[Finding], noop: Sequence[Finding], alpha: float, share: float = 1.0
+) -> list[Finding]:
     """The findings with their results: Holm-adjusted, and informative unless the no-op passes too.
 
-    noop: the same tests on the no-op control.
+    noop: the same tests on the no-op control, which passes by the whole of alpha at every look: a stricter level would
+    make a test informative for no better reason than being strict. share: of alpha, that this look spends.
     """
     ran = [f for f in findings if isinstance(f, Ran)]
     adjusted = holm({f.name: f.p_refuted for f in ran})
@@ -101,8 +114,8 @@ def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) ->
     def judged(f: Finding) -> Finding:
         if isinstance(f, Skipped):
             return f
-        refuted = adjusted[f.name] <= alpha
-        result: Result = "refuted" if refuted else "passed" if passes(f, alpha) else "undecided"
+        refuted = adjusted[f.name] <= share * alpha
+        result: Result = "refuted" if refuted else "passed" if passes(f, alpha, share) else "undecided"
         return replace(
             f,
             result=result,
@@ -113,10 +126,10 @@ def judge(findings: Sequence[Finding], noop: Sequence[Finding], alpha: float) ->
     return [judged(f) for f in findings]
 
 
-def passes(finding: Ran, alpha: float) -> bool:
-    """Whether a test speaks for the claim at level alpha: it shows that the truth lies within the
-    margin, or, for a test without a margin, does not find what it looks for."""
-    return finding.p_passed <= alpha if finding.p_passed is not None else finding.p_refuted > alpha
+def passes(finding: Ran, alpha: float, share: float = 1.0) -> bool:
+    """Whether a test speaks for the claim: it shows at level share x alpha that the truth lies within the margin,
+    or, for a test without a margin, does not find what it looks for even at level alpha."""
+    return finding.p_passed <= share * alpha if finding.p_passed is not None else finding.p_refuted > alpha
 
 
 def conclude(findings: Sequence[Finding]) -> Outcome:
@@ -151,8 +164,10 @@ def said(finding: Ran) -> str:
     return value + interval + margin
 
 
-def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria) -> Verdict:
-    """The answer, with its reasons in sentences."""
+def verdict(
+    findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria, share: float = 1.0
+) -> Verdict:
+    """The answer, with its reasons in sentences. share: of alpha, that the findings were judged by."""
     outcome = conclude(findings)
     failed = [c for c in controls if not c.passed]
     if failed:
@@ -174,14 +189,18 @@ def verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: 
         sentences["inconclusive"] = f"Inconclusive: {rho.reason}."
     elif failed:
         sentences["inconclusive"] = "Inconclusive: the audit itself failed a control, so it decides nothing."
-    return Verdict(
+    decided = Verdict(
         outcome=outcome,
         sentence=sentences[outcome],
         reasons=tuple(_reasons(findings, failed)),
         margin=criteria.residual_memory,
         confidence=1 - criteria.alpha,
-        runs_needed=_runs_needed(findings, criteria) if outcome == "inconclusive" and not failed else None,
+        runs_needed=None,
     )
+    if outcome != "inconclusive":
+        return decided
+    obstacles = [f for f in findings if obstacle(f)]
+    return with_outlook(decided, obstacles, len(findings), failed, criteria, share)
 
 
 def _reasons(findings: Sequence[Finding], failed: Sequence[Control]) -> list[str]:
@@ -193,25 +212,3 @@ def _reasons(findings: Sequence[Finding], failed: Sequence[Control]) -> list[str
     ]
     reasons += [why for f in findings if (why := obstacle(f))]
     return reasons or ["Every required test passed, and every control came out as it must."]
-
-
-def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
-    """The runs an arm that would settle every undecided test, if the truth is what it now seems; None
-    where something stands in the way that more runs would not remove."""
-    needed = []
-    for f in findings:
-        if not obstacle(f):
-            continue
-        if isinstance(f, Skipped) or f.margin is None:
-            return None
-        n = f.number
-        if n.value is None or n.low is None or n.high is None:
-            return None
-        sd = (n.high - n.low) / 2 / t_quantile(1 - criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
-        runs = runs_to_decide(
-            n.value, sd, f.margin, criteria.alpha, tests=len(findings), two_sided=f.two_sided
-        )
-        if runs is None:
-            return None
-        needed.append(max(runs, n.n_runs + 1))
-    return max(needed, default=None)

@@ -3,6 +3,8 @@
 The tests themselves are in `auditkit.statistics`; here they are put as questions, with their numbers.
 """
 
+import math
+
 import numpy as np
 
 from auditkit.attacks import ATTACKS
@@ -54,15 +56,19 @@ def required_tests(criteria: Criteria, *, private: bool = False) -> list[str]:
     ]
 
 
-def required_findings(arms: Arms, criteria: Criteria, test_records: int, seed: int) -> list[Finding]:
+def required_findings(
+    arms: Arms, criteria: Criteria, test_records: int, seed: int, share: float = 1.0
+) -> list[Finding]:
     """Every required test on these arms. Results are not yet judged: see `auditkit.verdict.judge`.
 
-    test_records: how many test records there are; seed: of the spared-records null.
+    test_records: how many test records there are; seed: of the spared-records null. share: of alpha, that this look
+    spends (see `auditkit.statistics.sequential`); 1 where it is the only one.
     """
-    findings: list[Finding] = [residual_finding(arms, query, criteria) for query in queries(criteria)]
-    findings.append(spared_finding(arms, criteria, seed))
-    findings += [gap_finding(arms, attack, criteria) for attack in criteria.attacks]
-    findings.append(accuracy_finding(arms, criteria, test_records))
+    here = criteria.at(share)
+    findings: list[Finding] = [residual_finding(arms, query, here) for query in queries(criteria)]
+    findings.append(spared_finding(arms, criteria, seed, share))
+    findings += [gap_finding(arms, attack, here) for attack in criteria.attacks]
+    findings.append(accuracy_finding(arms, here, test_records))
     if reason := copied(arms.unlearned):
         return [Skipped(finding.name, finding.question, reason) for finding in findings]
     return findings
@@ -157,15 +163,21 @@ def rho_number(seen: Memory, alpha: float) -> Number:
     )
 
 
-def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
-    """Whether a few forget records were never removed."""
+def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0) -> Finding:
+    """Whether a few forget records were never removed.
+
+    This test passes by finding nothing: a stricter level would make that easier. So at every look it passes above the
+    whole of alpha only, and what a look spends is the chance to miss spared records: share x (1 - POWER).
+    """
     name, question = "spared records", "Was any forget record left in?"
     O, U, R, H = (
         arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained, arms.honest)
     )
     if reason := incomparable(U, R):
         return Skipped(name, question, reason)
-    result = spared(O, U, R, H, parts=arms.parts, groups=NULL_GROUPS, seed=seed, alpha=criteria.alpha)
+    # Groups enough that the smallest p-value stands Holm's correction at the level of this look, too.
+    groups = math.ceil((NULL_GROUPS + 1) / share) - 1
+    result = spared(O, U, R, H, parts=arms.parts, groups=groups, seed=seed, alpha=criteria.alpha)
     if not result.visible:
         return Skipped(name, question, "memory is visible in no single forget record")
     seen = (
@@ -175,7 +187,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
     least = (
         f" The fewest it would notice with probability {POWER:g}: {result.fewest}." if result.fewest else ""
     )
-    if result.p > criteria.alpha and result.power < POWER:
+    if result.p > criteria.alpha and result.power < 1 - share * (1 - POWER):
         reason = (
             f"{seen}, which is too little to rely on (unlearned runs differ from retrained ones also on records "
             f"that nobody was to forget: {result.kappa:.2g} times what chance explains)"
@@ -189,7 +201,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
         n_runs=U.runs,
         n_records=result.visible,
         method="log likelihood ratio, spared against removed, over the records in which memory is visible: one in ten, "
-        f"one in a hundred, half of a class or person; null from {NULL_GROUPS} divisions of the retrained runs",
+        f"one in a hundred, half of a class or person; null from {groups} divisions of the retrained runs",
         source=f"{METHOD}#spared-records",
     )
     return Ran(

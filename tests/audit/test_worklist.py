@@ -64,6 +64,22 @@ def test_every_run_of_every_arm_is_in_one_stack() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
+def test_no_stack_reaches_over_a_look() -> None:
+    """With looks the runs are the same, in stacks that end at each look; those of a first look at five runs are the very
+    runs of an audit of five, and shadow runs are as ever."""
+    sizes, lax = {"per_arm": 12, "shadow": 4}, {"residual_memory": 0.9}
+    plain = study_of(runs=sizes, criteria=lax)
+    looking = study_of(runs=sizes | {"looks": [5, 8]}, criteria=lax)
+    stacks = worklist(looking, questions(looking), PLAN, "one")
+    assert [s.runs for s in stacks if s.arm == "honest"] == [range(5), range(5, 8), range(8, 12)]
+    seeds = {(s.arm, k): seed for s in stacks for k, seed in zip(s.runs, s.seeds, strict=True)}
+    for s in worklist(plain, questions(plain), PLAN, "one"):
+        assert [seeds[s.arm, k] for k in s.runs] == list(s.seeds)
+    first = {digest(s.answers) for s in stacks if s.runs.stop <= 5}
+    five = study_of(runs={"per_arm": 5, "shadow": 4}, criteria=lax)
+    assert stored_under(five)[1] == first
+
+
 def test_the_swapped_world_is_made_only_if_asked_for() -> None:
     """The SWAP test adds originals trained on retain and stand-ins, which are control records, and as many runs unlearned
     from those; nothing else changes."""

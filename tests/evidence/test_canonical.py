@@ -80,6 +80,8 @@ def test_a_verdict_survives_its_json() -> None:
         "margin": 0.2,
         "confidence": 0.95,
         "runs_needed": None,
+        "further_runs": None,
+        "outlook": "",
     }
 
 

@@ -53,7 +53,12 @@ def test_residual_memory_is_that_of_each_query_arm_and_class() -> None:
 
 def test_the_smallest_detectable_share_shrinks_with_runs() -> None:
     """Four times the runs tell about half as small a share of memory from none."""
-    few, many = (residual_memory(simulated_arms(1, n=n), LABELS, 0.05).smallest_detectable for n in (8, 32))
+    seen = [residual_memory(simulated_arms(1, n=n), LABELS, 0.05) for n in (8, 32)]
+    few, many = (memory.smallest_detectable for memory in seen)
+    assert seen[0].could_see == (
+        "The smallest residual memory that this audit would have told from none, with probability 0.8, is "
+        f"{few.value:.3g}."
+    )
     assert few.value is not None
     assert many.value is not None
     assert 0.3 < many.value / few.value < 0.7

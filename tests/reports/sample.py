@@ -16,6 +16,7 @@ from auditkit.evidence.values import (
     Evidence,
     Halves,
     InterfaceSummary,
+    Look,
     NotChecked,
     Number,
     OperatingPoint,
@@ -57,7 +58,7 @@ CLAIM: dict[str, object] = {
         "optimiser": "adam",
     },
     "procedure": {"name": "fnn", "options": {"rates": "rank", "t": 50.0, "repair_epochs": 8}},
-    "runs": {"per_arm": 20, "shadow": 16},
+    "runs": {"per_arm": 20, "looks": [], "shadow": 16},
     "criteria": {
         "alpha": 0.05,
         "residual_memory": 0.2,
@@ -243,6 +244,7 @@ SUPPORTED = Evidence(
     ),
     interface=None,
     environment={"python": "3.11.2", "torch": "2.9.1", "numpy": "2.3.5", "device": "cpu", "plan": "stack of 20"},
+    looks=(Look(20, 0.05, "supported", ()),),
     arms=(
         ArmSummary("original", "Trained on retain and forget.", 20, accuracy(0.999, 810), accuracy(0.998, 90), accuracy(0.964, 250)),
         ArmSummary("unlearned", "Original runs after the procedure.", 20, accuracy(0.996, 810), accuracy(0.962, 90), accuracy(0.958, 250)),
@@ -259,6 +261,7 @@ SUPPORTED = Evidence(
         per_run={"original": STAYED, "unlearned": FORGOT, "honest": HONEST},
         effective_records=Number(9.4, None, None, None, 20, 90, "Kish's formula on the weights", "Kish 1965"),
         smallest_detectable=Number(0.12, None, None, None, 20, 90, "power 0.8 at the honest runs' spread", "decision.md, 3"),
+        could_see="The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.",
     ),
     states=(
         State("gate on", rho(0.81), accuracy(0.962, 250), False),
@@ -342,6 +345,8 @@ INCONCLUSIVE = replace(
         0.2,
         0.95,
         48,
+        28,
+        "It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.",
     ),
 )  # fmt: skip
 

@@ -35,6 +35,8 @@ def test_summary_of_a_supported_claim() -> None:
 - All six required tests passed at the margins locked before the run.
 - All three controls came out as they should.
 
+The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.
+
 ## Required tests
 
 | question | found | margin | from | result |
@@ -72,8 +74,10 @@ def test_summary_of_an_audit_that_failed() -> None:
 
 - The no-op control came out as supported.
 - One required test was skipped.
-- It would take 48 runs an arm to decide.
+- It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.
 - Every model was asked alike, as the unlearned ones withhold something: only the predicted class is answered.
+
+The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.
 
 ## Required tests
 
@@ -106,6 +110,7 @@ VERDICTS = {
 <li>All six required tests passed at the margins locked before the run.</li>
 <li>All three controls came out as they should.</li>
 </ul>
+<p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
 </section>
 """,
@@ -116,6 +121,7 @@ VERDICTS = {
 <ul>
 <li>Residual memory is refuted at margin 0.2 (Holm-corrected p = 0.0006).</li>
 </ul>
+<p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
 </section>
 """,
@@ -126,8 +132,9 @@ VERDICTS = {
 <ul>
 <li>The no-op control came out as supported.</li>
 <li>One required test was skipped.</li>
-<li>It would take 48 runs an arm to decide.</li>
+<li>It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.</li>
 </ul>
+<p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
 </section>
 """,

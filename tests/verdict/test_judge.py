@@ -115,7 +115,7 @@ def test_an_inconclusive_audit_word_for_word() -> None:
     """Where a test settles nothing the audit is inconclusive, and says with how many runs it would not be."""
     open_question = ran(MEMORY, 0.3, 0.9, value=number(0.1, -0.1, 0.3))
     found = decide([open_question, spared(0.6), gap(0.001, 1.0)])
-    assert replace(found, runs_needed=None) == Verdict(
+    assert replace(found, runs_needed=None, further_runs=None, outlook="") == Verdict(
         outcome="inconclusive",
         sentence="Inconclusive: this audit can neither support nor refute the claim.",
         reasons=(
@@ -131,6 +131,11 @@ def test_an_inconclusive_audit_word_for_word() -> None:
     # sd of one run = .2 / 2.015 * sqrt(6) = .243, distance to the margin .1: (2.486 * .243 / .1)^2 = 36.5.
     assert found.runs_needed is not None
     assert 37 <= found.runs_needed <= 42
+    assert found.further_runs == found.runs_needed - 6
+    assert found.outlook == (
+        f"It would take about {found.runs_needed} runs an arm to decide, {found.further_runs} further ones, if the truth "
+        "is what it now seems."
+    )
 
 
 def test_a_failed_control_fails_the_audit_word_for_word() -> None:

@@ -1,0 +1,79 @@
+"""Verdicts at a look: which tests go by the look's level, and which by the whole of alpha."""
+
+from dataclasses import replace
+
+import pytest
+
+from auditkit.claims import Criteria
+from auditkit.evidence.values import Finding, Ran, Skipped
+from auditkit.statistics.power import POWER
+from auditkit.verdict import audit_arms, look_at, required
+from auditkit.verdict.judge import judge
+from auditkit.verdict.required import required_findings, spared_finding
+from tests.statistics.simulated_arms import ATTACKS, simulated_arms
+from tests.verdict.test_judge import GOOD, MEMORY, NOOP, gap, ran, spared
+
+CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,))
+
+
+def results(findings: list[Finding]) -> list[str]:
+    return [f.result if isinstance(f, Ran) else "skipped" for f in findings]
+
+
+def test_a_look_passes_and_refutes_at_its_own_level() -> None:
+    """What passes, or is refuted, at alpha is undecided at a look that spends a quarter of it."""
+    tests: list[Finding] = [ran(MEMORY, 0.03, 0.9), spared(0.6), gap(0.9, 0.01)]
+    assert results(judge(tests, NOOP, 0.05)) == ["passed", "passed", "refuted"]
+    assert results(judge(tests, NOOP, 0.05, 0.25)) == ["undecided", "passed", "undecided"]
+    tests = [ran(MEMORY, 0.012, 0.9), spared(0.6), gap(0.9, 0.004)]
+    assert results(judge(tests, NOOP, 0.05, 0.25)) == ["passed", "passed", "refuted"]
+
+
+def test_spared_records_pass_no_easier_at_a_look() -> None:
+    """A test that passes by finding nothing must find nothing at the whole of alpha, however strict the look."""
+    tests: list[Finding] = [GOOD[0], spared(0.03), GOOD[2]]
+    assert results(judge(tests, NOOP, 0.05, 0.25))[1] == "undecided"
+
+
+def test_a_test_is_no_more_informative_for_a_strict_look() -> None:
+    """What the no-op passes at the whole of alpha is uninformative at every look."""
+    noop: list[Finding] = [ran(MEMORY, 0.03, 0.9), *NOOP[1:]]
+    for share in (1.0, 0.25):
+        judged = judge([ran(MEMORY, 0.001, 0.9), *GOOD[1:]], noop, 0.05, share)[0]
+        assert isinstance(judged, Ran)
+        assert not judged.informative
+
+
+def test_spared_records_are_sought_harder_at_an_early_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chance to miss spared records is spent like alpha, and the null has groups for the stricter level."""
+    monkeypatch.setattr(required, "NULL_GROUPS", 19)
+    arms = simulated_arms(3, n=6, forget=60, gap=2.5)
+    whole, early = (spared_finding(arms, CRITERIA, 0, share) for share in (1.0, 0.25))
+    assert isinstance(whole, Ran)
+    power = float(whole.explanation.rsplit(" ", 1)[1][:-1])
+    assert POWER <= power < 1 - 0.25 * (1 - POWER)
+    assert isinstance(early, Skipped)
+    assert f"with probability {power:.2g}" in early.reason
+    seen = spared_finding(arms.claiming(arms.original), CRITERIA, 0, 0.25)
+    assert isinstance(seen, Ran)
+    assert "null from 79 divisions" in seen.number.method
+
+
+def test_intervals_are_of_the_level_of_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a look that spends a quarter of alpha .05 intervals are of level .975."""
+    monkeypatch.setattr(required, "NULL_GROUPS", 19)
+    found = required_findings(simulated_arms(0, n=6), CRITERIA, 250, 0, 0.25)
+    levels = {f.number.confidence for f in found if isinstance(f, Ran) and f.margin is not None}
+    assert levels == {0.975}
+
+
+def test_a_look_keeps_its_outcome_and_the_controls_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the decision at a look the evidence keeps the runs, the level, the outcome, and which controls were wrong."""
+    monkeypatch.setattr(required, "NULL_GROUPS", 119)
+    arms = simulated_arms(1, n=12, gap=4)
+    decision = audit_arms(arms.claiming(arms.original), CRITERIA, 250, 0, share=0.5)
+    look = look_at(decision, 12, 0.025)
+    assert (look.runs, look.level, look.outcome, look.failed) == (12, 0.025, "not_supported", ())
+    findings, controls, verdict = decision
+    wrong = look_at((findings, [replace(controls[0], passed=False), *controls[1:]], verdict), 12, 0.025)
+    assert wrong.failed == ("honest retrain",)
