@@ -53,8 +53,8 @@ class Plan:
 class Work:
     """What is to be trained, as far as its cost goes.
 
-    records: of each run, at most. runs: what may share a stack, by name -> how many. x, y: some records to try steps on. data_bytes: of
-    all records a worker is given.
+    records: of each run, at most. runs: what may share a stack, by name -> how many. x, y: some records to try
+    steps on. data_bytes: of all records a worker is given.
     """
 
     build: Build

@@ -149,6 +149,42 @@ def test_verdict_section(name: str) -> None:
     assert found[0] == VERDICTS[name]
 
 
+def test_looks_are_told_where_some_were_planned() -> None:
+    """Where the claim plans looks, page and summary say which were made, at which level, and how they ended; elsewhere
+    they are not spoken of."""
+    claim = sample.CLAIM | {"runs": {"per_arm": 32, "looks": [8, 16], "shadow": 16}}
+    looks = [
+        {"runs": 8, "level": 0.0125, "outcome": "inconclusive", "failed": ["no-op"]},
+        {"runs": 16, "level": 0.0125, "outcome": "supported", "failed": []},
+    ]
+    rendered = render(changed(claim=claim, looks=looks), sample.RUN)
+    found = re.search(r"<caption>Looks that were made.*?</table>", rendered.html, re.DOTALL)
+    assert found is not None
+    assert (
+        found[0].split("<tbody>")[1]
+        == """
+<tr><th scope="row">8</th><td class="n">0.0125</td><td>? inconclusive</td><td>no-op</td></tr>
+<tr><th scope="row">16</th><td class="n">0.0125</td><td>✓ supported</td><td>none</td></tr>
+</tbody>
+</table>"""
+    )
+    assert "to look after 8, 16 and 32 runs an arm" in rendered.html
+    assert "each test at 95 % confidence, held over all looks together.</p>" in rendered.html
+    assert (
+        """
+## Looks
+
+| runs an arm | level of each test | outcome | controls that came out wrong |
+|---|---|---|---|
+| 8 | 0.0125 | ? inconclusive | no-op |
+| 16 | 0.0125 | ✓ supported | none |
+"""
+        in rendered.summary
+    )
+    plain = render(sample.as_json(sample.SUPPORTED), sample.RUN)
+    assert "Looks" not in plain.html + plain.summary
+
+
 @EVERY
 def test_every_finding_is_told(name: str) -> None:
     """Each finding's question stands on the page with its number, or with the reason it has none."""
