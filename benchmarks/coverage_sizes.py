@@ -17,7 +17,7 @@ from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
 from auditkit.statistics.margins import Margins, calibrated
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory
-from auditkit.statistics.spared import Spread, excess_spreads, statistics
+from auditkit.statistics.spared import Spread, excess_spreads, spared, statistics
 from auditkit.verdict.judge import conclude, judge, passes
 from auditkit.verdict.required import (
     accuracy_finding,
@@ -148,7 +148,8 @@ def suspicious(arms: Arms) -> bool:
     reference = R.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (O, U, R))
     kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
-    T = statistics(*(Spread.of(arm.forget) for arm in (O, U, R)), kappa, ())
+    o, u, r = (Spread.of(arm.forget) for arm in (O, U, R))
+    T = statistics(o, u, r, kappa, ())
     return bool(np.exp(-T[0]) <= ALPHA)
 
 
