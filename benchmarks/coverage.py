@@ -1,6 +1,6 @@
 """Coverage of every interval that the evidence carries, and the size of every required test, where the truth is known.
 
-    python -m benchmarks.coverage                    # 2,000 replicates a line, about five minutes on one core
+    python -m benchmarks.coverage                    # 2,000 replicates a line, six to seven CPU minutes
     python -m benchmarks.coverage --only slope --replicates 500
 
 Prints the tables of docs/coverage.md; with --write also writes them there, and the rows to benchmarks/results/coverage.json. Exit
