@@ -97,10 +97,12 @@ def p_value(T: float, null: Floats) -> float:
 
 
 def visible(O: Margins, R: Margins) -> Ints:
-    """The forget records in which memory is visible: delta/s > VISIBLE. O, R: calibrated."""
+    """The forget records in which memory is visible: delta/s > VISIBLE. O, R: calibrated. Where all runs of both answer
+    at the clip, the means of equal numbers may still differ by rounding: that is no memory."""
     within = np.sqrt((variance(O.forget) + variance(R.forget)) / 2)
     delta = O.forget.mean(axis=0) - R.forget.mean(axis=0)
-    return np.flatnonzero((delta > VISIBLE * within) & (delta > 0))
+    rounding = 16 * np.finfo(np.float64).eps * np.abs(O.forget).max(axis=0)
+    return np.flatnonzero((delta > VISIBLE * within) & (delta > rounding))
 
 
 def statistic(O: Margins, U: Margins, R: Margins, records: Ints) -> float:
