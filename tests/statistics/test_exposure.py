@@ -106,6 +106,15 @@ def test_those_who_are_remembered_are_named(drifts: float) -> None:
     assert np.mean(hits) > 0.9
 
 
+def test_rounding_is_no_memory() -> None:
+    """Records on which all runs answer at the clip are not in sight, whatever the means of so many equal numbers are."""
+    for runs in (7, 20, 33, 40):
+        full = Margins(np.full((runs, 4), 30.0), np.tile(np.linspace(-3.3, 3.1, 21), (runs, 1)))
+        half = full.take(np.arange(runs // 2))
+        assert not len(in_sight(half, full, full))
+        assert not len(in_sight(full, half, full))
+
+
 def test_pushing_below_is_seen_as_such() -> None:
     """Records that are pushed below retrained runs are named below, and not as remembered."""
     world = World(0, 2.5)
