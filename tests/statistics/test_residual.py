@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
-from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import (
     Memory,
     drift_error,
