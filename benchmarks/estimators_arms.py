@@ -66,16 +66,15 @@ def kept(U: Margins, O: Margins, records: Ints) -> Margins:
     return Margins(forget, U.control)
 
 
-def readings(measure: Measure, setting: Setting) -> Iterator[Callable[[Change], float]]:
-    """A few draws of arms, each as a function: change -> rho of what it makes of retrained runs and originals."""
-    for seed in range(4):
-        O, U, R = next(drawn(setting, seed))
-        yield lambda change, O=O, U=U, R=R: rho(measure(O, change(U, O), R))
+def reading(measure: Measure, setting: Setting, change: Change) -> list[float]:
+    """rho of what `change` makes of retrained runs and originals, over a few draws of arms."""
+    arms = [next(drawn(setting, seed)) for seed in range(4)]
+    return [float(rho(measure(O, change(U, O), R))) for O, U, R in arms]
 
 
 def shares(measure: Measure, setting: Setting, make: Callable[[float], Change]) -> list[float]:
     """The mean rho at each of SHARES."""
-    return [float(np.mean([read(make(share)) for read in readings(measure, setting)])) for share in SHARES]
+    return [float(np.mean(reading(measure, setting, make(share)))) for share in SHARES]
 
 
 def temperature(measure: Measure, setting: Setting) -> float:
@@ -84,8 +83,8 @@ def temperature(measure: Measure, setting: Setting) -> float:
     def hot(c: float) -> Change:
         return lambda U, O: Margins(c * U.forget, c * U.control)
 
-    moved = [read(hot(c)) - read(hot(1.0)) for c in SCALES for read in readings(measure, setting)]
-    return float(np.max(np.abs(moved)))
+    before = np.array(reading(measure, setting, hot(1.0)))
+    return float(max(np.abs(reading(measure, setting, hot(c)) - before).max() for c in SCALES))
 
 
 def other_originals(measure: Measure, setting: Setting) -> float:

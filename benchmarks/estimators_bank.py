@@ -6,7 +6,7 @@ are a forget set's own. Records, architecture and recipe are those of `auditkit/
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ RADII, DRAWS = (0.1, 0.3, 1.0), 4
 QUERIES = ("exact", "phi", *(f"jitter {radius:g}" for radius in RADII))
 USUAL = "random 10 %"
 """The forget set that is also retrained, as honestly, by the recipes of OTHERS."""
-OTHERS = {
+OTHERS: dict[str, Callable[[Recipe], Recipe]] = {
     "half the epochs": lambda recipe: replace(recipe, epochs=recipe.epochs // 2),
     "twice the rate": lambda recipe: replace(recipe, learning_rate=2 * recipe.learning_rate),
     "weight decay": lambda recipe: replace(recipe, weight_decay=1e-3),
@@ -214,7 +214,7 @@ def settings(bank: Path, names: list[str]) -> Iterator[Setting]:
 def _arms(
     kept: Mapping[str, npt.NDArray[np.generic]], forget: str, plan: Plan
 ) -> Iterator[tuple[str, dict[str, Margins]]]:
-    gone, control = kept[f"{forget}/gone"], kept[f"{forget}/control"]
+    gone, control = (kept[f"{forget}/{kind}"].astype(np.int64) for kind in ("gone", "control"))
     labels = kept["labels"]
     untrained = np.arange(plan.train, len(labels))
     wide = untrained[np.isin(labels[untrained], np.delete(labels[: plan.train], gone))]

@@ -57,7 +57,9 @@ def line(arm: Margins, reference: Floats) -> Margins:
 
 def near_line(arm: Margins, reference: Floats, q: float) -> Margins:
     """The same, fitted to records within the limit."""
-    return inverted(arm, *straight(arm.control, reference, 1.0 * (np.abs(reference) <= limit(reference, q))))
+    return inverted(
+        arm, *straight(arm.control, reference, (np.abs(reference) <= limit(reference, q)).astype(np.float64))
+    )
 
 
 def soft_line(arm: Margins, reference: Floats, q: float) -> Margins:

@@ -118,9 +118,9 @@ def test_shifting_control_records_hides_nothing_unsaid() -> None:
     passed = []
     for seed in range(20):
         O, U, R, H = exact(simulated_arms(seed, forget=60, spared=6, gap=2))
-        shift = np.random.default_rng(seed).normal(0, 2, U.control.shape[1])
+        shift = np.random.default_rng(seed).normal(0, 2, (1, U.control.shape[1]))
         reference = R.control.mean(axis=0)
-        (a,), (b,) = drift_line(shift[None], reference)
+        a, b = drift_line(shift, reference)
         shift -= a + b * reference  # leaves the drift line as it was
         found = spared(O, Margins(U.forget, U.control + shift), R, H, groups=99, seed=0, alpha=0.05)
         passed.append(found.p > 0.05 and found.power >= POWER)
