@@ -98,6 +98,8 @@ def compared(bank: Sequence[Setting]) -> Rows:
             data: number(float(stats.gmean(ratio[[bank[int(k)].data == data for k in counts]])))
             for data in names(bank)
         }
+    for row in rows:  # JSON has no NaN
+        row["sd"], row["response"] = ([number(x) for x in row[key]] for key in ("sd", "response"))
     return rows
 
 
