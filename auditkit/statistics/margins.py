@@ -14,10 +14,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-CLIP_QUANTILE = 0.6
-"""Calibrated margins are clipped at this quantile of |mean retrained margin| on control records: far
-beyond the decision boundary a margin says how confident a run is, not what it remembers."""
-
 
 def hinge(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
     """The margin z_y - max_{k != y} z_k: float64 (..., records), > 0 where the label is predicted.
@@ -63,32 +59,49 @@ def variance(x: Floats) -> Floats:
     return np.where(found > rounding, found, 0.0)
 
 
+def usual_size(reference: Floats) -> float:
+    """L, the median of |reference|: far beyond it a margin says how confident a run is, not what it remembers.
+
+    reference: (control records,), the mean margin of the retrained runs.
+    """
+    return float(np.median(np.abs(reference)))
+
+
 def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """The least-squares line control = a + b * reference of each run: (a, b), each (runs,).
+    """The weighted least-squares line control = a + b * reference of each run: (a, b), each (runs,).
 
     control: (runs, records), a run's margins on control records; reference: (records,), the mean of
-    the retrained runs there. (0, 1) means no drift; the slope is 0 where the reference does not vary.
+    the retrained runs there. Records weigh 1 / (1 + (reference / L)^2) with L the `usual_size`: the line
+    has to be right near the decision boundary, where margins tell what is remembered. (0, 1) means no drift;
+    the slope is 0 where the reference does not vary.
     """
-    centred = reference - reference.mean()
-    scale = centred @ centred
+    size = usual_size(reference)
+    near = 1 / (1 + (reference / size) ** 2) if size > 0 else np.ones(len(reference))
+    near = near / near.sum()
+    centre = float(near @ reference)
+    centred = near * (reference - centre)
+    scale = centred @ (reference - centre)
     slope = control @ centred / scale if scale > 0 else np.zeros(len(control))
-    return control.mean(axis=1) - slope * reference.mean(), slope
+    return control @ near - slope * centre, slope
 
 
 def calibrated(arm: Margins, reference: Floats) -> Margins:
-    """The margins of an arm on the scale of the retrained runs, then clipped.
+    """The margins of an arm on the scale of the retrained runs, then squashed.
 
     reference: (control records,), the mean margin of the retrained runs. Inverts each run's own
-    `drift_line` and clips at +-the CLIP_QUANTILE of |reference|. A run whose slope is not positive
-    has no scale in common with the retrained runs: its margins come back as zeros.
+    `drift_line`, h -> (h - a) / b, and bends what it gives to within +-L, the `usual_size`:
+    h -> h / sqrt(1 + (h / L)^2), which is h itself near the decision boundary. A run whose slope is not
+    positive has no scale in common with the retrained runs: its margins come back as zeros, as all do if L is 0.
     """
     intercept, slope = (line[:, None] for line in drift_line(arm.control, reference))
-    limit = np.quantile(np.abs(reference), CLIP_QUANTILE)
-    usable = slope > 0
+    size = usual_size(reference)
+    usable = (slope > 0) & (size > 0)
     scale = np.where(usable, slope, 1.0)
 
     def invert(margins: Floats) -> Floats:
-        return np.where(usable, np.clip((margins - intercept) / scale, -limit, limit), 0.0)
+        # hypot and not a square root of squares: margins of 1e200 must not overflow
+        straight = (margins - intercept) / scale
+        return np.where(usable, straight / np.hypot(1.0, straight / (size or 1.0)), 0.0)
 
     return Margins(invert(arm.forget), invert(arm.control))
 

@@ -71,6 +71,18 @@ def linear_arms(
     return arm(f + remembered), arm(f + share * remembered), arm(f)
 
 
+def put_right(values: Floats, control: Floats, reference: Floats) -> Floats:
+    """Calibrated margins run by run and record by record, after docs/method.md: what tests compare with."""
+    size = float(np.median(abs(reference)))
+    near = np.array([1 / (1 + (m / size) ** 2) for m in reference])
+    found = []
+    for run, own in zip(values, control, strict=True):
+        b, a = np.polyfit(reference, own, 1, w=np.sqrt(near))  # np.polyfit squares its weights
+        straight = [(h - a) / b for h in run]
+        found.append([h / np.sqrt(1 + (h / size) ** 2) for h in straight])
+    return np.array(found)
+
+
 def memory_of(arms: Arms) -> Memory:
     """The memory of the forget records, by exact queries."""
     O, U, R = (arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained))

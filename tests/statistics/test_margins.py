@@ -10,7 +10,9 @@ from auditkit.statistics.margins import (
     drift_line,
     hinge,
     stacked,
+    usual_size,
 )
+from tests.statistics.simulated_arms import put_right
 
 
 def example(seed: int = 0, runs: int = 4) -> tuple[Margins, Floats]:
@@ -55,25 +57,41 @@ def test_hinge_follows_scale_and_ignores_shift() -> None:
     assert hinge(logits + rng.normal(size=(5, 9, 1)), labels) == pytest.approx(hinge(logits, labels))
 
 
-def test_drift_line_is_least_squares() -> None:
-    """Each run's line is the one np.polyfit draws through its control records."""
+def test_drift_line_is_weighted_least_squares() -> None:
+    """Each run's line is the one np.polyfit draws, records weighing less the further the retrained margin is from 0."""
     arm, reference = example()
     a, b = drift_line(arm.control, reference)
+    root = [1 / np.sqrt(1 + (m / np.median(np.abs(reference))) ** 2) for m in reference]
     for k, run in enumerate(arm.control):
-        assert (b[k], a[k]) == pytest.approx(tuple(np.polyfit(reference, run, 1)))
+        assert (b[k], a[k]) == pytest.approx(tuple(np.polyfit(reference, run, 1, w=root)))
 
 
-def test_calibrated_inverts_each_runs_own_line_and_then_clips() -> None:
-    """Calibrated margins equal np.polyfit inverted run by run, then clipped at the 60th percentile of |reference|."""
+def test_calibrated_inverts_each_runs_own_line_and_then_squashes() -> None:
+    """Calibrated margins equal np.polyfit inverted run by run, then bent to within the median of |reference|."""
     arm, reference = example(1)
-    limit = np.percentile(np.abs(reference), 60)
     ours = calibrated(arm, reference)
-    for k in range(arm.runs):
-        b, a = np.polyfit(reference, arm.control[k], 1)
-        for raw, got in ((arm.forget[k], ours.forget[k]), (arm.control[k], ours.control[k])):
-            assert got == pytest.approx(np.minimum(np.maximum((raw - a) / b, -limit), limit))
-    assert (np.abs(ours.forget) == limit).any()
-    assert (np.abs(ours.forget) < limit).any()
+    assert ours.forget == pytest.approx(put_right(arm.forget, arm.control, reference))
+    assert ours.control == pytest.approx(put_right(arm.control, arm.control, reference))
+    assert np.abs(ours.forget).max() < np.median(np.abs(reference))
+
+
+def test_squashing_leaves_small_margins_and_stops_large_ones() -> None:
+    """Without drift a margin well below the usual size is kept, and one far beyond it becomes that size."""
+    _, reference = example()
+    size = usual_size(reference)
+    arm = Margins(size * np.array([[0.01, -0.01, 1, 1e6, -1e200]]), reference[None])
+    assert calibrated(arm, reference).forget[0] / size == pytest.approx(
+        [0.01, -0.01, 0.5**0.5, 1, -1], rel=1e-4
+    )
+
+
+def test_margins_without_any_size_come_back_as_zeros() -> None:
+    """Where most retrained margins are exactly 0 there is no scale, and nothing warns."""
+    arm, _ = example()
+    reference = np.zeros(30)
+    reference[0] = 1
+    assert not calibrated(arm, reference).forget.any()
+    assert not calibrated(arm, np.zeros(30)).forget.any()
 
 
 @pytest.mark.parametrize("c", [0.1, 3.0, 1e6])

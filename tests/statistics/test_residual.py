@@ -5,55 +5,55 @@ import pytest
 from scipy import stats
 
 from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
-from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import (
     Memory,
     drift_error,
     effective_records,
     memory,
+    own_margins,
     rho,
     rho_by_run,
     rho_error,
     rho_interval,
+    shared_noise,
     weights,
 )
-from tests.statistics.simulated_arms import linear_arms, memory_of, simulated_arms
+from tests.statistics.simulated_arms import linear_arms, memory_of, put_right, simulated_arms
 
 AUDITS = 300
 
 
 def small(seed: int = 0, share: float = 0.3) -> tuple[Margins, Margins, Margins]:
-    """(original, unlearned, retrained) of 5 runs, with clipping in force."""
+    """(original, unlearned, retrained) of 5 runs."""
     arms = simulated_arms(seed, n=5, forget=9, control=20, share=share)
     return arms.original.margins["exact"], arms.unlearned.margins["exact"], arms.retrained.margins["exact"]
 
 
 def memory_by_hand(O: Margins, U: Margins, R: Margins) -> tuple[list[list[float]], list[list[float]]]:
-    """Fold by fold, record by record, after method/decision.md section 2, steps 2 to 4."""
-    n, records = len(O.forget), O.forget.shape[1]
+    """Fold by fold, record by record, after docs/method.md."""
+    n = len(O.forget)
     left, gap = [], []
     for k in range(n):
         others = [r for r in range(n) if r != k]
         mean_R = np.array([np.mean([R.control[r, i] for r in others]) for i in range(R.control.shape[1])])
-        limit = np.quantile(abs(mean_R), 0.6)
-
-        def put_right(
-            arm: Margins, run: int, *, mean_R: Floats = mean_R, limit: float = limit
-        ) -> list[float]:
-            b, a = np.polyfit(mean_R, arm.control[run], 1)
-            return [max(-limit, min(limit, (h - a) / b)) for h in arm.forget[run]]
-
-        o = {r: put_right(O, r) for r in range(n)}
-        r_ = {r: put_right(R, r) for r in range(n)}
-        u = put_right(U, k)
-        w = [np.mean([o[r][i] for r in others]) - np.mean([r_[r][i] for r in others]) for i in range(records)]
-        s2 = [
-            (np.var([o[r][i] for r in others], ddof=1) + np.var([r_[r][i] for r in others], ddof=1)) / 2
-            for i in range(records)
-        ]
-        v = [w[i] / (0.5 * s2[i] + 0.5 * float(np.mean(s2))) for i in range(records)]
-        left.append([float(v[i] * (u[i] - r_[k][i])) for i in range(records)])
-        gap.append([float(v[i] * (o[k][i] - r_[k][i])) for i in range(records)])
+        forget = {
+            a: put_right(arm.forget, arm.control, mean_R) for a, arm in zip("OUR", (O, U, R), strict=True)
+        }
+        control = {
+            a: put_right(arm.control, arm.control, mean_R) for a, arm in zip("OUR", (O, U, R), strict=True)
+        }
+        F, C = (
+            np.vstack([x[a][others] - x[a][others].mean(axis=0) for a in "OR"]) for x in (forget, control)
+        )
+        penalty = sum(float(c @ c) for c in C) / len(C)
+        B = np.linalg.inv(C.T @ C + penalty * np.eye(C.shape[1])) @ C.T @ F  # ridge regression, primal form
+        own = {a: forget[a] - control[a] @ B for a in "OUR"}
+        w = [np.mean(own["O"][others, i]) - np.mean(own["R"][others, i]) for i in range(F.shape[1])]
+        s2 = [np.mean([np.var(own[a][others, i], ddof=1) for a in "OR"]) for i in range(F.shape[1])]
+        v = [w[i] / (0.5 * s2[i] + 0.5 * float(np.mean(s2))) for i in range(F.shape[1])]
+        left.append([float(v[i] * (own["U"][k, i] - own["R"][k, i])) for i in range(F.shape[1])])
+        gap.append([float(v[i] * (own["O"][k, i] - own["R"][k, i])) for i in range(F.shape[1])])
     return left, gap
 
 
@@ -238,8 +238,45 @@ def test_on_the_margin_support_is_rare(truth: float) -> None:
     assert within > 0
 
 
+def test_shared_noise_is_what_control_records_tell() -> None:
+    """Of margins that follow the control margins of their own run, nothing much is left; of independent ones, most."""
+    rng = np.random.default_rng(0)
+    factors, loads = rng.normal(size=(40, 2)), rng.normal(size=(2, 70))
+    follow = factors @ loads + 0.05 * rng.normal(size=(40, 70))
+    for noise, least, most in ((follow[:, :20], 0.0, 0.2), (rng.normal(size=(40, 20)), 0.7, 1.3)):
+        runs = Margins(noise, follow[:, 20:])
+        learnt = shared_noise(runs.take(np.arange(15)), runs.take(np.arange(15, 30)))
+        rest = own_margins(runs.take(np.arange(30, 40)), learnt)
+        assert least <= rest.var() / noise[30:].var() <= most
+
+
+def test_control_records_that_do_not_vary_tell_nothing() -> None:
+    """Where control margins are those of copies of one run, forget margins stay as they are, whatever rounding says."""
+    rng = np.random.default_rng(0)
+    arm = Margins(rng.normal(size=(6, 4)), np.full((6, 9), 0.1))
+    assert np.array_equal(own_margins(arm, shared_noise(arm, arm)), arm.forget)
+
+
+def test_noise_shared_with_control_records_costs_no_runs() -> None:
+    """If runs differ in ways that control records show, ρ scatters far less over audits than by forget records alone."""
+    with_control, without = [], []
+    for seed in range(40):
+        O, U, R = linear_arms(seed, n=8, forget=20, control=40, gap=2, share=0.0)
+        rng = np.random.default_rng(1000 + seed)
+        loads = rng.normal(size=(1, 60))
+        factors = [3 * rng.normal(size=(8, 1)) for _ in range(3)]
+        seen = [
+            Margins(arm.forget + f @ loads[:, :20], arm.control + f @ loads[:, 20:])
+            for arm, f in zip((O, U, R), factors, strict=True)
+        ]
+        blind = [Margins(one.forget, arm.control) for one, arm in zip(seen, (O, U, R), strict=True)]
+        with_control.append(rho(memory(*seen)))
+        without.append(rho(memory(*blind)))
+    assert np.std(with_control) < 0.5 * np.std(without)
+
+
 def test_rho_falls_with_what_is_left() -> None:
-    """With clipping in force ρ is not the share left, but it grows with it: 0 at 0, 1 at 1, < 0 below."""
+    """As margins are squashed ρ is not the share left, but it grows with it: 0 at 0, 1 at 1, < 0 below."""
     shares = (-0.5, 0.0, 0.25, 0.5, 1.0)
     found = [rho(memory_of(simulated_arms(3, n=12, forget=80, share=s))) for s in shares]
     assert found == sorted(found)
@@ -265,16 +302,16 @@ def test_drift_error_is_the_spread_that_drift_gives_rho() -> None:
         assert np.mean(predicted) == pytest.approx(np.std(found) - chance, rel=0.4, abs=0.03)
 
 
-def beyond_the_clip() -> Memory:
-    """Forget margins so large in every run that all of them are clipped: no memory can be seen."""
+def nothing_to_remember() -> Memory:
+    """Every arm the same runs: no memory can be seen."""
     rng = np.random.default_rng(0)
     arm = Margins(100 + rng.normal(size=(4, 5)), rng.normal(size=(4, 6)) + 5 * np.arange(6))
     return memory(arm, arm, arm)
 
 
-def test_memory_beyond_the_clip_is_none() -> None:
-    """Where every forget margin is clipped, there is no gap, ρ is NaN and its interval has no ends."""
-    seen = beyond_the_clip()
+def test_without_a_gap_there_is_no_memory() -> None:
+    """Where original and retrained runs answer alike there is no gap, ρ is NaN and its interval has no ends."""
+    seen = nothing_to_remember()
     assert not seen.G.any()
     assert np.isnan(rho(seen))
     assert rho_interval(seen, 0.05) == (-np.inf, np.inf)
@@ -290,4 +327,4 @@ def test_memory_beyond_the_clip_is_none() -> None:
 )
 def test_nothing_warns_where_there_was_nothing_to_remember(value: Callable[[Memory], object]) -> None:
     """Without any gap the values of runs and the error are computed without a warning."""
-    value(beyond_the_clip())
+    value(nothing_to_remember())

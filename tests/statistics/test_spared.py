@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from auditkit.statistics.arms import Arms
-from auditkit.statistics.margins import Floats, Margins, stacked
+from auditkit.statistics.margins import Margins, drift_line, stacked
 from auditkit.statistics.power import POWER
 from auditkit.statistics.spared import Spared, excess_spread, null_statistics, spared
-from tests.statistics.simulated_arms import simulated_arms
+from tests.statistics.simulated_arms import put_right, simulated_arms
 
 AUDITS = 100
 
@@ -28,16 +28,8 @@ def by_hand(
 ) -> tuple[float, int]:
     """The statistic record by record, after method/decision.md section 3, on the scale of all retrained runs."""
     reference = np.concatenate([R.control, H.control]).mean(axis=0)
-    limit = np.quantile(abs(reference), 0.6)
-
-    def put_right(values: Floats, control: Floats) -> Floats:
-        lines = [np.polyfit(reference, run, 1) for run in control]
-        return np.array(
-            [np.clip((run - a) / b, -limit, limit) for run, (b, a) in zip(values, lines, strict=True)]
-        )
-
-    o, u, r = (put_right(arm.forget, arm.control) for arm in (O, U, R))
-    uc, rc = put_right(U.control, U.control), put_right(R.control, R.control)
+    o, u, r = (put_right(arm.forget, arm.control, reference) for arm in (O, U, R))
+    uc, rc = (put_right(arm.control, arm.control, reference) for arm in (U, R))
     n = len(u)
     excess = []
     for i in range(uc.shape[1]):
@@ -176,9 +168,10 @@ def test_shifting_control_records_hides_nothing_unsaid() -> None:
     passed = []
     for seed in range(20):
         O, U, R, H = exact(simulated_arms(seed, forget=60, spared=6, gap=2))
-        shift = np.random.default_rng(seed).normal(0, 2, U.control.shape[1])
-        ref = np.stack([np.ones_like(shift), R.control.mean(axis=0)], axis=1)
-        shift -= ref @ np.linalg.lstsq(ref, shift)[0]  # leaves the drift line, hence ρ, as it was
+        shift = np.random.default_rng(seed).normal(0, 2, (1, U.control.shape[1]))
+        reference = R.control.mean(axis=0)
+        a, b = drift_line(shift, reference)
+        shift -= a + b * reference  # leaves the drift line as it was
         found = spared(O, Margins(U.forget, U.control + shift), R, H, groups=99, seed=0, alpha=0.05)
         passed.append(found.p > 0.05 and found.power >= POWER)
     assert np.mean(passed) <= 0.05
