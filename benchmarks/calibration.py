@@ -1,21 +1,23 @@
 """The auditor audited over several worlds: every case of the gallery in each, the counts added up.
 
-    python -m benchmarks.calibration examples/digits-fnn.toml --seeds 4 --claims 5 --honest 50 --banks BANKS
+    python -m benchmarks.calibration auditkit/digits-fnn.toml --seeds 5 --galleries 1 --claims 20 --honest 50 --banks BANKS
 
-Each seed is a world of its own: other records to forget, other runs. Prints one line a case, and writes
+Each seed is a world of its own: other records to forget, other runs. The first worlds have the gallery, the others exact
+retraining alone. Prints one line a case, and writes
 benchmarks/results/calibration-<name>.json. Banks are kept in BANKS, and used again where they are: whoever has changed
 nothing but the decision trains nothing.
 """
 
 import argparse
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from auditkit.calibration import rates as r
 from auditkit.calibration.bank import EXACT, Bank, open_bank, save
 from auditkit.calibration.calibrate import summed_up
 from auditkit.calibration.fill import fill
-from auditkit.calibration.gallery import GALLERY, HONEST
+from auditkit.calibration.gallery import GALLERY, HONEST, Entry
 from auditkit.calibration.trials import trials
 from auditkit.claims import Claim, read_claim
 from auditkit.engine.resources import Resources
@@ -25,11 +27,11 @@ from auditkit.progress import OnConsole
 RESULTS = Path(__file__).parent / "results"
 
 
-def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources) -> Bank:
+def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources, entries: Mapping[str, Entry]) -> Bank:
     """The bank of one world: opened if it is there, else filled and kept."""
     if kept.exists():
         return open_bank(kept)
-    gallery = {name: entry.claimed for name, entry in {**HONEST, **GALLERY}.items()}
+    gallery = {name: entry.claimed for name, entry in entries.items()}
     bank = fill(claim, gallery, folder=folder, given=given, tell=OnConsole())
     kept.parent.mkdir(parents=True, exist_ok=True)
     save(bank, kept)
@@ -46,11 +48,12 @@ def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Ca
 
 
 def together(worlds: list[r.Calibration]) -> r.Calibration:
-    """The tables of several worlds as one."""
-    rows = tuple(r.added(parts) for parts in zip(*(w.cases for w in worlds), strict=True))
+    """The tables of several worlds as one; a case need not have been tried in each."""
+    names = dict.fromkeys(case.name for w in worlds for case in w.cases)
+    rows = tuple(r.added([case for w in worlds for case in w.cases if case.name == name]) for name in names)
     answer, sentences = r.answered(rows, worlds[0].alpha)
     diverged = tuple(run for w in worlds for run in w.diverged)
-    runs = {arm: sum(w.runs[arm] for w in worlds) for arm in worlds[0].runs}
+    runs = {arm: sum(w.runs.get(arm, 0) for w in worlds) for arm in worlds[0].runs}
     return dataclasses.replace(
         worlds[0], cases=rows, answer=answer, sentences=sentences, diverged=diverged, runs=runs
     )
@@ -74,6 +77,8 @@ def main() -> None:
     parser.add_argument(
         "--claims", type=int, default=5, help="of each fake and honest variant, in each world"
     )
+    parser.add_argument("--galleries", type=int, default=4, help="worlds that have the gallery")
+    parser.add_argument("--directory", type=Path, help="of the IDX files, where auditkit does not find them")
     parser.add_argument("--honest", type=int, default=50, help="claims of exact retraining, in each world")
     parser.add_argument("--banks", type=Path, required=True, help="where banks are kept")
     parser.add_argument("--jobs", type=int, default=1)
@@ -81,11 +86,15 @@ def main() -> None:
     given = parser.parse_args()
     stated, problems = read_claim(given.claim)
     assert not problems, problems
+    directory = given.directory and given.directory.resolve()
+    part = stated.data.model_copy(update={"directory": directory})
     worlds = []
     for seed in range(given.seeds):
-        claim = stated.model_copy(update={"seed": seed})
+        claim = stated.model_copy(update={"seed": seed, "data": part})
         kept = given.banks / f"{given.claim.stem}-{seed}.npz"
-        bank = bank_of(claim, given.claim.parent, kept, Resources(jobs=given.jobs, device=given.device))
+        entries = {**HONEST, **GALLERY} if seed < given.galleries else {}
+        resources = Resources(jobs=given.jobs, device=given.device)
+        bank = bank_of(claim, given.claim.parent, kept, resources, entries)
         worlds.append(world(claim, bank, given.claims, given.honest, given.jobs))
         print(f"seed {seed}: {worlds[-1].answer}. {' '.join(worlds[-1].sentences)}", flush=True)
     total = together(worlds)
