@@ -51,6 +51,7 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
         honest=count(int(honest.remembered.sum()), len(seen_by_both)),
         control=count(int(found.false.sum()), len(found.false)),
         share=_share_number(arms, alpha),
+        honest_share=_share_number(arms.claiming(arms.honest), alpha),
         auc=_auc_number(worst_auc(U, R, alpha), runs, records, alpha),
         honest_auc=_auc_number(worst_auc(H, R, alpha), runs, records, alpha),
         halves=None if halves is None else Halves(**asdict(halves), runs=runs // 2),

@@ -338,8 +338,8 @@ class RecordExposure:
     those can be exposed. unlearned: how many are still remembered, below: how many were pushed below what retrained
     runs show. original, honest: the same count of these arms. control: how many control records are named, which were
     never trained on. share: of the memory of the worst record that is left, and the most that is left in any. auc: how
-    often unlearned and retrained runs are told apart by their answer on the worst record; honest_auc: the same of the
-    honest control."""
+    often unlearned and retrained runs are told apart by their answer on the worst record; honest_share, honest_auc: the
+    same of the honest control."""
 
     false_discoveries: float
     records: int
@@ -349,6 +349,7 @@ class RecordExposure:
     honest: Number
     control: Number
     share: Number
+    honest_share: Number
     auc: Number
     honest_auc: Number
     halves: Halves | None

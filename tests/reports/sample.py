@@ -223,6 +223,7 @@ EXPOSURE = RecordExposure(
     honest=named(0, 41),
     control=named(0, 180),
     share=at_most(0.41, 1.12, 31),
+    honest_share=at_most(0.25, 1.02, 31),
     auc=at_most(0.71, 0.91, 90),
     honest_auc=at_most(0.69, 0.9, 90),
     halves=Halves(2, 3, 2, 0.14, 2 / 3, 10),
