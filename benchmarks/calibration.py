@@ -15,7 +15,7 @@ from auditkit.calibration import rates as r
 from auditkit.calibration.bank import EXACT, Bank, open_bank, save
 from auditkit.calibration.calibrate import summed_up
 from auditkit.calibration.fill import fill
-from auditkit.calibration.gallery import GALLERY, HONEST
+from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS
 from auditkit.calibration.trials import trials
 from auditkit.claims import Claim, read_claim
 from auditkit.engine.resources import Resources
@@ -29,7 +29,7 @@ def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources) -> Bank:
     """The bank of one world: opened if it is there, else filled and kept."""
     if kept.exists():
         return open_bank(kept)
-    gallery = {name: entry.claimed for name, entry in {**HONEST, **GALLERY}.items()}
+    gallery = {name: entry.claimed for name, entry in {**HONEST, **GALLERY, **LIMITS}.items()}
     bank = fill(claim, gallery, folder=folder, given=given, tell=OnConsole())
     kept.parent.mkdir(parents=True, exist_ok=True)
     save(bank, kept)
@@ -38,7 +38,7 @@ def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources) -> Bank:
 
 def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Calibration:
     """The table of one world. honest: how many claims of exact retraining are tried, claims: of every other case."""
-    names = [name for name in (*HONEST, *GALLERY) if name in bank.names]
+    names = [name for name in (*HONEST, *GALLERY, *LIMITS) if name in bank.names]
     cases = {EXACT: honest, **dict.fromkeys(names, claims)}
     return summed_up(
         bank, claim, GALLERY, trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs)
