@@ -74,7 +74,7 @@ def fill(
     for name in gallery:
         through.setdefault(everything.withheld[f"unlearned, {name}"], []).append(name)
     bank = filled(everything, through.pop(NOTHING))
-    apart = {}
+    apart: dict[str, Bank] = {}
     for interface, names in through.items():
         tell.say(f"{', '.join(names)}: {'; '.join(interface.words)}; asking every model alike ...")
         apart |= dict.fromkeys(names, filled(collected(interface, names), names))
