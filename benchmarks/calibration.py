@@ -17,7 +17,7 @@ from auditkit.calibration import rates as r
 from auditkit.calibration.bank import EXACT, Bank, open_bank, save
 from auditkit.calibration.calibrate import summed_up
 from auditkit.calibration.fill import fill
-from auditkit.calibration.gallery import GALLERY, HONEST, Entry
+from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
 from auditkit.calibration.trials import trials
 from auditkit.claims import Claim, read_claim
 from auditkit.engine.resources import Resources
@@ -40,7 +40,7 @@ def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources, entries: M
 
 def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Calibration:
     """The table of one world. honest: how many claims of exact retraining are tried, claims: of every other case."""
-    names = [name for name in (*HONEST, *GALLERY) if name in bank.names]
+    names = [name for name in (*HONEST, *GALLERY, *LIMITS) if name in bank.names]
     cases = {EXACT: honest, **dict.fromkeys(names, claims)}
     return summed_up(
         bank, claim, GALLERY, trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs)
@@ -92,7 +92,7 @@ def main() -> None:
     for seed in range(given.seeds):
         claim = stated.model_copy(update={"seed": seed, "data": part})
         kept = given.banks / f"{given.claim.stem}-{seed}.npz"
-        entries = {**HONEST, **GALLERY} if seed < given.galleries else {}
+        entries = {**HONEST, **GALLERY, **LIMITS} if seed < given.galleries else {}
         resources = Resources(jobs=given.jobs, device=given.device)
         bank = bank_of(claim, given.claim.parent, kept, resources, entries)
         worlds.append(world(claim, bank, given.claims, given.honest, given.jobs))

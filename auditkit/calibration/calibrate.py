@@ -8,7 +8,7 @@ from auditkit import __version__
 from auditkit.calibration import rates as r
 from auditkit.calibration.bank import EXACT, Bank, runs_of
 from auditkit.calibration.fill import fill
-from auditkit.calibration.gallery import GALLERY, HONEST, Entry
+from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
 from auditkit.calibration.trials import Trial, trials
 from auditkit.claims import Claim
 from auditkit.engine.plan import cores
@@ -43,7 +43,7 @@ def calibrate(
     """
     tell = tell or Silent()
     _check_place(out)
-    gallery = {name: entry.claimed for name, entry in {**HONEST, **fakes}.items()}
+    gallery = {name: entry.claimed for name, entry in {**HONEST, **fakes, **LIMITS}.items()}
     bank = fill(claim, gallery, folder=folder, problems=problems, given=Resources(jobs=jobs), tell=tell)
     cases = dict.fromkeys((EXACT, *gallery), claims)
     tell.say(f"deciding {claims * len(cases)} claims ...")
@@ -85,8 +85,8 @@ def row(case: str, fakes: Mapping[str, Entry], found: Sequence[Trial], tests: Se
     """The row of one case."""
     if case == EXACT:
         return r.rates(case, "exact", "retrained once more, from scratch on retain alone", "", found, tests)
-    kind: r.Kind = "fake" if case in fakes else "honest"
-    entry = fakes.get(case) or HONEST[case]
+    tables: dict[r.Kind, Mapping[str, Entry]] = {"honest": HONEST, "fake": fakes, "limit": LIMITS}
+    [(kind, entry)] = [(kind, table[case]) for kind, table in tables.items() if case in table]
     return r.rates(case, kind, entry.meaning, entry.fools, found, tests)
 
 

@@ -18,7 +18,7 @@ SOURCE = "docs/calibration.md#rates"
 ENOUGH = 0.5
 """An auditor that supports honest retraining in fewer claims than this share cannot settle claims like these."""
 
-Kind = Literal["exact", "honest", "fake"]
+Kind = Literal["exact", "honest", "fake", "limit"]
 Answer = Literal["right", "wrong", "blind"]
 
 
@@ -43,7 +43,8 @@ class Times:
 @dataclass(frozen=True)
 class CaseRates:
     """One row of the table. kind: "exact" retraining, which may be refuted no more often than alpha; "honest"
-    retraining by another recipe; a "fake", which may never be supported. meaning, fools: in words. caught_by: in how
+    retraining by another recipe; a "fake", which may never be supported; a "limit", a fake that leaves
+    no trace and is shown, not counted. meaning, fools: in words. caught_by: in how
     many claims at least one test of each kind refuted it, kinds in the order in which tests are made. refuted_by: which
     tests refuted it, and in_the_way: which refuted nothing but stood in the way of support, each in how many claims,
     most often first. rho: median residual memory, None where it was never measured."""
@@ -68,7 +69,7 @@ class Calibration:
 
     claim, data: what the runs are of. runs: how many the bank has, by arm; per_arm: how many of them an arm of a
     claim has. tests: what support needs. alpha: the level. diverged: runs that were left out, with their
-    numbers in every arm. cases: exact retraining, honest variants, fakes.
+    numbers in every arm. cases: exact retraining, honest variants, fakes, limits.
     answer: "wrong" if a fake was supported, or exact retraining refuted more often than alpha allows; "blind" if
     neither, but honest retraining was seldom supported; else "right". sentences: why.
     """
@@ -179,6 +180,12 @@ def answered(cases: Sequence[CaseRates], alpha: float) -> tuple[Answer, tuple[st
         f"claims, by {', '.join(times.test for times in case.refuted_by[:3])}."
         for case in cases
         if case.kind == "honest" and case.refuted.claims
+    ]
+    sentences += [
+        f"Done wrong without a trace in any answer, shown and not counted: {case.name}, supported in "
+        f"{case.supported.claims} of {case.claims} claims."
+        for case in cases
+        if case.kind == "limit"
     ]
     if let_through or too_often:
         return "wrong", tuple(sentences)

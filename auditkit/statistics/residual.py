@@ -13,6 +13,7 @@ other estimators: docs/estimators.md.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Memory:
         return Memory(self.left[:, records], self.gap[:, records])
 
 
+@lru_cache(maxsize=64)  # a claim and its controls ask for the same memory, and so do claims that share runs
 def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
     """Cross-fitted memory of the forget records. Run k of `unlearned` was made from run k of
     `original`; all three arms have the same number of runs, at least 3."""

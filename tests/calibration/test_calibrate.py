@@ -44,7 +44,7 @@ def test_a_calibration_from_end_to_end(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     found = calibrate(small(), tmp_path / "out", fakes=FAKES, claims=2, jobs=1)
     cases = {case.name: case for case in found.cases}
-    assert list(cases) == ["exact retraining", "retrained slower", "retrained longer", *FAKES]
+    assert list(cases) == ["exact retraining", "retrained slower", "retrained longer", *FAKES, "easiest kept"]
     assert {case.claims for case in found.cases} == {2}
     assert found.runs == {"original": 12, "retrained": 24, **dict.fromkeys(list(cases)[1:], 12)}
     assert found.diverged == ()

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from auditkit.calibration.answering import lookup_filter
-from auditkit.calibration.gallery import GALLERY, HONEST, Entry
+from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
 from auditkit.calibration.retraining import near_copies_kept, partly_deleted, without_others
 from auditkit.calibration.weights import ascended_to_proxy
 from auditkit.models import answer, mlp
@@ -17,7 +17,7 @@ from auditkit.training import Recipe, fit, initialise
 from auditkit.unlearning import UNLEARNERS, Records
 from auditkit.unlearning.resolve import bound
 
-EVERY = {**GALLERY, **HONEST}
+EVERY = {**GALLERY, **LIMITS, **HONEST}
 RUNS, SEEDS = 2, [11, 12]
 RECIPE = Recipe(epochs=4, batch_size=16, learning_rate=0.01)
 
@@ -82,12 +82,12 @@ def test_every_entry_makes_models_by_the_contract_of_a_procedure(name: str, worl
 
 def test_the_tables_are_whole() -> None:
     """Fakes and honest variants have different names, say what they are, and set options their procedures know."""
-    assert len(EVERY) == len(GALLERY) + len(HONEST)
+    assert len(EVERY) == len(GALLERY) + len(LIMITS) + len(HONEST)
     assert len(GALLERY) >= 18
     assert not EVERY.keys() & UNLEARNERS.keys()
     for name, entry in EVERY.items():
         assert entry.meaning, name
-        assert bool(entry.fools) == (name in GALLERY)
+        assert bool(entry.fools) == (name not in HONEST)
         assert entry.options.keys() <= inspect.signature(entry.function).parameters.keys()
 
 

@@ -128,6 +128,20 @@ def test_an_auditor_that_supports_nothing_is_blind() -> None:
     assert answered(rows[:1] + rows[2:], 0.05)[0] == "blind"
 
 
+def test_a_fake_without_a_trace_is_told_of_and_not_counted() -> None:
+    """A limit that is supported leaves the auditor right, and a sentence says that it was."""
+    rows = [
+        case("exact retraining", "exact", [PASSED]),
+        case("a", "fake", [CAUGHT]),
+        case("b", "limit", [PASSED]),
+    ]
+    answer, sentences = answered(rows, 0.05)
+    assert answer == "right"
+    assert sentences[-1] == (
+        "Done wrong without a trace in any answer, shown and not counted: b, supported in 1 of 1 claims."
+    )
+
+
 def calibration() -> Calibration:
     rows = (
         case("exact retraining", "exact", [PASSED, PASSED]),
