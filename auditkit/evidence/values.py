@@ -256,6 +256,16 @@ class PrivacySummary:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What a claim of this kind can come to, whatever the numbers. kind: procedure, endpoint or predictions.
+    establishes: what support means; cannot: what it leaves open. Sentences."""
+
+    kind: Literal["procedure", "endpoint", "predictions"]
+    establishes: tuple[str, ...]
+    cannot: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NotChecked:
     """Something this audit did not look at, and why."""
 
@@ -306,6 +316,7 @@ class Evidence:
     schema: Literal[1]
     lock_sha256: str
     claim: dict[str, object]
+    scope: Scope
     data: DataSummary
     environment: dict[str, str]
     arms: tuple[ArmSummary, ...]
@@ -315,7 +326,7 @@ class Evidence:
     findings: tuple[Finding, ...]
     attacks: tuple[AttackSummary, ...]
     agreement: Agreement | None
-    before_after: BeforeAfter
+    before_after: BeforeAfter | None
     swap: tuple[SwapLine, ...]
     privacy: PrivacySummary | None
     utility: Number

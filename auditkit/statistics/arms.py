@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.margins import Floats, Ints, Margins
 from auditkit.statistics.roc import auc, placements
 
 
@@ -49,6 +49,12 @@ class Arm:
     margins: Mapping[str, Margins]
     scores: Mapping[str, Scores]
     accuracy: Floats
+
+    def take(self, runs: Ints) -> "Arm":
+        """Some of the runs, in the order asked for."""
+        margins = {query: m.take(runs) for query, m in self.margins.items()}
+        scores = {name: Scores(s.forget[runs], s.control[runs]) for name, s in self.scores.items()}
+        return Arm(margins, scores, self.accuracy[runs])
 
 
 @dataclass(frozen=True, eq=False)

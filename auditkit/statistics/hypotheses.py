@@ -50,7 +50,15 @@ def paired(x: Floats) -> tuple[float, float, float]:
 
 
 def welch(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms."""
+    """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms.
+
+    One of them may be a single run. It is then taken to vary as the runs of the other do, and the error is that of
+    predicting one new run from those m: s sqrt(1 + 1/m), with m - 1 degrees of freedom.
+    """
+    if 1 in (len(x), len(y)):
+        many = max(x, y, key=len)
+        error = float(np.sqrt(variance(many) * (1 + 1 / len(many))))
+        return float(x.mean() - y.mean()), error, len(many) - 1.0
     a, b = float(variance(x)) / len(x), float(variance(y)) / len(y)
     scale = a**2 / (len(x) - 1) + b**2 / (len(y) - 1)
     return float(x.mean() - y.mean()), float(np.sqrt(a + b)), float((a + b) ** 2 / scale) if scale else 1.0

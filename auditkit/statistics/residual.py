@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auditkit.statistics.hypotheses import t_quantile
-from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, mean_variance, variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,13 @@ class Memory:
 
     left: (runs, forget records), v_k (U_k - R_k): the memory that unlearned run k still holds.
     gap: same shape, v_k (O_k - R_k): the memory its parent held. Both in units of their sum.
+    one_run: there is one unlearned run only, and every fold judges that one; its errors are those of
+    `auditkit.statistics.prediction`.
     """
 
     left: Floats
     gap: Floats
+    one_run: bool = False
 
     @property
     def D(self) -> Floats:  # noqa: N802 -- the formula's own letter
@@ -41,14 +44,15 @@ class Memory:
 
     def of(self, records: Ints) -> "Memory":
         """The same for some of the forget records."""
-        return Memory(self.left[:, records], self.gap[:, records])
+        return Memory(self.left[:, records], self.gap[:, records], self.one_run)
 
 
 def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
     """Cross-fitted memory of the forget records. Run k of `unlearned` was made from run k of
-    `original`; all three arms have the same number of runs, at least 3."""
+    `original`; all three arms have the same number of runs, at least 3, but that `unlearned` may be one run."""
     n = retrained.runs
-    if not n == original.runs == unlearned.runs >= 3:
+    one_run = unlearned.runs == 1
+    if not n == original.runs >= 3 or not (one_run or unlearned.runs == n):
         raise ValueError(
             f"arms need equal numbers of runs, at least 3: got {original.runs}, {unlearned.runs}, {n}"
         )
@@ -57,11 +61,11 @@ def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
         others = np.delete(np.arange(n), k)
         reference = retrained.control[others].mean(axis=0)
         O, R = calibrated(original, reference).forget, calibrated(retrained, reference).forget
-        U_k = calibrated(unlearned.take(np.array([k])), reference).forget[0]
+        U_k = calibrated(unlearned.take(np.array([0 if one_run else k])), reference).forget[0]
         v = weights(O[others], R[others])
         left.append(v * (U_k - R[k]))
         gap.append(v * (O[k] - R[k]))
-    return Memory(np.array(left), np.array(gap))
+    return Memory(np.array(left), np.array(gap), one_run)
 
 
 def weights(O: Floats, R: Floats) -> Floats:
@@ -92,6 +96,8 @@ def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
     n = len(D)
     c = t_quantile(1 - alpha, n - 1) ** 2 / n
     (s_dd, s_dg), (_, s_gg) = np.cov(D, G)
+    if memory.one_run:  # whose own spread no mean over runs takes away
+        s_dd *= 1 + n
     a = G.mean() ** 2 - c * s_gg
     b = D.mean() * G.mean() - c * s_dg
     if a <= 0:
@@ -103,13 +109,18 @@ def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
 def rho_error(memory: Memory) -> float:
     """The standard error of rho over runs (delta method)."""
     rest = memory.D - rho(memory) * memory.G
-    return float(rest.std(ddof=1) / np.sqrt(len(rest)) / abs(memory.G.mean()))
+    error = rest.std(ddof=1) / np.sqrt(len(rest))
+    if memory.one_run:
+        error = np.hypot(error, memory.D.std(ddof=1))
+    return float(error / abs(memory.G.mean()))
 
 
 def rho_by_run(memory: Memory) -> Floats:
-    """D_k over the mean of G: (runs,), one dot a run; their mean is rho. Empty where there was nothing to
-    remember."""
+    """D_k over the mean of G: (runs,), one dot a run; their mean is rho, and all there is of one run. Empty where
+    there was nothing to remember."""
     G = float(memory.G.mean())
+    if memory.one_run and G != 0:
+        return np.array([rho(memory)])
     return np.asarray(memory.D / G) if G != 0 else np.empty(0)
 
 
@@ -120,7 +131,7 @@ def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> fl
     reference = retrained.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
     d = U.control.mean(axis=0) - R.control.mean(axis=0)
-    chance = variance(U.control) / U.runs + variance(R.control) / R.runs
+    chance = mean_variance(U.control, R.control)
     drift = np.sqrt(max(0.0, float(np.mean(d**2 - chance))))
     v = weights(O.forget, R.forget)
     gap = float(v @ (O.forget.mean(axis=0) - R.forget.mean(axis=0)))

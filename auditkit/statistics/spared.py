@@ -21,7 +21,15 @@ from functools import lru_cache
 
 import numpy as np
 
-from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, stacked, variance
+from auditkit.statistics.margins import (
+    Floats,
+    Ints,
+    Margins,
+    calibrated,
+    mean_variance,
+    stacked,
+    variance,
+)
 
 VISIBLE = 0.7
 """Records take part where the gap delta is more than this many within-arm standard deviations."""
@@ -133,11 +141,6 @@ def _plantings(O: Margins, U: Margins, seen: Ints, seed: int) -> list[Margins]:
         forget[:, kept] = O.forget[:, kept]
         planted.append(Margins(forget, U.control))
     return planted
-
-
-def mean_variance(U: Floats, R: Floats) -> Floats:
-    """The variance of the difference of two arms' means, record by record: (records,)."""
-    return np.asarray(variance(U) / len(U) + variance(R) / len(R))
 
 
 def excess_spread(U: Floats, R: Floats) -> float:
