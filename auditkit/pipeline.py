@@ -10,18 +10,12 @@ from auditkit.attacks.battery import near_aucs, run_battery
 from auditkit.claims import Claim
 from auditkit.engine.queue import Workers
 from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import (
-    assemble,
-    npz,
-    places_of,
-    run_record,
-    salted_ids,
-    signals_of,
-)
+from auditkit.evidence.assemble import assemble, places_of, signals_of
 from auditkit.evidence.battery import finders
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.publish import report_files
+from auditkit.evidence.record import npz, run_record, salted_ids
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
 from auditkit.planning import locked_plan, plan_for
@@ -30,7 +24,7 @@ from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
 from auditkit.runs import collect
 from auditkit.study import locked, prepare
-from auditkit.verdict import audit_arms, with_diverged
+from auditkit.verdict import audit_arms, audit_endpoint, with_diverged
 from auditkit.verdict.required import privacy_finding
 
 
@@ -72,8 +66,9 @@ def audit(
 
     tell.say("deciding ...")
     besides = [privacy_finding(privacy)] if privacy else []
+    decide = audit_endpoint if study.released else audit_arms
     decision = with_diverged(
-        audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides), collected.diverged
+        decide(arms, study.claim.criteria, len(places.test), claim.seed, besides), collected.diverged
     )
     evidence = assemble(
         study, asked, plan, signals, arms, scores, near, found, privacy, decision, lock_sha256, key

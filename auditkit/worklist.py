@@ -13,6 +13,7 @@ from auditkit.engine.tasks import Task, Tensors, Train, Trained, Unlearn
 from auditkit.evidence.canonical import digest
 from auditkit.questions import Questions
 from auditkit.study import TRAINED, Study, run_seeds
+from auditkit.training import run_seed
 from auditkit.unlearning import UNLEARNERS
 
 Identity = dict[str, object]
@@ -58,7 +59,9 @@ def worklist(study: Study, asked: Questions, plan: Plan, lock_sha256: str) -> li
     for arm in study.trained:
         stacks_of_arm = list(_trained(study, arm, asked.of(arm).commitment(), plan, common))
         found += stacks_of_arm
-        if arm == "original":
+        if arm == "original" and study.released:
+            found.append(_released(study, asked.commitment()))
+        elif arm == "original":
             others = (state for state in study.states if state != study.state)
             for state in (None, *others):
                 name = "unlearned" if state is None else f"unlearned, {state}"
@@ -108,6 +111,26 @@ def _unlearned(
                 "sets": [digest(part.tolist()) for part in (study.sets.retain, study.forgotten(arm))],
             }
             yield Stack(arm, runs, own, state, stack.weights, stack.runs.start, answers)
+
+
+def _released(study: Study, asked: str) -> Stack:
+    """The released model as a stack of one run, which is only asked."""
+    assert study.released is not None
+    what = f"{study.data.name}, released model"
+    weights: Identity = {"what": f"{what}, weights", "sha256": study.released.sha256}
+    answers: Identity = {
+        "what": f"{what}, answers",
+        "environment": environment(),
+        "data": study.data.commitment(),
+        "model": study.claim.model.model_dump(),
+        "own_code": study.own_code,
+        "recipe": study.claim.training.model_dump(),  # by which recoveries are trained
+        "weights": digest(weights),
+        "asked": asked,
+    }
+    return Stack(
+        "unlearned", range(1), [run_seed(study.claim.seed, "unlearned", 0)], None, weights, 0, answers
+    )
 
 
 def _what(study: Study, arm: str, runs: range) -> str:
@@ -163,7 +186,7 @@ def _make(
     if weights is None:
         members = here[study.members(stack.arm)[stack.runs.start : stack.runs.stop]]
         return Train(members, study.recipe, None if own is None else (own, study.folder.resolve()))
-    if stack.trained:
+    if stack.trained or study.released:
         return Trained(weights)
     named = study.claim.procedure
     return Unlearn(

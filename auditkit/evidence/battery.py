@@ -71,9 +71,7 @@ def _attack_summary(
 
     def gap(found: Mapping[str, Floats], what: str) -> Number:
         difference, what = welch(found["unlearned"], found["retrained"]), f"{what}, unlearned - retrained"
-        return difference_number(
-            difference, alpha, runs, records, what, one_run=len(found["unlearned"]) == 1
-        )
+        return difference_number(difference, alpha, runs, records, what, one_run=len(found["unlearned"]) == 1)
 
     attack = ATTACKS[name]
     return AttackSummary(

@@ -296,17 +296,17 @@ class Drift:
 class DataSummary:
     """The data, without any of it. commitment: SHA-256 over inputs, labels and ids. sets: the number
     of records in each. near_duplicates: forget records with a near-copy left in retain, of which
-    `exact_duplicates` are copies. jitter: "jitter <share>" -> the radius of that query, in the
-    unit of the input."""
+    `exact_duplicates` are copies, None where there were no records to look at. jitter: "jitter <share>" -> the
+    radius of that query, in the unit of the input, None where only answers are known."""
 
     name: str
     origin: str
     licence: str
     commitment: str
     sets: dict[str, int]
-    near_duplicates: int
-    exact_duplicates: int
-    jitter: dict[str, float]
+    near_duplicates: int | None
+    exact_duplicates: int | None
+    jitter: dict[str, float | None]
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,10 @@ def _without(arms: Arms, k: int, arm: Arm) -> Arms:
     """The audit of run k of an arm, which is left out of the originals and of the retrained runs."""
     others = np.delete(np.arange(len(arms.retrained.accuracy)), k)
     return replace(
-        arms, original=arms.original.take(others), unlearned=_run(arm, k), retrained=arms.retrained.take(others)
+        arms,
+        original=arms.original.take(others),
+        unlearned=_run(arm, k),
+        retrained=arms.retrained.take(others),
     )
 
 
@@ -81,7 +84,11 @@ def _seldom_refuted(
     name: str, meaning: str, outcomes: Sequence[Outcome], rho: Number | None, criteria: Criteria
 ) -> Control:
     """A control whose runs are honest: as many may be refuted as the level allows by chance."""
-    most, n, wrong = most_by_chance(len(outcomes), criteria.alpha), len(outcomes), outcomes.count("not_supported")
+    most, n, wrong = (
+        most_by_chance(len(outcomes), criteria.alpha),
+        len(outcomes),
+        outcomes.count("not_supported"),
+    )
     found = f"{wrong} of {n} refuted, {outcomes.count('supported')} supported"
     outcome: Outcome = "inconclusive" if wrong <= most else "not_supported"
     return Control(name, meaning, f"at most {most} of {n} refuted", found, outcome, rho, wrong <= most)
@@ -94,7 +101,9 @@ def _mostly_refuted(name: str, meaning: str, outcomes: Sequence[Outcome], rho: N
     found = f"{right} of {n} refuted, {wrong} supported"
     passed = right >= least and not wrong
     outcome: Outcome = "not_supported" if passed else "inconclusive"
-    return Control(name, meaning, f"at least {least} of {n} refuted, 0 supported", found, outcome, rho, passed)
+    return Control(
+        name, meaning, f"at least {least} of {n} refuted, 0 supported", found, outcome, rho, passed
+    )
 
 
 def _rho(arms: Arms, arm: Arm, criteria: Criteria) -> Number:
@@ -135,5 +144,3 @@ def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
         needed.append(runs_to_settle(value, (n.high - n.low) / 2, n.n_runs, f.margin, criteria.alpha))
     found = [runs for runs in needed if runs is not None]
     return max(found) if found and len(found) == len(needed) else None
-
-

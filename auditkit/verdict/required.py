@@ -279,7 +279,9 @@ def difference_number(
     half = t_quantile(1 - alpha, df) * error
     method = f"difference of means over runs ({what}), Welch's t"
     if one_run:
-        method = f"difference of one run to the mean of the others ({what}), prediction interval by Student's t"
+        method = (
+            f"difference of one run to the mean of the others ({what}), prediction interval by Student's t"
+        )
     return Number(
         mean, mean - half, mean + half, 1 - 2 * alpha, runs, records, method, f"{METHOD}#differences"
     )

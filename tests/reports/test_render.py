@@ -35,6 +35,11 @@ def test_summary_of_a_supported_claim() -> None:
 - All six required tests passed at the margins locked before the run.
 - All three controls came out as they should.
 
+## A claim about a procedure
+
+- It can establish: What the procedure, as the auditor ran it, leaves behind.
+- It cannot establish: Anything of a released model.
+
 ## Required tests
 
 | question | found | margin | from | result |
@@ -72,6 +77,11 @@ def test_summary_of_an_audit_that_failed() -> None:
 - One required test was skipped.
 - It would take 48 runs an arm to decide.
 
+## A claim about a procedure
+
+- It can establish: What the procedure, as the auditor ran it, leaves behind.
+- It cannot establish: Anything of a released model.
+
 ## Required tests
 
 | question | found | margin | from | result |
@@ -104,6 +114,11 @@ VERDICTS = {
 <li>All three controls came out as they should.</li>
 </ul>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+<h3>A claim about a procedure</h3>
+<dl class="terms">
+<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
+<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
+</dl>
 </section>
 """,
     "not_supported": """\
@@ -114,6 +129,11 @@ VERDICTS = {
 <li>Residual memory is refuted at margin 0.2 (Holm-corrected p = 0.0006).</li>
 </ul>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+<h3>A claim about a procedure</h3>
+<dl class="terms">
+<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
+<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
+</dl>
 </section>
 """,
     "inconclusive": """\
@@ -126,6 +146,11 @@ VERDICTS = {
 <li>It would take 48 runs an arm to decide.</li>
 </ul>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+<h3>A claim about a procedure</h3>
+<dl class="terms">
+<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
+<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
+</dl>
 </section>
 """,
 }
