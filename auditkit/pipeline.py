@@ -19,6 +19,7 @@ from auditkit.evidence.record import npz, run_record, salted_ids
 from auditkit.evidence.values import Evidence
 from auditkit.measure import arms_of, score_arrays
 from auditkit.planning import locked_plan, plan_for
+from auditkit.predictions import audit_predictions
 from auditkit.privacy.stage import put_to_the_test
 from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
@@ -44,6 +45,8 @@ def audit(
     progress. Interrupted at any moment, the same call goes on where it was. Raises UsageError with every problem
     before anything is trained or written, AuditError where the audit cannot run.
     """
+    if claim.predictions:
+        return audit_predictions(claim, out, folder=folder, problems=problems, tell=tell)
     started, tell = time.time(), tell or Silent()
     given = given or Resources()
     check_place(out)

@@ -133,6 +133,10 @@ def run_seeds(claim: Claim, arm: str) -> list[int]:
 def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -> Study:
     """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every problem,
     those already found in the claim's file first. A data set that cannot be had raises its own error."""
+    if claim.predictions:
+        raise UsageError(
+            *problems, "predictions: a claim about answers trains nothing; audit it without a plan"
+        )
     claim = settled(claim)
     problems = [*problems, *claim_problems(claim, folder)]
     source, directory = claim.data.source, claim.data.directory
