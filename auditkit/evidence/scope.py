@@ -74,7 +74,9 @@ UNLEARNED = {
 def of_checkpoint(sha256: str) -> Scope:
     """The scope of a claim about the checkpoint with this SHA-256."""
     scope = SCOPES["endpoint"]
-    return replace(scope, establishes=(f"The file's SHA-256 is {sha256}.", *scope.establishes))
+    return replace(
+        scope, establishes=(f"The file that was asked has the SHA-256 {sha256}.", *scope.establishes)
+    )
 
 
 def of_predictions(unlearned_runs: int) -> Scope:

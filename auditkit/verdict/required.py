@@ -30,6 +30,8 @@ different a model for their margins to be compared."""
 NULL_GROUPS = 999
 """Divisions of the retrained runs that make the null of the spared-records test."""
 METHOD = "docs/method.md"
+ONE_RUN = "one-run-against-many"
+"""The section on what is said of a single unlearned run."""
 
 
 PRIVACY_TEST = "differential privacy"
@@ -138,7 +140,7 @@ def rho_number(seen: Memory, alpha: float) -> Number:
         else "cross-fitted residual memory, interval by inverting the t-test"
         if defined
         else "not defined: the gap between original and retrained runs cannot be told from zero",
-        source=f"{METHOD}#residual-memory",
+        source=f"{METHOD}#{ONE_RUN}" if seen.one_run else f"{METHOD}#residual-memory",
     )
 
 
@@ -179,7 +181,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int) -> Finding:
         n_records=result.visible,
         method="log likelihood ratio of one record in ten spared, over the records in which memory is "
         f"visible; null from {null}",
-        source=f"{METHOD}#spared-records",
+        source=f"{METHOD}#{ONE_RUN}" if one_run else f"{METHOD}#spared-records",
     )
     return Ran(
         name=name,
@@ -277,14 +279,13 @@ def difference_number(
     is a single run, and `welch` has predicted it from the other."""
     mean, error, df = difference
     half = t_quantile(1 - alpha, df) * error
-    method = f"difference of means over runs ({what}), Welch's t"
+    method, section = f"difference of means over runs ({what}), Welch's t", "differences"
     if one_run:
+        section = ONE_RUN
         method = (
             f"difference of one run to the mean of the others ({what}), prediction interval by Student's t"
         )
-    return Number(
-        mean, mean - half, mean + half, 1 - 2 * alpha, runs, records, method, f"{METHOD}#differences"
-    )
+    return Number(mean, mean - half, mean + half, 1 - 2 * alpha, runs, records, method, f"{METHOD}#{section}")
 
 
 def _ran(
