@@ -28,7 +28,13 @@ SMALL: dict[str, Any] = {
     "model": {"options": {"hidden": [64]}},
     "training": {"epochs": 40},
     "runs": {"per_arm": 8, "shadow": 0},
-    "criteria": {"attacks": ["loss"], "reported": [], "recoveries": ["probe"], "jitter": [0.1]},
+    "criteria": {
+        "attacks": ["loss"],
+        "reported": [],
+        "recoveries": ["probe"],
+        "jitter": [0.1],
+        "planning_sd": 0.12,
+    },
     "release": {"weights": "./model.safetensors"},
 }
 
