@@ -19,6 +19,7 @@ from auditkit.models import MODELS, Build, answer, builder, image_size
 from auditkit.named import option_problems, resolve, told
 from auditkit.privacy.claim import privacy_problems
 from auditkit.statistics.power import POWER, equivalence_power, runs_for_power
+from auditkit.statistics.prediction import prediction_power, runs_for_prediction
 from auditkit.statistics.sequential import schedule
 from auditkit.training import initialise
 from auditkit.unlearning.resolve import option_problems as procedure_option_problems
@@ -207,11 +208,27 @@ def private_training_problems(claim: Claim) -> list[str]:
 
 def procedure_problems(claim: Claim, folder: Path) -> list[str]:
     """Whether there is such a procedure, and whether it takes these options."""
+    if claim.release:
+        return release_problems(claim)
     try:
         procedure = resolve_procedure(claim.procedure.name, folder)
     except UsageError as error:
         return list(error.problems)
     return procedure_option_problems(procedure, claim.procedure.options)
+
+
+def release_problems(claim: Claim) -> list[str]:
+    """Whether a claim about a released model says nothing that only a procedure can be asked."""
+    problems = []
+    if "procedure" in claim.model_fields_set:
+        problems.append(
+            "a claim is about a procedure or about a released model, found both; remove [procedure] or [release]"
+        )
+    if claim.runs.swap:
+        problems.append(
+            "runs.swap takes a procedure that can be run again on other records, found a released model; set it to false"
+        )
+    return problems
 
 
 def attack_problems(claim: Claim) -> list[str]:
@@ -239,6 +256,8 @@ def attack_problems(claim: Claim) -> list[str]:
 def look_problems(claim: Claim) -> list[str]:
     """Whether the looks come one after the other, and before the last run."""
     looks, n = claim.runs.looks, claim.runs.per_arm
+    if looks and claim.kind != "procedure":
+        return [f"runs.looks are for claims about a procedure, found {list(looks)}; leave it out"]
     if list(looks) == sorted(set(looks)) and all(look < n for look in looks):
         return []
     problem = (
@@ -259,10 +278,19 @@ def power_problems(claim: Claim) -> list[str]:
     n, criteria = claim.runs.per_arm, claim.criteria
     _, share = schedule(claim.runs.looks, n)[-1]
     sd, margin, alpha = 2**0.5 * criteria.planning_sd, criteria.residual_memory, share * criteria.alpha
-    power = equivalence_power(n, sd, margin, alpha)
+    one_run = claim.kind == "endpoint"
+    power = (
+        prediction_power(n, criteria.planning_sd, margin, alpha)
+        if one_run
+        else equivalence_power(n, sd, margin, alpha)
+    )
     if power >= POWER:
         return []
-    enough = runs_for_power(sd, margin, alpha)
+    enough = (
+        runs_for_prediction(criteria.planning_sd, margin, alpha)
+        if one_run
+        else runs_for_power(sd, margin, alpha)
+    )
     remedy = f"{enough} runs would do" if enough else "no number of runs up to 10,000 would do"
     problem = (
         f"runs.per_arm must give a true claim at least a {POWER:.0%} chance of support at margin "

@@ -7,6 +7,7 @@ through, as a misspelt margin that silently keeps its default is the worst error
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -16,6 +17,10 @@ from auditkit.attacks import REPORTED, STANDARD
 from auditkit.errors import UsageError
 from auditkit.privacy.claim import Privacy
 
+Kind = Literal["procedure", "endpoint", "predictions"]
+ONE_RUN_MARGINS = {"residual_memory": 0.5, "attack_gap": 0.1, "accuracy": 0.03}
+"""Margins of a claim about one run that says nothing of them. With the margins of a procedure claim the noise of the one
+run would leave nearly every honest model undecided; see docs/method.md#one-run-against-many."""
 Recovery = Literal["relearned", "probe", "rescaled"]
 
 BUILT_IN = Path(__file__).parent / "digits-fnn.toml"
@@ -95,6 +100,20 @@ class ProcedureClaim(Part):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class ReleaseClaim(Part):
+    """One released checkpoint, in place of a procedure: an endpoint claim. weights: a .safetensors file, or a state_dict
+    in a .pt or .pth file, which is read without unpickling any code; relative paths start at the folder of the claim."""
+
+    weights: Path
+
+
+class PredictionsClaim(Part):
+    """Answers handed in, in place of anything to be trained. file: an .npz file (see `auditkit.predictions.handed`);
+    relative paths start at the folder of the claim."""
+
+    file: Path
+
+
 class RunsClaim(Part):
     """per_arm: runs of each of original, unlearned, retrained and the honest control, at most. looks: after how many
     of them the audit looks whether it can decide already, before the last look at all; each look costs some of alpha
@@ -142,7 +161,8 @@ class Criteria(Part):
 
 class Claim(Part):
     """A claim of unlearning. name: a short handle. statement: what is claimed. claimant: who says so.
-    auditor: who checks. threat_model: what the attacker can do. seed: of everything random. privacy: for a claim
+    auditor: who checks. threat_model: what the attacker can do. seed: of everything random. procedure, release,
+    predictions: what is claimed to have forgotten, one of the three; see `Claim.kind`. privacy: for a claim
     that training is differentially private, which is then put to the test as well."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)] = "digits-fnn"
@@ -160,9 +180,16 @@ class Claim(Part):
     model: ModelClaim = ModelClaim()
     training: TrainingClaim = TrainingClaim()
     procedure: ProcedureClaim = ProcedureClaim()
+    release: ReleaseClaim | None = None
+    predictions: PredictionsClaim | None = None
     runs: RunsClaim = RunsClaim()
     criteria: Criteria = Criteria()
     privacy: Privacy | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What the claim is about: a procedure, one released model, or answers that were handed in."""
+        return "endpoint" if self.release else "predictions" if self.predictions else "procedure"
 
 
 def read_claim(path: Path) -> tuple[Claim, list[str]]:
@@ -186,13 +213,24 @@ def read_claim(path: Path) -> tuple[Claim, list[str]]:
 def parse_claim(raw: dict[str, Any]) -> tuple[Claim, list[str]]:
     """The same from the parsed TOML."""
     try:
-        return Claim.model_validate(raw), []
+        return settled(Claim.model_validate(raw)), []
     except ValidationError as error:
         problems = [_problem(e) for e in error.errors()]
         sound = raw
         for e in error.errors():
             sound = _without(sound, e["loc"])
-        return Claim.model_validate(sound), problems
+        return settled(Claim.model_validate(sound)), problems
+
+
+def settled(claim: Claim) -> Claim:
+    """The claim with the margins of its kind written out where it says nothing of them, so that they are locked."""
+    return with_margins(claim, ONE_RUN_MARGINS) if claim.kind == "endpoint" else claim
+
+
+def with_margins(claim: Claim, margins: Mapping[str, object]) -> Claim:
+    """The claim with these criteria where it does not set them itself."""
+    unsaid = {name: value for name, value in margins.items() if name not in claim.criteria.model_fields_set}
+    return claim.model_copy(update={"criteria": claim.criteria.model_copy(update=unsaid)})
 
 
 def _problem(error: Any) -> str:

@@ -47,18 +47,26 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None,
     """Audit CLAIM, a TOML file; without one, the built-in claim on the embedded data set."""
     with failures(as_json):
         from auditkit.claims import BUILT_IN, read_claim
-        from auditkit.engine.resources import Resources
         from auditkit.evidence.canonical import canonical
-        from auditkit.pipeline import audit as run_audit
         from auditkit.progress import OnConsole
 
         path = claim or BUILT_IN
         stated, problems = read_claim(path)
         place = out or default_place(claim, stated.name)
-        resources, tell = Resources(**given), OnConsole()
-        evidence = run_audit(
-            stated, place, folder=path.parent, problems=problems, given=resources, tell=tell, lock=lock
-        )
+        if stated.predictions:  # needs no torch
+            from auditkit.predictions import audit_predictions
+
+            evidence = audit_predictions(
+                stated, place, folder=path.parent, problems=problems, tell=OnConsole()
+            )
+        else:
+            from auditkit.engine.resources import Resources
+            from auditkit.pipeline import audit as run_audit
+
+            resources, tell = Resources(**given), OnConsole()
+            evidence = run_audit(
+                stated, place, folder=path.parent, problems=problems, given=resources, tell=tell, lock=lock
+            )
         if as_json:
             click.echo(canonical(evidence))
         else:

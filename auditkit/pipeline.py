@@ -10,28 +10,23 @@ from auditkit.attacks.battery import near_aucs, run_battery
 from auditkit.claims import Claim
 from auditkit.engine.queue import Workers
 from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import (
-    assemble,
-    npz,
-    places_of,
-    run_record,
-    salted_ids,
-    signals_of,
-)
+from auditkit.evidence.assemble import assemble, places_of, signals_of
 from auditkit.evidence.battery import finders
 from auditkit.evidence.bundle import write_bundle
 from auditkit.evidence.canonical import canonical
 from auditkit.evidence.exposure import exposure_arrays
 from auditkit.evidence.publish import report_files
+from auditkit.evidence.record import npz, run_record, salted_ids
 from auditkit.evidence.values import Evidence, Look
 from auditkit.locking import begin
 from auditkit.measure import arms_of, parts_of, score_arrays
+from auditkit.predictions import audit_predictions
 from auditkit.privacy.stage import put_to_the_test
 from auditkit.progress import Silent, Teller
 from auditkit.questions import questions
 from auditkit.runs import asked_alike
 from auditkit.statistics.sequential import schedule
-from auditkit.verdict import audit_arms, look_at, with_diverged
+from auditkit.verdict import audit_arms, audit_endpoint, look_at, with_diverged
 from auditkit.verdict.required import privacy_finding
 
 
@@ -53,6 +48,8 @@ def audit(
     the same call goes on where it was. Raises UsageError with every problem before anything is trained or
     written, AuditError where the audit cannot run.
     """
+    if claim.predictions:
+        return audit_predictions(claim, out, folder=folder, problems=problems, tell=tell)
     started, tell = time.time(), tell or Silent()
     given = given or Resources()
     begun = begin(claim, out, folder=folder, problems=problems, given=given, tell=tell, lock=lock)
@@ -61,6 +58,7 @@ def audit(
     parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
     privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
     besides = [privacy_finding(privacy)] if privacy else []
+    decide = audit_endpoint if study.released else audit_arms
     looks: list[Look] = []
     for per_arm, share in schedule(claim.runs.looks, claim.runs.per_arm):
         if looks:
@@ -73,7 +71,8 @@ def audit(
         arms = arms_of(signals, collected.near, places, scores, skipped, parts)
         tell.say("deciding ...")
         decision = with_diverged(
-            audit_arms(arms, claim.criteria, len(places.test), claim.seed, besides, share), collected.diverged
+            decide(arms, study.claim.criteria, len(places.test), claim.seed, besides, share),
+            collected.diverged,
         )
         looks.append(look_at(decision, per_arm, share * claim.criteria.alpha))
         if looks[-1].outcome != "inconclusive" or collected.diverged:

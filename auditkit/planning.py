@@ -111,6 +111,11 @@ def told(study: Study, found: Priced) -> list[str]:
             f"{trained} runs by {study.claim.training.train}, one a process, {found.jobs} at a time",
         ]
     stacked = f"in stacks of up to {plan.width}" if plan.width > 1 else "each by itself"
+    if study.released:
+        what = (
+            f"{expected.runs} runs: {runs.per_arm} each of original, retrained and honest control, {runs.shadow} shadow; "
+            "beside them the released model"
+        )
     how = (
         f"plan: {stacked}, {plan.threads} thread(s) a stack on {plan.device}: {expected.stacks} stacks to train, "
         f"{expected.flops / 1e12:.2g} TFLOP, about {duration(expected.seconds)} on {expected.jobs} worker(s), "

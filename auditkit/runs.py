@@ -72,6 +72,10 @@ def collect(
     every = [stack for stack in listed if stack.arm == "shadow" or stack.runs.stop <= last]
     _do([stack for stack in every if stack.trained], "training", study, asked, plan, workers, tell)
     verb = f"unlearning ({f'{len(claimed)} ways' if claimed else study.claim.procedure.name})"
+    if study.released:
+        verb = "asking the released model"
+        [stack] = [stack for stack in every if not stack.trained]
+        store.save(stack.weights, study.released.stacked())
     _do([stack for stack in every if not stack.trained], verb, study, asked, plan, workers, tell)
     return _gathered(every)
 
@@ -263,8 +267,15 @@ def _without(diverged: Mapping[tuple[str, int], str], found: Collected) -> Colle
         return found
     shadows = {run for arm, run in diverged if arm == "shadow"}
     others = {run for arm, run in diverged if arm != "shadow"}
+    runs = Counter(arm for arm, _ in found.rows)
+    if runs["unlearned"] == 1 and ("unlearned", 0) in diverged:
+        raise AuditError(
+            "the released model must answer with finite numbers, found others; release one that does"
+        )
 
     def gone(arm: str) -> set[int]:
+        if runs[arm] == 1:  # the released model: no number ties it to the runs of the other arms
+            return set()
         return shadows if arm == "shadow" else others
 
     kept = [k for k, (arm, run) in enumerate(found.rows) if run not in gone(arm)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from auditkit.checks import claim_problems, data_problems, duplicate_warnings
-from auditkit.claims import Claim
+from auditkit.claims import Claim, settled
 from auditkit.data import (
     Dataset,
     ForgetRequest,
@@ -25,6 +25,7 @@ from auditkit.evidence.canonical import commitment, digest
 from auditkit.models import Build, builder
 from auditkit.named import code_digest
 from auditkit.progress import Teller
+from auditkit.released import Released, released_model
 from auditkit.statistics.sequential import schedule
 from auditkit.training import Recipe, run_seed
 from auditkit.unlearning import OTHER_STATES
@@ -37,13 +38,14 @@ TRAINED = ("original", "retrained", "honest", "shadow", "swapped original")
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A claim that has passed all checks, with the data it is about."""
+    """A claim that has passed all checks, with the data it is about, and the released model of an endpoint claim."""
 
     claim: Claim
     folder: Path
     data: Dataset
     sets: Sets
     duplicates: NearDuplicates
+    released: Released | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -70,6 +72,8 @@ class Study:
     @property
     def states(self) -> tuple[str, ...]:
         """The states in which the procedure's models can be seen; none for most procedures."""
+        if self.released:
+            return ()
         return OTHER_STATES.get(self.claim.procedure.name, ())
 
     @property
@@ -139,6 +143,11 @@ def between_looks(claim: Claim, arm: str) -> list[range]:
 def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -> Study:
     """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every problem,
     those already found in the claim's file first. A data set that cannot be had raises its own error."""
+    if claim.predictions:
+        raise UsageError(
+            *problems, "predictions: a claim about answers trains nothing; audit it without a plan"
+        )
+    claim = settled(claim)
     problems = [*problems, *claim_problems(claim, folder)]
     source, directory = claim.data.source, claim.data.directory
     try:
@@ -148,10 +157,13 @@ def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -
     except UsageError as error:
         raise UsageError(*problems, *error.problems) from error
     problems += data_problems(claim, data, folder)
+    released, unfit = released_model(claim, data, folder)
+    problems += unfit
     if problems:
         raise UsageError(*problems)
     sets = draw_sets(data, ForgetRequest(**claim.forget.model_dump()), **sizes(claim), seed=claim.seed)
-    return Study(claim, folder, data, sets, near_duplicates(data.x[sets.forget], data.x[sets.retain]))
+    near = near_duplicates(data.x[sets.forget], data.x[sets.retain])
+    return Study(claim, folder, data, sets, near, released)
 
 
 def sizes(claim: Claim) -> dict[str, int]:
@@ -169,6 +181,9 @@ def seeds_of(study: Study) -> dict[str, list[str]]:
 def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
     """The claim as it may leave the audit: record ids only as a salted commitment."""
     plain: dict[str, object] = claim.model_dump(mode="json", exclude_none=True)
+    if claim.release:
+        plain.pop("procedure")
+        plain["release"] = {"weights": claim.release.weights.name}
     if claim.forget.ids is not None:
         plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
     return plain
@@ -177,7 +192,9 @@ def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
 def locked(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
     """What is fixed before the first model is trained, for lock.json."""
     ids = study.data.ids
+    released = {"released": study.released.sha256} if study.released else {}
     return {
+        **released,
         "schema": 1,
         "claim": plain_claim(study.claim, key),
         "data": {

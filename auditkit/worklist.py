@@ -14,6 +14,7 @@ from auditkit.engine.tasks import Task, Tensors, Train, Trained, Unlearn
 from auditkit.evidence.canonical import digest
 from auditkit.questions import Questions
 from auditkit.study import Study, between_looks, run_seeds
+from auditkit.training import run_seed
 from auditkit.unlearning.resolve import is_built_in
 
 Identity = dict[str, object]
@@ -36,7 +37,7 @@ class Stack:
     runs: which of the arm. state: for an arm that shows the procedure's models in a state the claim is not
     about. weights: what its trained weights are stored under, for an unlearned stack those of the originals it
     is made from, which begin with run `weights_from`. answers: what its answers are stored under. procedure: by
-    which it is made, None if it is trained from scratch. proxies: what the weights of the claimant's own models are
+    which it is made, None if it is trained from scratch or released. proxies: what the weights of the claimant's own models are
     stored under, which begin with run `weights_from` too; None if it is given none.
     """
 
@@ -52,13 +53,13 @@ class Stack:
 
     @property
     def trained(self) -> bool:
-        """Whether its runs are trained from scratch, and not made from others."""
-        return self.procedure is None
+        """Whether its runs are trained from scratch, and neither made from others nor handed over."""
+        return "unlearned" not in self.arm
 
     @property
     def claimed(self) -> bool:
         """Whether the claim is about its models, and not about them in another state or in the swapped world."""
-        return self.procedure is not None and self.state is None and not self.arm.startswith("swapped")
+        return self.arm.startswith("unlearned") and self.state is None
 
 
 def worklist(
@@ -84,7 +85,9 @@ def worklist(
     for arm in study.trained:
         stacks_of_arm = list(_trained(study, arm, asked.of(arm).commitment(), plan, common))
         found += stacks_of_arm
-        if arm == "original" and claimed is None:
+        if arm == "original" and study.released:
+            found.append(_released(study, asked.commitment()))
+        elif arm == "original" and claimed is None:
             others = (state for state in study.states if state != study.state)
             for state in (None, *others):
                 name = "unlearned" if state is None else f"unlearned, {state}"
@@ -173,6 +176,26 @@ def _unlearned(
             yield Stack(arm, runs, own, state, stack.weights, stack.runs.start, answers, named, given)
 
 
+def _released(study: Study, asked: str) -> Stack:
+    """The released model as a stack of one run, which is only asked."""
+    assert study.released is not None
+    what = f"{study.data.name}, released model"
+    weights: Identity = {"what": f"{what}, weights", "sha256": study.released.sha256}
+    answers: Identity = {
+        "what": f"{what}, answers",
+        "environment": environment(),
+        "data": study.data.commitment(),
+        "model": study.claim.model.model_dump(),
+        "own_code": study.own_code,
+        "recipe": study.claim.training.model_dump(),  # by which recoveries are trained
+        "weights": digest(weights),
+        "asked": asked,
+    }
+    return Stack(
+        "unlearned", range(1), [run_seed(study.claim.seed, "unlearned", 0)], None, weights, 0, answers
+    )
+
+
 def _what(study: Study, arm: str, runs: range) -> str:
     which = f"run {runs[0]}" if len(runs) == 1 else f"runs {runs[0]} to {runs[-1]}"
     return f"{study.data.name}, {arm} {which}"
@@ -239,7 +262,7 @@ def _make(
         members = here[study.members(stack.arm)[stack.runs.start : stack.runs.stop]]
         return Train(members, study.recipe, None if own is None else (own, study.folder.resolve()))
     named = stack.procedure
-    if named is None:
+    if named is None:  # trained before, or released
         return Trained(weights)
     rows = [k - stack.weights_from for k in stack.runs]
     return Unlearn(

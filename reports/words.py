@@ -27,6 +27,18 @@ RESULTS = {
     "skipped": ("–", "skipped"),
 }
 
+# What is claimed to have forgotten, by the kind of claim, and how the claim names it.
+KINDS = {
+    "procedure": "A claim about a procedure",
+    "endpoint": "A claim about one released model",
+    "predictions": "A claim about answers that were handed in",
+}
+SUBJECTS = {
+    "procedure": "By the procedure",
+    "release": "In the released model",
+    "predictions": "By the answers in",
+}
+
 # From the project's review of what such a report may claim. Not to be reworded.
 DOES_NOT_ESTABLISH = (
     "This report presents technical measurements. It is not legal advice and does not establish compliance, "

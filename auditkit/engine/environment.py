@@ -7,9 +7,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-import torch
-
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox", "auditkit")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox", "auditkit")
 
 
 @cache
@@ -19,10 +17,21 @@ def environment() -> dict[str, str]:
     "instructions" is what matrix products are computed with (AVX2, AVX512, ...): processors that differ in it
     differ in the last bits.
     """
+    import torch
+
+    return {
+        **without_torch(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "torch": version("torch"),
+    }
+
+
+@cache
+def without_torch() -> dict[str, str]:
+    """The same but for torch, for an audit that does without it."""
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "instructions": torch.backends.cpu.get_cpu_capability(),
         **{name: version(name) for name in PACKAGES},
         "code_sha256": files_digest(Path(__file__).parents[1]),
     }

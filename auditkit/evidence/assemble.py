@@ -1,13 +1,7 @@
 """The evidence as a whole: every number of a finished audit in its place, and the files that hold it."""
 
-import io
-import resource
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -17,10 +11,10 @@ from auditkit.attacks import ATTACKS
 from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
 from auditkit.evidence import battery, summary
-from auditkit.evidence.canonical import salted
 from auditkit.evidence.exposure import record_exposure
+from auditkit.evidence.record import arm_summary
+from auditkit.evidence.scope import SCOPES, of_checkpoint
 from auditkit.evidence.values import (
-    ArmSummary,
     Control,
     DataSummary,
     Evidence,
@@ -31,7 +25,7 @@ from auditkit.evidence.values import (
     PrivacySummary,
     Verdict,
 )
-from auditkit.measure import COMPARED, Places, accuracy, arm_of
+from auditkit.measure import COMPARED, Places, arm_of
 from auditkit.questions import Questions
 from auditkit.runs import Collected
 from auditkit.signals import Replaced, Signals
@@ -40,6 +34,7 @@ from auditkit.statistics.arms import Arms, Scores
 from auditkit.statistics.margins import Floats
 from auditkit.study import SETS, Study, plain_claim
 
+RELEASED = "the released model itself"
 NOT_CHECKED = (
     NotChecked(
         "all that the weights hold",
@@ -51,7 +46,7 @@ NOT_CHECKED = (
         "it",
     ),
     NotChecked(
-        "the released model itself",
+        RELEASED,
         "the claim is about the procedure, as the auditor ran it here; whether a given released model was made "
         "by it cannot be seen from these runs",
     ),
@@ -139,11 +134,12 @@ def assemble(
         schema=1,
         lock_sha256=lock_sha256,
         claim=plain_claim(study.claim, key),
+        scope=of_checkpoint(study.released.sha256) if study.released else SCOPES["procedure"],
         data=_data_summary(study, asked),
         interface=InterfaceSummary(asked.interface.words) if asked.interface.words else None,
         environment={**environment(), **{f"plan {name}": str(value) for name, value in asdict(plan).items()}},
         looks=tuple(looks),
-        arms=tuple(_arm_summary(name, signals, places, criteria.alpha) for name in COMPARED),
+        arms=tuple(arm_summary(name, signals, places, criteria.alpha, study.claim.kind) for name in COMPARED),
         controls=tuple(controls),
         residual_memory=summary.residual_memory(arms, labels, criteria.alpha),
         exposure=record_exposure(arms, criteria.alpha),
@@ -151,7 +147,8 @@ def assemble(
         findings=tuple(findings),
         attacks=battery.attack_summaries(scores, near, criteria.alpha),
         agreement=battery.agreement(found),
-        before_after=battery.both_versions(signals, places, criteria.alpha),
+        # A released model was made of none of these originals.
+        before_after=None if study.released else battery.both_versions(signals, places, criteria.alpha),
         swap=battery.swap_lines(
             signals,
             criteria.mounted,
@@ -162,10 +159,19 @@ def assemble(
         privacy=privacy,
         utility=summary.utility(arms, len(places.test), criteria.alpha),
         drift=summary.drift(arms, criteria.alpha),
-        not_checked=(*([UNSAID] if asked.interface.words else []), *_not_mounted(study, arms), *NOT_CHECKED),
+        not_checked=(
+            *([UNSAID] if asked.interface.words else []),
+            *_not_mounted(study, arms),
+            *(item for item in NOT_CHECKED if _left_out(study, item)),
+        ),
         warnings=tuple(study.warnings),
         verdict=verdict,
     )
+
+
+def _left_out(study: Study, item: NotChecked) -> bool:
+    """Whether this kind of claim leaves it unchecked: a released model is the one thing that an endpoint claim checks."""
+    return not (study.released and item.what == RELEASED)
 
 
 def _not_mounted(study: Study, arms: Arms) -> list[NotChecked]:
@@ -191,12 +197,6 @@ def _arm_in(study: Study, state: str) -> str:
     return "unlearned" if state == study.state else f"unlearned, {state}"
 
 
-def _arm_summary(name: str, signals: Signals, places: Places, alpha: float) -> ArmSummary:
-    parts = {s: getattr(places, s) for s in ("retain", "forget", "test")}
-    found = {s: (accuracy(signals, name, part), len(part)) for s, part in parts.items()}
-    return summary.arm_summary(name, found, alpha)
-
-
 def _data_summary(study: Study, asked: Questions) -> DataSummary:
     return DataSummary(
         name=study.data.name,
@@ -208,34 +208,3 @@ def _data_summary(study: Study, asked: Questions) -> DataSummary:
         exact_duplicates=study.duplicates.exact,
         jitter=dict(asked.radii),
     )
-
-
-def salted_ids(signals: Signals, key: bytes) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
-    """The ids of the records in the signals as they may leave the audit."""
-    return np.array([salted(key, str(identity)) for identity in signals.ids])
-
-
-def run_record(started: float, command: str) -> dict[str, object]:
-    """When and how long, and how much memory at most: all that may differ between two equal audits."""
-    finished = time.time()
-    # Linux counts in kilobytes, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    return {
-        "started": _utc(started),
-        "finished": _utc(finished),
-        "seconds": round(finished - started, 3),
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit,
-        "command": command,
-        "auditkit": version("auditkit"),
-    }
-
-
-def _utc(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def npz(arrays: Mapping[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]) -> bytes:
-    """The arrays as an .npz file, the same bytes for the same arrays."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    return buffer.getvalue()

@@ -71,8 +71,8 @@ def _attack_summary(
     runs = len(aucs["retrained"])
 
     def gap(found: Mapping[str, Floats], what: str) -> Number:
-        difference = welch(found["unlearned"], found["retrained"])
-        return difference_number(difference, alpha, runs, records, f"{what}, unlearned - retrained")
+        difference, what = welch(found["unlearned"], found["retrained"]), f"{what}, unlearned - retrained"
+        return difference_number(difference, alpha, runs, records, what, one_run=len(found["unlearned"]) == 1)
 
     attack = ATTACKS[name]
     summary = AttackSummary(
@@ -150,6 +150,7 @@ def operating_points(by_arm: Mapping[str, Scores], alpha: float) -> tuple[Operat
                 len(by["retrained"]),
                 by_arm["retrained"].forget.shape[1],
                 "true-positive rate, unlearned - retrained",
+                one_run=len(by["unlearned"]) == 1,
             ),
         )
         for fpr, by in rates.items()

@@ -28,9 +28,9 @@ NAMED = (
 
 def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
     """How many forget records are still exposed, and how much the worst of them; None where unlearned and retrained runs
-    are too different to be compared record by record."""
+    are too different to be compared record by record, or there is a single unlearned one."""
     O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
-    if incomparable(U, R):
+    if U.runs == 1 or incomparable(U, R):
         return None
     seen, found = _found(arms)
     # Pooled, the two retrained arms say nothing of how they differ.

@@ -16,8 +16,10 @@ FEWEST = 10
 
 
 def mean_number(values: Floats, records: int, alpha: float, what: str) -> Number:
-    """The mean over runs with its t-interval of level 1 - 2 alpha. values: (runs,); records: how many
+    """The mean over runs with its t-interval of level 1 - 2 alpha; of a single run its value alone. values: (runs,); records: how many
     records each value comes from; what: the quantity, in words."""
+    if len(values) == 1:
+        return plain_number(float(values[0]), 1, records, f"{what}, of the one run", "means")
     mean, error, df = paired(values)
     half = t_quantile(1 - alpha, df) * error
     return Number(

@@ -117,7 +117,12 @@ def utility(arms: Arms, records: int, alpha: float) -> Number:
     """How much test accuracy the unlearned runs have lost against retrained ones."""
     loss = welch(arms.retrained.accuracy, arms.unlearned.accuracy)
     return difference_number(
-        loss, alpha, len(arms.retrained.accuracy), records, "test accuracy, retrained - unlearned"
+        loss,
+        alpha,
+        len(arms.retrained.accuracy),
+        records,
+        "test accuracy, retrained - unlearned",
+        one_run=len(arms.unlearned.accuracy) == 1,
     )
 
 

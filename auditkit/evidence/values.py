@@ -272,6 +272,16 @@ class PrivacySummary:
 
 
 @dataclass(frozen=True)
+class Scope:
+    """What a claim of this kind can come to, whatever the numbers. kind: procedure, endpoint or predictions.
+    establishes: what support means; cannot: what it leaves open. Sentences."""
+
+    kind: Literal["procedure", "endpoint", "predictions"]
+    establishes: tuple[str, ...]
+    cannot: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NotChecked:
     """Something this audit did not look at, and why."""
 
@@ -302,17 +312,17 @@ class Drift:
 class DataSummary:
     """The data, without any of it. commitment: SHA-256 over inputs, labels and ids. sets: the number
     of records in each. near_duplicates: forget records with a near-copy left in retain, of which
-    `exact_duplicates` are copies. jitter: "jitter <share>" -> the radius of that query, in the
-    unit of the input."""
+    `exact_duplicates` are copies, None where there were no records to look at. jitter: "jitter <share>" -> the
+    radius of that query, in the unit of the input, None where only answers are known."""
 
     name: str
     origin: str
     licence: str
     commitment: str
     sets: dict[str, int]
-    near_duplicates: int
-    exact_duplicates: int
-    jitter: dict[str, float]
+    near_duplicates: int | None
+    exact_duplicates: int | None
+    jitter: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -370,6 +380,7 @@ class Evidence:
     schema: Literal[1]
     lock_sha256: str
     claim: dict[str, object]
+    scope: Scope
     data: DataSummary
     interface: InterfaceSummary | None
     environment: dict[str, str]
@@ -382,7 +393,7 @@ class Evidence:
     findings: tuple[Finding, ...]
     attacks: tuple[AttackSummary, ...]
     agreement: Agreement | None
-    before_after: BeforeAfter
+    before_after: BeforeAfter | None
     swap: tuple[SwapLine, ...]
     privacy: PrivacySummary | None
     utility: Number

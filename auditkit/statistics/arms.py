@@ -86,10 +86,10 @@ class Arm:
 
 @dataclass(frozen=True, eq=False)
 class Arms:
-    """The arms of an audit, equally many runs each. Run k of `unlearned` was made from run k of
-    `original`; `honest` is retrained once more, independently of `retrained`. skipped: attack -> why it
-    could not be mounted; such an attack has no scores in any arm. parts: forget records that belong together, of one
-    class or of one person, as positions among the forget records."""
+    """The arms of an audit, equally many runs each, but that `unlearned` may be a single run. Run k of `unlearned`
+    was made from run k of `original`, unless it is a single one; `honest` is retrained once more, independently of
+    `retrained`. skipped: attack -> why it could not be mounted; such an attack has no scores in any arm. parts: forget
+    records that belong together, of one class or of one person, as positions among the forget records."""
 
     original: Arm
     unlearned: Arm

@@ -50,7 +50,15 @@ def paired(x: Floats) -> tuple[float, float, float]:
 
 
 def welch(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms."""
+    """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms.
+
+    One of them may be a single run. It is then taken to vary as the runs of the other do, and the error is that of
+    predicting one new run from those m: s sqrt(1 + 1/m), with m - 1 degrees of freedom.
+    """
+    if 1 in (len(x), len(y)):
+        many = max(x, y, key=len)
+        error = float(np.sqrt(variance(many) * (1 + 1 / len(many))))
+        return float(x.mean() - y.mean()), error, len(many) - 1.0
     a, b = float(variance(x)) / len(x), float(variance(y)) / len(y)
     scale = a**2 / (len(x) - 1) + b**2 / (len(y) - 1)
     return float(x.mean() - y.mean()), float(np.sqrt(a + b)), float((a + b) ** 2 / scale) if scale else 1.0
@@ -75,9 +83,10 @@ def ratio_equivalence(D: Floats, G: Floats, margin: float) -> Equivalence:
     return Equivalence(within, min(1.0, 2 * outside))
 
 
-def ratio_interval(D: Floats, G: Floats, alpha: float) -> tuple[float, float]:
+def ratio_interval(D: Floats, G: Floats, alpha: float, own: float = 0.0) -> tuple[float, float]:
     """The ratios r for which a two-sided t-test of mean(D - r G) = 0 at level 2 alpha does not reject
-    (Fieller 1954): an interval of level 1 - 2 alpha for E[D] / E[G], one value of each a run.
+    (Fieller 1954): an interval of level 1 - 2 alpha for E[D] / E[G], one value of each a run. own: variance
+    that mean(D) has besides that over runs.
 
     Infinite on both sides where G itself cannot be told from zero.
     """
@@ -88,7 +97,7 @@ def ratio_interval(D: Floats, G: Floats, alpha: float) -> tuple[float, float]:
     b = D.mean() * G.mean() - c * s_dg
     if a <= 0:
         return -np.inf, np.inf
-    half = np.sqrt(max(b * b - a * (D.mean() ** 2 - c * s_dd), 0.0))
+    half = np.sqrt(max(b * b - a * (D.mean() ** 2 - c * (s_dd + n * own)), 0.0))
     return float((b - half) / a), float((b + half) / a)
 
 

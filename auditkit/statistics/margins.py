@@ -59,6 +59,16 @@ def variance(x: Floats) -> Floats:
     return np.where(found > rounding, found, 0.0)
 
 
+def mean_variance(U: Floats, R: Floats) -> Floats:
+    """The variance of the difference of two arms' means, record by record: (records,). An arm of one run is taken
+    to vary as the other does, whose variances are shrunk half-way to their mean over records: what is a tiny one by
+    luck would decide by itself."""
+    if len(U) == 1:
+        within = variance(R)
+        return np.asarray((within + within.mean()) / 2 * (1 + 1 / len(R)))
+    return np.asarray(variance(U) / len(U) + variance(R) / len(R))
+
+
 def usual_size(reference: Floats) -> float:
     """L, the median of |reference|: far beyond it a margin says how confident a run is, not what it remembers.
 

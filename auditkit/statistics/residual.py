@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from auditkit.statistics.hypotheses import ratio_interval
-from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, mean_variance, variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,13 @@ class Memory:
 
     left: (runs, forget records), v_k (U_k - R_k): the memory that unlearned run k still holds.
     gap: same shape, v_k (O_k - R_k): the memory its parent held. Both in units of their sum.
+    one_run: there is one unlearned run only, and every fold judges that one; its errors are those of
+    `auditkit.statistics.prediction`.
     """
 
     left: Floats
     gap: Floats
+    one_run: bool = False
 
     @property
     def D(self) -> Floats:  # noqa: N802 -- the formula's own letter
@@ -44,15 +47,16 @@ class Memory:
 
     def of(self, records: Ints) -> "Memory":
         """The same for some of the forget records."""
-        return Memory(self.left[:, records], self.gap[:, records])
+        return Memory(self.left[:, records], self.gap[:, records], self.one_run)
 
 
 @lru_cache(maxsize=64)  # a claim and its controls ask for the same memory, and so do claims that share runs
 def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
     """Cross-fitted memory of the forget records. Run k of `unlearned` was made from run k of
-    `original`; all three arms have the same number of runs, at least 3."""
+    `original`; all three arms have the same number of runs, at least 3, but that `unlearned` may be one run."""
     n = retrained.runs
-    if not n == original.runs == unlearned.runs >= 3:
+    one_run = unlearned.runs == 1
+    if not n == original.runs >= 3 or not (one_run or unlearned.runs == n):
         raise ValueError(
             f"arms need equal numbers of runs, at least 3: got {original.runs}, {unlearned.runs}, {n}"
         )
@@ -64,9 +68,9 @@ def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
         noise = shared_noise(O.take(others), R.take(others))
         o, u, r = (own_margins(arm, noise) for arm in (O, U, R))
         v = weights(o[others], r[others])
-        left.append(v * (u[k] - r[k]))
+        left.append(v * (u[0 if one_run else k] - r[k]))
         gap.append(v * (o[k] - r[k]))
-    return Memory(np.array(left), np.array(gap))
+    return Memory(np.array(left), np.array(gap), one_run)
 
 
 def shared_noise(O: Margins, R: Margins) -> tuple[Floats, Floats]:
@@ -114,20 +118,27 @@ def rho(memory: Memory) -> float:
 
 
 def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
-    """A confidence interval of level 1 - 2 alpha for rho, over runs: see `ratio_interval`."""
-    return ratio_interval(memory.D, memory.G, alpha)
+    """A confidence interval of level 1 - 2 alpha for rho, over runs: see `ratio_interval`. Of one run a prediction
+    interval: its own spread, that of the retrained runs behind D, no mean over runs takes away."""
+    own = float(memory.D.var(ddof=1)) if memory.one_run else 0.0
+    return ratio_interval(memory.D, memory.G, alpha, own)
 
 
 def rho_error(memory: Memory) -> float:
     """The standard error of rho over runs (delta method)."""
     rest = memory.D - rho(memory) * memory.G
-    return float(rest.std(ddof=1) / np.sqrt(len(rest)) / abs(memory.G.mean()))
+    error = rest.std(ddof=1) / np.sqrt(len(rest))
+    if memory.one_run:
+        error = np.hypot(error, memory.D.std(ddof=1))
+    return float(error / abs(memory.G.mean()))
 
 
 def rho_by_run(memory: Memory) -> Floats:
-    """D_k over the mean of G: (runs,), one dot a run; their mean is rho. Empty where there was nothing to
-    remember."""
+    """D_k over the mean of G: (runs,), one dot a run; their mean is rho, and all there is of one run. Empty where
+    there was nothing to remember."""
     G = float(memory.G.mean())
+    if memory.one_run and G != 0:
+        return np.array([rho(memory)])
     return np.asarray(memory.D / G) if G != 0 else np.empty(0)
 
 
@@ -138,7 +149,7 @@ def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> fl
     reference = retrained.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
     d = U.control.mean(axis=0) - R.control.mean(axis=0)
-    chance = variance(U.control) / U.runs + variance(R.control) / R.runs
+    chance = mean_variance(U.control, R.control)
     drift = np.sqrt(max(0.0, float(np.mean(d**2 - chance))))
     noise = shared_noise(O, R)
     o, r = own_margins(O, noise), own_margins(R, noise)

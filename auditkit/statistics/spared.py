@@ -99,7 +99,7 @@ def spared(
     O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
     o, u, r = (Spread.of(arm.forget) for arm in (O, U, R))
     kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
-    T = float(statistics(o, u, r, kappa, together)[0])
+    T = statistic(O, U, R, together)
     seen = visible(O, R)
 
     def noticed(kept: int) -> float:
@@ -109,7 +109,7 @@ def spared(
     counts = [kept for kept in PLANTED if kept <= len(seen)]
     return Spared(
         T=T,
-        p=float(p_values(np.array([T]), null)[0]),
+        p=p_value(T, null),
         null=null,
         visible=len(seen),
         kappa=float(kappa[0]),
@@ -150,6 +150,11 @@ def p_values(T: Floats, null: Floats) -> Floats:
     return np.asarray(np.maximum(rank, np.exp(-np.maximum(T, 0))))
 
 
+def p_value(T: float, null: Floats) -> float:
+    """The same of one T."""
+    return float(p_values(np.array([T]), null)[0])
+
+
 def visible(O: Margins, R: Margins) -> Ints:
     """The forget records in which memory is visible, delta/s > VISIBLE. O, R: calibrated."""
     return np.flatnonzero(shown(Spread.of(O.forget), Spread.of(R.forget))[0])
@@ -161,6 +166,20 @@ def shown(O: Spread, R: Spread) -> npt.NDArray[np.bool_]:
     delta = O.mean - R.mean
     rounding = 16 * np.finfo(np.float64).eps * np.abs(O.mean)
     return np.asarray((delta > VISIBLE * np.sqrt((O.var + R.var) / 2)) & (delta > rounding))
+
+
+def statistic(O: Margins, U: Margins, R: Margins, parts: Sequence[Sequence[int]]) -> float:
+    """T of these arms, which are calibrated; U may be one run. parts: see `spared`."""
+    u, r = side_by_side(U.forget, R.forget)
+    kappa = excess_spreads(*side_by_side(U.control, R.control))
+    return float(statistics(Spread.of(O.forget), u, r, kappa, parts)[0])
+
+
+def side_by_side(U: Floats, R: Floats) -> tuple[Spread, Spread]:
+    """Two arms on the same records: (runs, records). One of one run is taken to vary as the other does, whose variances
+    are shrunk half-way to their mean over records: what is a tiny one by luck would decide by itself."""
+    r = Spread.of(R)
+    return (Spread(U, (r.var + r.var.mean()) / 2, 1) if len(U) == 1 else Spread.of(U)), r
 
 
 def statistics(O: Spread, U: Spread, R: Spread, kappa: Floats, parts: Sequence[Sequence[int]]) -> Floats:
@@ -194,7 +213,7 @@ def excess_spreads(U: Spread, R: Spread) -> Floats:
 
 def excess_spread(U: Floats, R: Floats) -> float:
     """The same of two arms. U, R: (runs, control records)."""
-    return float(excess_spreads(Spread.of(U), Spread.of(R))[0])
+    return float(excess_spreads(*side_by_side(U, R))[0])
 
 
 def _divided(values: Floats, chosen: Floats) -> tuple[Spread, Spread]:

@@ -25,6 +25,7 @@ from auditkit.evidence.values import (
     RecordExposure,
     Recovered,
     ResidualMemory,
+    Scope,
     Skipped,
     State,
     SwapLine,
@@ -233,6 +234,7 @@ SUPPORTED = Evidence(
     schema=1,
     lock_sha256="3f7c0b8e2d5a4f6191c2e7d08b6a5f4c3e2d1c0b9a8f7e6d5c4b3a2918070605",
     claim=CLAIM,
+    scope=Scope("procedure", ("What the procedure, as the auditor ran it, leaves behind.",), ("Anything of a released model.",)),
     data=DataSummary(
         "digits",
         "Handwritten digits, Alpaydin and Kaynak 1998",

@@ -37,6 +37,11 @@ def test_summary_of_a_supported_claim() -> None:
 
 The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.
 
+## A claim about a procedure
+
+- It can establish: What the procedure, as the auditor ran it, leaves behind.
+- It cannot establish: Anything of a released model.
+
 ## Required tests
 
 | question | found | margin | from | result |
@@ -79,6 +84,11 @@ def test_summary_of_an_audit_that_failed() -> None:
 
 The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.
 
+## A claim about a procedure
+
+- It can establish: What the procedure, as the auditor ran it, leaves behind.
+- It cannot establish: Anything of a released model.
+
 ## Required tests
 
 | question | found | margin | from | result |
@@ -112,6 +122,11 @@ VERDICTS = {
 </ul>
 <p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+<h3>A claim about a procedure</h3>
+<dl class="terms">
+<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
+<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
+</dl>
 </section>
 """,
     "not_supported": """\
@@ -123,6 +138,11 @@ VERDICTS = {
 </ul>
 <p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+<h3>A claim about a procedure</h3>
+<dl class="terms">
+<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
+<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
+</dl>
 </section>
 """,
     "inconclusive": """\
@@ -136,6 +156,11 @@ VERDICTS = {
 </ul>
 <p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
 <p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
+<h3>A claim about a procedure</h3>
+<dl class="terms">
+<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
+<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
+</dl>
 </section>
 """,
 }

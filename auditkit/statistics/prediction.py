@@ -1,0 +1,140 @@
+"""One run against many: what a single released model can be held to.
+
+There is one unlearned run and no knowing how another would have come out, so its noise is not averaged
+away: it is taken to be that of a retrained run. What is asked is whether it could be one more of the m
+retrained runs, or lies within a margin of them: a prediction interval in place of a confidence interval.
+
+Residual memory. Every fold k of `auditkit.statistics.residual.memory` judges the same run U,
+D_k = v_k . (U - R_k), G_k = v_k . (O_k - R_k), with v_k from all other runs. As U is the same in each,
+the D_k differ by the noise of one retrained run R_k: s_R = SD of D. So for any Delta
+
+    mean(D) - Delta mean(G)  has the variance  s_R^2 + var(D - Delta G) / m,
+
+the first term being the noise of U itself; at Delta = 0 it is s_R^2 (1 + 1/m). The interval of
+rho = mean(D) / mean(G) holds the Deltas that a t-test with m - 1 degrees of freedom does not reject. R_k
+is in no v_k, so that noise of the retrained runs does not bias D. Attack AUCs and accuracies, one value a
+run, are predicted alike (`auditkit.statistics.hypotheses.welch`).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from scipy import stats
+
+from auditkit.statistics.hypotheses import Equivalence, p_above, p_below, ratio_equivalence, t_quantile
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
+from auditkit.statistics.power import POWER, equivalence_power
+from auditkit.statistics.residual import Memory
+from auditkit.statistics.spared import PLANTINGS, Spared, excess_spread, p_value, statistic, visible
+
+PROPOSED = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+"""Numbers of runs an arm that are proposed to somebody who has too few."""
+SURE = 0.01
+"""A control has failed where so many wrong answers have at most this chance in an audit that is right."""
+
+
+def rho_equivalence(memory: Memory, margin: float) -> Equivalence:
+    """Is residual memory within +-margin? Of many unlearned runs this is `ratio_equivalence`; of one run its own
+    noise counts besides."""
+    if not memory.one_run:
+        return ratio_equivalence(memory.D, memory.G, margin)
+    upper, lower = _beyond(memory, margin), _beyond(memory, -margin)
+    within = max(p_below(*upper, 0), p_above(*lower, 0))
+    outside = min(p_above(*upper, 0), p_below(*lower, 0))
+    return Equivalence(within, min(1.0, 2 * outside))
+
+
+def _beyond(memory: Memory, bound: float) -> tuple[float, float, float]:
+    """(mean, standard error, degrees of freedom) of D - bound G for one run."""
+    rest, n = memory.D - bound * memory.G, len(memory.D)
+    error = np.sqrt(variance(memory.D) + variance(rest) / n)
+    return float(rest.mean()), float(error), n - 1.0
+
+
+def prediction_power(n: int, sd: float, margin: float, alpha: float) -> float:
+    """The probability that one run like the retrained ones is found within +-margin of n of them. sd: of one run.
+
+    One run against n has the standard error sd sqrt(1 + 1/n), which n observations of SD sd sqrt(n + 1) have too.
+    """
+    return equivalence_power(n, sd * np.sqrt(n + 1), margin, alpha)
+
+
+def runs_for_prediction(sd: float, margin: float, alpha: float) -> int | None:
+    """The first of PROPOSED with which `prediction_power` reaches POWER, None if none does: with any number of
+    retrained runs the noise of the one stays."""
+    return next((n for n in PROPOSED if prediction_power(n, sd, margin, alpha) >= POWER), None)
+
+
+def runs_to_settle(value: float, half: float, n: int, margin: float, alpha: float) -> int | None:
+    """The first of PROPOSED, more than n, whose interval would lie inside the margin if the value and the spread
+    stay what they are; None if none does. half: half the interval's length with n runs."""
+    sd = half / _width(n, alpha)
+    return next((m for m in PROPOSED if m > n and value + sd * _width(m, alpha) <= margin), None)
+
+
+def _width(n: int, alpha: float) -> float:
+    """Half a prediction interval of level 1 - 2 alpha, in SDs of one run."""
+    return float(t_quantile(1 - alpha, n - 1) * np.sqrt(1 + 1 / n))
+
+
+def most_by_chance(runs: int, share: float) -> int:
+    """The largest number of `runs` that may come out wrong if each does so with probability `share`: more have a
+    chance of at most SURE (binomial)."""
+    return int(stats.binom.ppf(1 - SURE, runs, share))
+
+
+def spared_one(
+    original: Margins,
+    one: Margins,
+    retrained: Margins,
+    more_retrained: Margins,
+    *,
+    parts: Sequence[Ints] = (),
+    seed: int,
+    alpha: float,
+) -> Spared:
+    """Whether some forget records were spared by one run, as `auditkit.statistics.spared` asks it of many.
+
+    The null is T of every retrained run in the place of the one, those of `retrained` against the rest of them.
+    With so few values its p-value is seldom small enough to refute anything, but it can stand in the way of
+    support. power: with one visible record in ten of this run given the margins of an original one.
+    """
+    together = tuple(tuple(part.tolist()) for part in parts)
+    reference = retrained.control.mean(axis=0)
+    O, U, R = (calibrated(arm, reference) for arm in (original, one, retrained))
+    null = null_of_one(original, retrained, more_retrained, together)
+    seen = visible(O, R)
+    T = statistic(O, U, R, together)
+    rng = np.random.default_rng(seed)
+    rejected = []
+    for _ in range(PLANTINGS if len(seen) else 0):
+        kept = rng.choice(seen, size=max(1, len(seen) // 10), replace=False)
+        forget = U.forget.copy()
+        forget[0, kept] = O.forget[rng.integers(O.runs), kept]
+        rejected.append(p_value(statistic(O, Margins(forget, U.control), R, together), null) <= alpha)
+    return Spared(
+        T=T,
+        p=p_value(T, null),
+        null=null,
+        visible=len(seen),
+        kappa=excess_spread(U.control, R.control),
+        power=float(np.mean(rejected)) if rejected else 0.0,
+        fewest=None,
+    )
+
+
+@lru_cache(maxsize=4)  # one audit asks for the same null of the claim and of its controls
+def null_of_one(
+    original: Margins, retrained: Margins, more_retrained: Margins, parts: Sequence[Sequence[int]]
+) -> Floats:
+    """(retrained runs,): T of each retrained run in the place of the one."""
+    n = retrained.runs
+    cases = [(retrained.take(np.array([j])), retrained.take(np.delete(np.arange(n), j))) for j in range(n)]
+    cases += [(more_retrained.take(np.array([j])), retrained) for j in range(more_retrained.runs)]
+    null = []
+    for one, others in cases:
+        reference = others.control.mean(axis=0)
+        O, U, R = (calibrated(arm, reference) for arm in (original, one, others))
+        null.append(statistic(O, U, R, parts))
+    return np.array(null)

@@ -1,0 +1,183 @@
+"""Whole audits of one released checkpoint, small, and everything that a checkpoint may be refused for."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from auditkit.checks import claim_problems
+from auditkit.claims import ONE_RUN_MARGINS, Claim, parse_claim
+from auditkit.data import load
+from auditkit.errors import UsageError
+from auditkit.pipeline import audit
+from auditkit.progress import Silent
+from auditkit.released import released_model
+from auditkit.study import prepare
+from auditkit.training import fit, initialise
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "data": {"train": 300, "control": 100, "test": 120, "population": 100},
+    "forget": {"fraction": 0.2},
+    "model": {"options": {"hidden": [64]}},
+    "training": {"epochs": 40},
+    "runs": {"per_arm": 8, "shadow": 0},
+    "criteria": {
+        "attacks": ["loss"],
+        "reported": [],
+        "recoveries": ["probe"],
+        "jitter": [0.1],
+        "planning_sd": 0.12,
+    },
+    "release": {"weights": "./model.safetensors"},
+}
+
+
+def claim_of(**changes: Any) -> Claim:
+    claim, problems = parse_claim(SMALL | changes)
+    assert problems == []
+    return claim
+
+
+def checkpoint(folder: Path, *, with_forget: bool) -> nn.Module:
+    """Write what a claimant trained by a seed of their own."""
+    study = prepare(claim_of().model_copy(update={"release": None}), folder, [], Silent())
+    sets = study.sets
+    rows = np.concatenate([sets.retain, sets.forget]) if with_forget else sets.retain
+    x, y = torch.from_numpy(study.data.x[rows]), torch.from_numpy(study.data.y[rows])
+    [model] = fit([initialise(study.build, 77)], x, y, study.recipe, seeds=[77])
+    safetensors.torch.save_file(model.state_dict(), folder / "model.safetensors")
+    return model
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(autouse=True)
+def one_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The references of these audits are the same: they are trained once."""
+    monkeypatch.setenv("AUDITKIT_CACHE", str(store))
+
+
+def test_an_honest_checkpoint_is_not_refuted(tmp_path: Path) -> None:
+    """A model retrained without the records lies among the auditor's; its hash is locked, and the report says what
+    that can mean at most."""
+    checkpoint(tmp_path, with_forget=False)
+    evidence = audit(claim_of(), tmp_path / "out", folder=tmp_path)
+    assert evidence.verdict.outcome in ("supported", "inconclusive")
+    assert [c.passed for c in evidence.controls] == [True, True, True]
+    exact = evidence.residual_memory.exact
+    assert exact.low is not None
+    assert exact.high is not None
+    assert exact.low < 0.2
+    assert exact.high > -0.2
+    assert evidence.residual_memory.per_run["unlearned"] == (exact.value,)
+    assert [arm.runs for arm in evidence.arms] == [8, 1, 8, 8]
+    assert [r.name for r in evidence.residual_memory.recovered] == ["probe"]
+    assert evidence.before_after is None
+    assert evidence.scope.kind == "endpoint"
+    lock = json.loads((tmp_path / "out" / "lock.json").read_bytes())
+    assert lock["released"] in evidence.scope.establishes[0]
+    assert {name: lock["claim"]["criteria"][name] for name in ONE_RUN_MARGINS} == ONE_RUN_MARGINS
+    assert "procedure" not in lock["claim"]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "A claim about one released model" in page
+    assert "How the checkpoint came to be." in page
+    assert "In the released model" in page
+    assert "By the procedure" not in page
+
+
+def test_a_checkpoint_that_forgot_nothing_is_not_supported(tmp_path: Path) -> None:
+    """A model trained on the forget records is refuted, also from a .pt file."""
+    model = checkpoint(tmp_path, with_forget=True)
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    evidence = audit(claim_of(release={"weights": "model.pt"}), tmp_path / "out", folder=tmp_path)
+    assert evidence.verdict.outcome == "not_supported"
+    assert evidence.residual_memory.exact.value == pytest.approx(1, abs=0.35)
+
+
+class Hostile:
+    """Runs code where it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("ran"),))
+
+
+def problems_of(claim: Claim, folder: Path) -> list[str]:
+    released, problems = released_model(claim, load("digits"), folder)
+    assert (released is None) == bool(problems)
+    return problems
+
+
+def test_a_checkpoint_that_holds_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle that would run something is refused, and nothing runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.pt").write_bytes(pickle.dumps(Hostile()))
+    torch.save({"0.weight": Hostile()}, tmp_path / "model.pth")
+    for name in ("model.pt", "model.pth"):
+        [problem] = problems_of(claim_of(release={"weights": name}), tmp_path)
+        assert (
+            f"release.weights = '{name}': must hold weights that can be read without running code" in problem
+        )
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    """Weights that do not fit, are not finite, are none at all or not there are said before anything is trained."""
+    study = prepare(claim_of().model_copy(update={"release": None}), tmp_path, [], Silent())
+    weights = initialise(study.build, 0).state_dict()
+    path = tmp_path / "model.safetensors"
+
+    def written(state: dict[str, torch.Tensor]) -> str:
+        safetensors.torch.save_file(state, path)
+        [problem] = problems_of(claim_of(), tmp_path)
+        return problem
+
+    narrow = {**weights, "1.weight": weights["1.weight"][:32].clone()}
+    assert "1.weight: (32, 64) in the file, (64, 64) in the model; name the architecture" in written(narrow)
+    assert "3.bias: absent in the file" in written({k: v for k, v in weights.items() if k != "3.bias"})
+    assert "NaN or infinity in 1.bias" in written({**weights, "1.bias": torch.full((64,), torch.nan)})
+    path.write_bytes(b"nothing of the kind")
+    assert "must hold weights that can be read" in problems_of(claim_of(), tmp_path)[0]
+    path.unlink()
+    assert "No such file" in problems_of(claim_of(), tmp_path)[0]
+    torch.save([1], tmp_path / "model.pt")
+    assert "found list" in problems_of(claim_of(release={"weights": "model.pt"}), tmp_path)[0]
+
+
+def test_what_a_released_model_cannot_be_claimed_with(tmp_path: Path) -> None:
+    """A procedure beside it, a swapped world and too few runs are told all at once, with the file that is missing."""
+    claim = claim_of(procedure={"name": "fnn"}, runs={"per_arm": 3, "shadow": 0, "swap": True})
+    with pytest.raises(UsageError) as error:
+        prepare(claim, tmp_path, [], Silent())
+    text = "\n".join(error.value.problems)
+    assert "found both; remove [procedure] or [release]" in text
+    assert "runs.swap takes a procedure" in text
+    assert "3 runs give" in text
+    assert "No such file" in text
+
+
+def test_margins_of_one_run_are_only_those_that_the_claim_leaves_open() -> None:
+    """What a claim about one model says of its margins stands; of a procedure nothing changes."""
+    said = claim_of(criteria={"residual_memory": 0.3}).criteria
+    assert (said.residual_memory, said.attack_gap, said.accuracy) == (0.3, 0.1, 0.03)
+    procedure, _ = parse_claim({})
+    assert (procedure.kind, procedure.criteria.residual_memory) == ("procedure", 0.2)
+    assert claim_problems(claim_of(), Path()) == []
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """Only the endings of formats that can be read safely are taken."""
+    (tmp_path / "model.bin").write_bytes(b"")
+    [problem] = problems_of(claim_of(release={"weights": "model.bin"}), tmp_path)
+    assert problem.endswith(
+        "must be a .safetensors, .pt or .pth file, found '.bin'; save the state_dict as one"
+    )
