@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.errors import UsageError
+from auditkit.interface import Interface, coarsest, through, withheld
 from auditkit.measure import COMPARED, Places, near_margins
 from auditkit.signals import Signals
 from auditkit.statistics.margins import Floats, Ints
@@ -46,13 +47,15 @@ OPTIONAL = ("honest", "shadow", "shadow/member")
 @dataclass(frozen=True, eq=False)
 class Handed:
     """What was handed in. near: arm -> jittered query -> margins, as `measure.arms_of` takes them. shares: of those
-    queries. sha256: of the file. notes: what of it was left out, in sentences."""
+    queries. sha256: of the file. interface: what the unlearned models withhold, and so all arms do. notes: what of it
+    was left out, in sentences."""
 
     signals: Signals
     places: Places
     near: Mapping[str, Mapping[str, Floats]]
     shares: tuple[float, ...]
     sha256: str
+    interface: Interface
     notes: tuple[str, ...]
 
     @property

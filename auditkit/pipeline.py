@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from auditkit.attacks.battery import near_aucs, run_battery
@@ -58,7 +59,6 @@ def audit(
     parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
     privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
     besides = [privacy_finding(privacy)] if privacy else []
-    decide = audit_endpoint if study.released else audit_arms
     looks: list[Look] = []
     for per_arm, share in schedule(claim.runs.looks, claim.runs.per_arm):
         if looks:
@@ -70,8 +70,9 @@ def audit(
         scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
         arms = arms_of(signals, collected.near, places, scores, skipped, parts)
         tell.say("deciding ...")
+        decide = audit_endpoint if study.released else partial(audit_arms, share=share)
         decision = with_diverged(
-            decide(arms, study.claim.criteria, len(places.test), claim.seed, besides, share),
+            decide(arms, study.claim.criteria, len(places.test), claim.seed, besides),
             collected.diverged,
         )
         looks.append(look_at(decision, per_arm, share * claim.criteria.alpha))

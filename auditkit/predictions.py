@@ -18,12 +18,21 @@ from auditkit.errors import UsageError
 from auditkit.evidence import battery, summary
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical, commitment
+from auditkit.evidence.exposure import record_exposure
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.record import arm_summary, npz, run_record, salted_ids
-from auditkit.evidence.scope import of_predictions
-from auditkit.evidence.values import Control, DataSummary, Evidence, Finding, NotChecked, Verdict
+from auditkit.evidence.scope import UNSAID, of_predictions
+from auditkit.evidence.values import (
+    Control,
+    DataSummary,
+    Evidence,
+    Finding,
+    InterfaceSummary,
+    NotChecked,
+    Verdict,
+)
 from auditkit.handed import SETS, Handed, handed
-from auditkit.measure import COMPARED, arms_of, score_arrays
+from auditkit.measure import COMPARED, arms_of, parts_of, score_arrays
 from auditkit.progress import Silent, Teller
 from auditkit.statistics.agreement import Agreement
 from auditkit.statistics.arms import Arms, Scores
@@ -71,7 +80,8 @@ def audit_predictions(
     signals, places, criteria = given.signals, given.places, claim.criteria
     scores, skipped = run_battery(signals, criteria.mounted, places.forget, places.control)
     found = battery.finders(scores)
-    arms = arms_of(signals, given.near, places, scores, skipped)
+    parts = parts_of(signals.labels[places.forget])
+    arms = arms_of(signals, given.near, places, scores, skipped, parts)
 
     tell.say("deciding ...")
     decide = audit_endpoint if given.unlearned_runs == 1 else audit_arms
@@ -205,7 +215,8 @@ def _assembled(
         drift=summary.drift(arms, criteria.alpha),
         not_checked=(
             *([UNSAID] if given.interface.words else []),
-            *([] if criteria.jitter else [NO_JITTER]), *unmounted,
+            *([] if criteria.jitter else [NO_JITTER]),
+            *unmounted,
             *NOT_HANDED_IN,
         ),
         warnings=given.notes,

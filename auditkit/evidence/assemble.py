@@ -13,7 +13,7 @@ from auditkit.engine.plan import Plan
 from auditkit.evidence import battery, summary
 from auditkit.evidence.exposure import record_exposure
 from auditkit.evidence.record import arm_summary
-from auditkit.evidence.scope import SCOPES, of_checkpoint
+from auditkit.evidence.scope import SCOPES, UNSAID, of_checkpoint
 from auditkit.evidence.values import (
     Control,
     DataSummary,
@@ -55,12 +55,6 @@ NOT_CHECKED = (
     ),
 )
 """What this version of the audit does not look at. Said in every report."""
-
-UNSAID = NotChecked(
-    "what the models would say to somebody who is told more",
-    "the unlearned models were handed over behind an interface that withholds part of their answers; whether they "
-    "remember more than it lets through cannot be seen",
-)
 
 
 def places_of(study: Study, signals: Signals) -> Places:

@@ -60,7 +60,8 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
 
 def exposure_arrays(arms: Arms) -> dict[str, npt.NDArray[np.generic]]:
     """For scores/: which records are exposed, in the order of `forget_ids` and `control_ids`, and the t behind it."""
-    if incomparable(arms.unlearned.margins["exact"], arms.retrained.margins["exact"]):
+    U, R = arms.unlearned.margins["exact"], arms.retrained.margins["exact"]
+    if U.runs == 1 or incomparable(U, R):
         return {}
     seen, found = _found(arms)
     in_view = np.zeros(len(found.forget), dtype=bool)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from auditkit.evidence.values import Scope
+from auditkit.evidence.values import NotChecked, Scope
 
 SCOPES = {
     "procedure": Scope(
@@ -83,3 +83,10 @@ def of_predictions(unlearned_runs: int) -> Scope:
     """The scope of a claim about the answers of so many unlearned models."""
     scope = SCOPES["predictions"]
     return replace(scope, cannot=(*scope.cannot, ONE_RUN)) if unlearned_runs == 1 else scope
+
+
+UNSAID = NotChecked(
+    "what the models would say to somebody who is told more",
+    "the unlearned models were handed over behind an interface that withholds part of their answers; whether they "
+    "remember more than it lets through cannot be seen",
+)

@@ -18,7 +18,7 @@ from auditkit.evidence.values import (
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import t_quantile, welch
-from auditkit.statistics.margins import Floats, Ints, calibrated, comparability
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, comparability, drift_line
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import (
     Memory,
@@ -135,8 +135,6 @@ def drift(arms: Arms, alpha: float) -> Drift:
     U, R = (calibrated(arm, reference).control for arm in (unlearned, retrained))
     error = drift_error(original, unlearned, retrained)
     runs, records = unlearned.control.shape
-    slopes = paired_slopes(unlearned.control, retrained.control)
-    against = "slope of the margins on control records against the other retrained runs, over that of retrained runs"
     ratio = plain_number(
         comparability(unlearned, retrained),
         runs,
@@ -159,12 +157,25 @@ def drift(arms: Arms, alpha: float) -> Drift:
         "drift",
     )
     return Drift(
-        slope=ratio_number(*slopes, records, alpha, against, "drift"),
+        slope=_slope(unlearned, retrained, alpha),
         comparability=ratio,
         floor=COMPARABILITY_FLOOR,
         excess_spread=spread,
         rho_error=rho_error,
     )
+
+
+def _slope(unlearned: Margins, retrained: Margins, alpha: float) -> Number:
+    """How steeply the unlearned runs answer on control records, in units of retrained ones."""
+    records = unlearned.control.shape[1]
+    against = "slope of the margins on control records against the other retrained runs, over that of retrained runs"
+    if unlearned.runs == 1:
+        _, slope = drift_line(unlearned.control, retrained.control.mean(axis=0))
+        return plain_number(
+            float(slope[0]), 1, records, "slope of the one run against the retrained runs", "drift"
+        )
+    slopes = paired_slopes(unlearned.control, retrained.control)
+    return ratio_number(*slopes, records, alpha, against, "drift")
 
 
 def states(
