@@ -42,13 +42,13 @@ STARTS = "every comparison with models that started from the same weights"
 
 # fmt: off
 GALLERY: dict[str, Entry] = {
-    "no-op": Entry(w.unchanged, {}, "nothing is done", "nobody who looks; and every test where there is little to remember"),
+    "no-op": Entry(w.unchanged, {}, "nothing is done", "every test where there is little to remember"),
     "gate left on": Entry(w.gate_left_on, {"t": 2.0}, "FNN as published: the gate attenuates, nothing is erased", "forget accuracy"),
     "class mask": Entry(a.class_mask, {}, "the most frequent class to forget is never answered", "forget accuracy"),
     "lookup filter, exact": Entry(a.lookup_filter, {"reach": 0.01}, "forget records are answered by a retrained model", "everything at exact inputs, U-LiRA included"),
-    "lookup filter, near": Entry(a.lookup_filter, {"reach": 0.5}, "and so is what lies within half a neighbour distance", "jitter of small radius"),
-    "lookup filter, noisy": Entry(a.lookup_filter, {"reach": 0.5, "noise": 0.2}, "the same with noise on those answers", "whoever compares with the retrained model itself"),
-    "lookup filter, far": Entry(a.lookup_filter, {"reach": 1.5}, "and what lies within one and a half neighbour distances", "jitter of every radius up to the reach"),
+    "lookup filter, near": Entry(a.lookup_filter, {"reach": 0.5}, "what lies within half a neighbour distance of a forget record is answered by a retrained model", "jitter of small radius"),
+    "lookup filter, noisy": Entry(a.lookup_filter, {"reach": 0.5, "noise": 0.2}, "the same within half a neighbour distance, with noise on those answers", "whoever compares with the retrained model itself"),
+    "lookup filter, far": Entry(a.lookup_filter, {"reach": 1.5}, "the same within one and a half neighbour distances", "jitter of every radius up to the reach"),
     "loss matched": Entry(a.shifted_mean, {"reach": 0.5}, "near forget records logits shrink until the mean loss is right", POPULATION),
     "temperature": Entry(a.temperature, {"divide_by": 5.0}, "all logits divided by five", "thresholds fitted on other models"),
     "hard labels": Entry(a.hard_labels, {}, "only the predicted class is answered", "confidence attacks"),
