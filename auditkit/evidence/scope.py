@@ -16,8 +16,10 @@ SCOPES = {
         cannot=(
             "Whether a released model was made by this procedure. Nothing here looks at a released model.",
             "What the procedure does to other data, other models or other forget requests than these.",
-            "Whether records were left in of which even the original models show no memory: the spared-records test says how many "
-            "show some.",
+            (
+                "Whether records were left in of which even the original models show no memory: the spared-records test says how many "
+                "show some."
+            ),
         ),
     ),
     "endpoint": Scope(

@@ -123,9 +123,21 @@ def _verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria:
     if isinstance(rho, Ran):
         sentence = sentence.format(rho=said(rho))
     open_yet = decided.outcome == "inconclusive" and all(c.passed for c in controls)
-    return replace(
-        decided, sentence=sentence, runs_needed=_runs_needed(findings, criteria) if open_yet else None
-    )
+    decided = replace(decided, sentence=sentence, runs_needed=None, further_runs=None, outlook="")
+    return _with_outlook(decided, findings, criteria) if open_yet else decided
+
+
+def _with_outlook(decided: Verdict, findings: Sequence[Finding], criteria: Criteria) -> Verdict:
+    """What would settle it: retrained runs, as far as their noise and not that of the one run is in the way."""
+    runs = _runs_needed(findings, criteria)
+    if runs is None:
+        return replace(
+            decided,
+            outlook="No number of retrained runs can be promised to decide it: the noise of the one model stays.",
+        )
+    further = runs - max(f.number.n_runs for f in findings if isinstance(f, Ran))
+    words = f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it now seems."
+    return replace(decided, runs_needed=runs, further_runs=further, outlook=words)
 
 
 def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:

@@ -139,7 +139,7 @@ def test_how_many_honest_runs_may_be_refuted() -> None:
 
 
 def test_spared_records_of_one_run() -> None:
-    """The null has a value a retrained run; an honest run is seldom suspicious, an original one always."""
+    """The null has a value a retrained run; an honest run is seldom suspicious, an original one nearly always."""
     honest = original = 0
     for seed in range(25):
         O, one, R, H = exact(seed, n=10, forget=30, control=60)
@@ -147,4 +147,4 @@ def test_spared_records_of_one_run() -> None:
         honest += spared_one(O, one, R, H, seed=0, alpha=0.05).p <= 0.05
         original += spared_one(O, O.take(FIRST), R, H, seed=0, alpha=0.05).p <= 0.05
     assert honest <= 5
-    assert original == 25
+    assert original >= 23

@@ -10,7 +10,7 @@ from auditkit.verdict.judge import conclude, judge
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import simulated_arms
 
-CRITERIA = Criteria(attacks=("loss",), jitter=(0.1,), **ONE_RUN_MARGINS)  # type: ignore[arg-type]
+CRITERIA = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=(), **ONE_RUN_MARGINS)  # type: ignore[arg-type]
 N = 12
 
 

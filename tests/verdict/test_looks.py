@@ -13,7 +13,7 @@ from auditkit.verdict.required import required_findings, spared_finding
 from tests.statistics.simulated_arms import ATTACKS, simulated_arms
 from tests.verdict.test_judge import GOOD, MEMORY, NOOP, gap, ran, spared
 
-CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,))
+CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 
 
 def results(findings: list[Finding]) -> list[str]:
@@ -50,7 +50,7 @@ def test_spared_records_are_sought_harder_at_an_early_look(monkeypatch: pytest.M
     arms = simulated_arms(3, n=6, forget=60, gap=2.5)
     whole, early = (spared_finding(arms, CRITERIA, 0, share) for share in (1.0, 0.25))
     assert isinstance(whole, Ran)
-    power = float(whole.explanation.rsplit(" ", 1)[1][:-1])
+    power = float(whole.explanation.partition(". ")[0].rsplit(" ", 1)[1])
     assert POWER <= power < 1 - 0.25 * (1 - POWER)
     assert isinstance(early, Skipped)
     assert f"with probability {power:.2g}" in early.reason
