@@ -28,7 +28,7 @@ from auditkit.questions import questions
 from auditkit.runs import asked_alike
 from auditkit.statistics.sequential import schedule
 from auditkit.verdict import audit_arms, audit_endpoint, look_at, with_diverged
-from auditkit.verdict.required import privacy_finding
+from auditkit.verdict.differences import privacy_finding
 
 
 def audit(

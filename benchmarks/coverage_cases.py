@@ -21,7 +21,7 @@ from auditkit.statistics.margins import Margins
 from auditkit.statistics.one_run import fdp_one_run_epsilon, one_run_epsilon, right_guesses
 from auditkit.statistics.roc import clopper_pearson, threshold_at
 from auditkit.statistics.swap import swap_advantage
-from auditkit.verdict.required import difference_number
+from auditkit.verdict.finding import difference_number
 from benchmarks.coverage_worlds import Rng, World, scores, world
 
 At = Callable[[float], Number]

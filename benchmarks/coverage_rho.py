@@ -10,7 +10,7 @@ import numpy as np
 
 from auditkit.evidence.values import Number
 from auditkit.statistics.residual import Memory, memory
-from auditkit.verdict.required import rho_number
+from auditkit.verdict.memory import rho_number
 from benchmarks.coverage_worlds import World, world
 
 CLASS = np.arange(5)

@@ -18,14 +18,9 @@ from auditkit.statistics.margins import Margins, calibrated
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.spared import Spread, excess_spreads, spared, statistics
+from auditkit.verdict.differences import accuracy_finding, gap_finding
 from auditkit.verdict.judge import conclude, judge, passes
-from auditkit.verdict.required import (
-    accuracy_finding,
-    gap_finding,
-    nothing_remembered,
-    residual_finding,
-    spared_finding,
-)
+from auditkit.verdict.memory import nothing_remembered, residual_finding, spared_finding
 from benchmarks.coverage_cases import accuracies
 from benchmarks.coverage_rho import RhoCase, unclipped
 from benchmarks.coverage_worlds import Rng, World, arms_of, scores, world

@@ -33,7 +33,7 @@ from auditkit.statistics.roc import (
     upper_limit,
 )
 from auditkit.statistics.swap import swap_advantage
-from auditkit.verdict.required import difference_number
+from auditkit.verdict.finding import difference_number
 
 FPRS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """False-positive rates a report quotes, as far as there are non-members enough (3/N)."""

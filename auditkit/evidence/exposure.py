@@ -18,7 +18,7 @@ from auditkit.statistics.exposure import (
     worst_share,
 )
 from auditkit.statistics.margins import Ints, stacked
-from auditkit.verdict.required import incomparable
+from auditkit.verdict.memory import incomparable
 
 NAMED = (
     "one-sided t per record, drift taken from the control records nearest in margin, Benjamini-Hochberg at a "

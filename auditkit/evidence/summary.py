@@ -29,7 +29,8 @@ from auditkit.statistics.residual import (
     rho_error,
 )
 from auditkit.statistics.spared import excess_spread
-from auditkit.verdict.required import COMPARABILITY_FLOOR, difference_number, rho_number
+from auditkit.verdict.finding import difference_number
+from auditkit.verdict.memory import COMPARABILITY_FLOOR, rho_number
 
 MEANINGS = {
     "original": "trained on retain and forget records",

@@ -16,8 +16,10 @@ from auditkit.evidence.values import Control, Finding, Number, Outcome, Ran, Ski
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.prediction import most_by_chance, runs_to_settle
 from auditkit.statistics.residual import memory
+from auditkit.verdict.differences import PRIVACY_TEST
 from auditkit.verdict.judge import conclude, judge, obstacle, passes, said, verdict
-from auditkit.verdict.required import PRIVACY_TEST, required_findings, rho_number
+from auditkit.verdict.memory import rho_number
+from auditkit.verdict.required import required_findings
 
 HONEST = "each of the further retrained runs in turn, passed off as the released model"
 NOOP = "each original run in turn, passed off as the released model and left out of the originals"

@@ -15,8 +15,9 @@ from auditkit.claims import Criteria
 from auditkit.evidence.values import Control, Finding, Look, Outcome, Ran, Result, Skipped, Verdict
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.hypotheses import holm
+from auditkit.verdict.differences import PRIVACY_TEST
 from auditkit.verdict.outlook import with_outlook
-from auditkit.verdict.required import PRIVACY_TEST, required_findings
+from auditkit.verdict.required import required_findings
 
 NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")
 REFUTED: tuple[Outcome, ...] = ("not_supported",)

@@ -9,7 +9,7 @@ from auditkit.claims import Criteria
 from auditkit.evidence.values import Control, Finding, Ran, Skipped, Verdict
 from auditkit.statistics.hypotheses import t_quantile
 from auditkit.statistics.power import MOST, runs_to_decide
-from auditkit.verdict.required import PRIVACY_TEST
+from auditkit.verdict.differences import PRIVACY_TEST
 
 
 def with_outlook(

@@ -14,7 +14,7 @@ from auditkit.evidence.values import Look
 from auditkit.locking import begin
 from auditkit.pipeline import audit
 from auditkit.progress import Silent
-from auditkit.verdict import required
+from auditkit.verdict import memory
 
 LOOKING: dict[str, Any] = {
     "name": "looking",
@@ -32,7 +32,7 @@ def test_a_no_op_ends_the_audit_at_the_first_look(tmp_path: Path, monkeypatch: p
     """After six of sixteen runs the audit is over: nothing beyond them was trained, the lock holds the looks, the evidence
     says which were made, and its intervals are of that look's level."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
-    monkeypatch.setattr(required, "NULL_GROUPS", 119)
+    monkeypatch.setattr(memory, "NULL_GROUPS", 119)
     claim, problems = parse_claim(LOOKING)
     assert problems == []
     given = Resources(jobs=1, width=8)

@@ -9,9 +9,10 @@ from auditkit.claims import Criteria
 from auditkit.evidence.values import Control, Outcome, Ran, Skipped
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.margins import Margins
-from auditkit.verdict import audit_arms, required
+from auditkit.verdict import audit_arms, memory
+from auditkit.verdict.differences import gap_finding
 from auditkit.verdict.judge import conclude, judge
-from auditkit.verdict.required import gap_finding, required_findings
+from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
 
 CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
@@ -26,12 +27,12 @@ def audited(arms: Arms) -> tuple[Outcome, list[Control]]:
 @pytest.fixture
 def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """The smallest p-value of the spared-records test is then 1/120 = α/6, small enough for Holm over six tests."""
-    monkeypatch.setattr(required, "NULL_GROUPS", 119)
+    monkeypatch.setattr(memory, "NULL_GROUPS", 119)
 
 
 def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unlearned runs drawn as retrained ones are refuted, by any test at all, in at most α of the audits."""
-    monkeypatch.setattr(required, "NULL_GROUPS", 99)  # enough for Holm over these five tests
+    monkeypatch.setattr(memory, "NULL_GROUPS", 99)  # enough for Holm over these five tests
     criteria, audits, refuted = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=()), 200, 0
     for seed in range(audits):
         arms = simulated_arms(seed, n=5, forget=20, control=40)

@@ -16,8 +16,8 @@ from auditkit.evidence.values import (
     Skipped,
     Verdict,
 )
+from auditkit.verdict.differences import privacy_finding
 from auditkit.verdict.judge import conclude, control, judge, obstacle, verdict
-from auditkit.verdict.required import privacy_finding
 
 CRITERIA = Criteria()
 MEMORY, SPARED, GAP = "residual memory, exact", "spared records", "attack gap, loss"

@@ -7,9 +7,10 @@ import pytest
 from auditkit.claims import Criteria
 from auditkit.evidence.values import Finding, Ran, Skipped
 from auditkit.statistics.power import POWER
-from auditkit.verdict import audit_arms, look_at, required
+from auditkit.verdict import audit_arms, look_at, memory
 from auditkit.verdict.judge import judge
-from auditkit.verdict.required import required_findings, spared_finding
+from auditkit.verdict.memory import spared_finding
+from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, simulated_arms
 from tests.verdict.test_judge import GOOD, MEMORY, NOOP, gap, ran, spared
 
@@ -46,7 +47,7 @@ def test_a_test_is_no_more_informative_for_a_strict_look() -> None:
 
 def test_spared_records_are_sought_harder_at_an_early_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chance to miss spared records is spent like alpha, and the null has groups for the stricter level."""
-    monkeypatch.setattr(required, "NULL_GROUPS", 19)
+    monkeypatch.setattr(memory, "NULL_GROUPS", 19)
     arms = simulated_arms(3, n=6, forget=60, gap=2.5)
     whole, early = (spared_finding(arms, CRITERIA, 0, share) for share in (1.0, 0.25))
     assert isinstance(whole, Ran)
@@ -61,7 +62,7 @@ def test_spared_records_are_sought_harder_at_an_early_look(monkeypatch: pytest.M
 
 def test_intervals_are_of_the_level_of_the_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """At a look that spends a quarter of alpha .05 intervals are of level .975."""
-    monkeypatch.setattr(required, "NULL_GROUPS", 19)
+    monkeypatch.setattr(memory, "NULL_GROUPS", 19)
     found = required_findings(simulated_arms(0, n=6), CRITERIA, 250, 0, 0.25)
     levels = {f.number.confidence for f in found if isinstance(f, Ran) and f.margin is not None}
     assert levels == {0.975}
@@ -69,7 +70,7 @@ def test_intervals_are_of_the_level_of_the_look(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_look_keeps_its_outcome_and_the_controls_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the decision at a look the evidence keeps the runs, the level, the outcome, and which controls were wrong."""
-    monkeypatch.setattr(required, "NULL_GROUPS", 119)
+    monkeypatch.setattr(memory, "NULL_GROUPS", 119)
     arms = simulated_arms(1, n=12, gap=4)
     decision = audit_arms(arms.claiming(arms.original), CRITERIA, 250, 0, share=0.5)
     look = look_at(decision, 12, 0.025)

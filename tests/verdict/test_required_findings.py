@@ -10,7 +10,7 @@ from auditkit.statistics.hypotheses import equivalence, ratio_equivalence, welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import rho, rho_interval
 from auditkit.statistics.spared import spared
-from auditkit.verdict import audit_arms, required
+from auditkit.verdict import audit_arms, memory
 from auditkit.verdict.required import required_findings, required_tests
 from tests.statistics.simulated_arms import ATTACKS, memory_of, simulated_arms
 
@@ -19,7 +19,7 @@ CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 
 @pytest.fixture(autouse=True)
 def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(required, "NULL_GROUPS", 19)
+    monkeypatch.setattr(memory, "NULL_GROUPS", 19)
 
 
 def findings_of(arms: Arms) -> dict[str, Finding]:
