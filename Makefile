@@ -21,7 +21,7 @@ audit: $(READY) pdf-libraries
 
 test: $(READY) pdf-libraries lint
 	@$(call apt_install,$(TESTED),dpkg -s $(TESTED),some tests will be skipped)
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
