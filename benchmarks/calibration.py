@@ -38,6 +38,12 @@ def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources, entries: M
     return bank
 
 
+def chosen(names: str | None) -> dict[str, Entry]:
+    """The cases of these names, all if there are none."""
+    every = {**HONEST, **GALLERY, **LIMITS}
+    return every if names is None else {name: every[name] for name in names.split(";")}
+
+
 def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Calibration:
     """The table of one world. honest: how many claims of exact retraining are tried, claims: of every other case."""
     names = [name for name in (*HONEST, *GALLERY, *LIMITS) if name in bank.names]
@@ -77,6 +83,7 @@ def main() -> None:
     parser.add_argument(
         "--claims", type=int, default=5, help="of each fake and honest variant, in each world"
     )
+    parser.add_argument("--cases", help="of the gallery, their names with semicolons between; by default all")
     parser.add_argument("--galleries", type=int, default=4, help="worlds that have the gallery")
     parser.add_argument("--directory", type=Path, help="of the IDX files, where auditkit does not find them")
     parser.add_argument("--honest", type=int, default=50, help="claims of exact retraining, in each world")
@@ -92,7 +99,7 @@ def main() -> None:
     for seed in range(given.seeds):
         claim = stated.model_copy(update={"seed": seed, "data": part})
         kept = given.banks / f"{given.claim.stem}-{seed}.npz"
-        entries = {**HONEST, **GALLERY, **LIMITS} if seed < given.galleries else {}
+        entries = chosen(given.cases) if seed < given.galleries else {}
         resources = Resources(jobs=given.jobs, device=given.device)
         bank = bank_of(claim, given.claim.parent, kept, resources, entries)
         worlds.append(world(claim, bank, given.claims, given.honest, given.jobs))

@@ -50,7 +50,6 @@ class Memory:
         return Memory(self.left[:, records], self.gap[:, records], self.one_run)
 
 
-@lru_cache(maxsize=64)  # a claim and its controls ask for the same memory, and so do claims that share runs
 def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
     """Cross-fitted memory of the forget records. Run k of `unlearned` was made from run k of
     `original`; all three arms have the same number of runs, at least 3, but that `unlearned` may be one run."""
@@ -61,16 +60,42 @@ def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
             f"arms need equal numbers of runs, at least 3: got {original.runs}, {unlearned.runs}, {n}"
         )
     left, gap = [], []
+    for k, fold in enumerate(folds(original, retrained)):
+        claimed = calibrated(unlearned.take(np.array([0 if one_run else k])), fold.reference)
+        left.append(fold.v * (own_margins(claimed, fold.noise)[0] - fold.r))
+        gap.append(fold.v * (fold.o - fold.r))
+    return Memory(np.array(left), np.array(gap), one_run)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """What one fold learns from all original and retrained runs but its own, and what it makes of those two.
+
+    reference: (control records,), the scale; noise: see `shared_noise`; v: (forget records,), weights; o, r: (forget
+    records,), the own margins of the two runs left out.
+    """
+
+    reference: Floats
+    noise: tuple[Floats, Floats]
+    v: Floats
+    o: Floats
+    r: Floats
+
+
+@lru_cache(
+    maxsize=32
+)  # a claim and its controls are judged by the same folds, and so are claims that share runs
+def folds(original: Margins, retrained: Margins) -> tuple[Fold, ...]:
+    """A fold for each pair of runs."""
+    n, found = retrained.runs, []
     for k in range(n):
         others = np.delete(np.arange(n), k)
         reference = retrained.control[others].mean(axis=0)
-        O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
+        O, R = (calibrated(arm, reference) for arm in (original, retrained))
         noise = shared_noise(O.take(others), R.take(others))
-        o, u, r = (own_margins(arm, noise) for arm in (O, U, R))
-        v = weights(o[others], r[others])
-        left.append(v * (u[0 if one_run else k] - r[k]))
-        gap.append(v * (o[k] - r[k]))
-    return Memory(np.array(left), np.array(gap), one_run)
+        o, r = (own_margins(arm, noise) for arm in (O, R))
+        found.append(Fold(reference, noise, weights(o[others], r[others]), o[k], r[k]))
+    return tuple(found)
 
 
 def shared_noise(O: Margins, R: Margins) -> tuple[Floats, Floats]:

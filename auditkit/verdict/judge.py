@@ -53,12 +53,12 @@ def audit_arms(
     noop = found(arms.claiming(arms.original))
     findings = judge([*found(arms), *besides], noop, criteria.alpha, share)
     known = (
-        ("honest retrain", HONEST, arms.claiming(arms.honest), NOT_REFUTED),
-        ("no-op", NOOP, arms.claiming(arms.original), REFUTED),
-        ("shuffled labels", SHUFFLED, arms.shuffled(seed), NOT_REFUTED),
+        ("honest retrain", HONEST, found(arms.claiming(arms.honest)), NOT_REFUTED),
+        ("no-op", NOOP, noop, REFUTED),
+        ("shuffled labels", SHUFFLED, found(arms.shuffled(seed)), NOT_REFUTED),
     )
     controls = [
-        control(name, meaning, judge(found(case), noop, criteria.alpha, share), right)
+        control(name, meaning, judge(case, noop, criteria.alpha, share), right)
         for name, meaning, case, right in known
     ]
     return findings, controls, verdict(findings, controls, criteria, share)
