@@ -112,7 +112,10 @@ def common_queries(*arms: Arm) -> list[Arm]:
     """The arms with the margins of those queries alone that all of them were asked."""
     common = set.intersection(*(set(arm.margins) for arm in arms))
     return [
-        Arm({q: m for q, m in arm.margins.items() if q in common}, arm.scores, arm.accuracy) for arm in arms
+        arm
+        if set(arm.margins) == common
+        else Arm({q: m for q, m in arm.margins.items() if q in common}, arm.scores, arm.accuracy)
+        for arm in arms
     ]
 
 

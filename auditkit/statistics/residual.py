@@ -93,8 +93,10 @@ def folds(original: Margins, retrained: Margins) -> tuple[Fold, ...]:
         reference = retrained.control[others].mean(axis=0)
         O, R = (calibrated(arm, reference) for arm in (original, retrained))
         noise = shared_noise(O.take(others), R.take(others))
-        o, r = (own_margins(arm, noise) for arm in (O, R))
-        found.append(Fold(reference, noise, weights(o[others], r[others]), o[k], r[k]))
+        o, r = (own_margins(arm, noise)[others] for arm in (O, R))
+        # The runs left out by themselves, as a claimed one will be: a no-op leaves 1, to the last bit.
+        left_out = (own_margins(arm.take(np.array([k])), noise)[0] for arm in (O, R))
+        found.append(Fold(reference, noise, weights(o, r), *left_out))
     return tuple(found)
 
 
