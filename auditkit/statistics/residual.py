@@ -61,8 +61,8 @@ def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
         )
     left, gap = [], []
     for k, fold in enumerate(folds(original, retrained)):
-        claimed = calibrated(unlearned.take(np.array([0 if one_run else k])), fold.reference)
-        left.append(fold.v * (own_margins(claimed, fold.noise)[0] - fold.r))
+        u = _of_run(0 if one_run else k, unlearned, fold.reference, fold.noise)
+        left.append(fold.v * (u - fold.r))
         gap.append(fold.v * (fold.o - fold.r))
     return Memory(np.array(left), np.array(gap), one_run)
 
@@ -94,10 +94,14 @@ def folds(original: Margins, retrained: Margins) -> tuple[Fold, ...]:
         O, R = (calibrated(arm, reference) for arm in (original, retrained))
         noise = shared_noise(O.take(others), R.take(others))
         o, r = (own_margins(arm, noise)[others] for arm in (O, R))
-        # The runs left out by themselves, as a claimed one will be: a no-op leaves 1, to the last bit.
-        left_out = (own_margins(arm.take(np.array([k])), noise)[0] for arm in (O, R))
+        left_out = (_of_run(k, arm, reference, noise) for arm in (original, retrained))
         found.append(Fold(reference, noise, weights(o, r), *left_out))
     return tuple(found)
+
+
+def _of_run(k: int, arm: Margins, reference: Floats, noise: tuple[Floats, Floats]) -> Floats:
+    """The own margins of one run, (forget records,): computed by itself, so that a no-op leaves 1 to the last bit."""
+    return np.asarray(own_margins(calibrated(arm.take(np.array([k])), reference), noise)[0])
 
 
 def shared_noise(O: Margins, R: Margins) -> tuple[Floats, Floats]:
