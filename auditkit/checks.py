@@ -12,14 +12,14 @@ import torch
 from torch import nn
 
 from auditkit.attacks import ATTACKS
-from auditkit.claims import Claim
+from auditkit.claims import Claim, dependent_attacks
 from auditkit.data import Dataset, ForgetRequest, NearDuplicates, forget_size, set_problems
 from auditkit.errors import UsageError
 from auditkit.models import MODELS, Build, answer, builder, image_size
 from auditkit.named import option_problems, resolve, told
 from auditkit.privacy.claim import privacy_problems
 from auditkit.statistics.power import POWER, equivalence_power, runs_for_power
-from auditkit.statistics.prediction import prediction_power, runs_for_prediction
+from auditkit.statistics.prediction import BESIDE_ONE, prediction_power, runs_for_prediction
 from auditkit.statistics.sequential import schedule
 from auditkit.training import initialise
 from auditkit.unlearning.resolve import option_problems as procedure_option_problems
@@ -239,12 +239,7 @@ def attack_problems(claim: Claim) -> list[str]:
             f"criteria.attacks, and criteria.reported, must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
             "remove it"
         )
-    dependent = [n for n in claim.criteria.attacks if n in ATTACKS and ATTACKS[n].family == "unlearning"]
-    if dependent:
-        problems.append(
-            f"criteria.attacks must judge runs one by one, found {', '.join(dependent)}, which judges each run by the others, so that "
-            "no test over runs holds its level; list it in criteria.reported"
-        )
+    problems += dependent_attacks(claim)
     if 0 < claim.runs.shadow < LEAST_SHADOWS:
         problems.append(
             f"runs.shadow must be 0 or at least {LEAST_SHADOWS}, found {claim.runs.shadow}; the attacker learns "
@@ -275,6 +270,13 @@ def power_problems(claim: Claim) -> list[str]:
     """
     if look_problems(claim):
         return []
+    if claim.kind == "endpoint" and claim.runs.per_arm < BESIDE_ONE:
+        return [
+            (
+                f"runs.per_arm must be at least {BESIDE_ONE} beside a single model, as each run is left out in turn, found "
+                f"{claim.runs.per_arm}; raise it"
+            )
+        ]
     n, criteria = claim.runs.per_arm, claim.criteria
     _, share = schedule(claim.runs.looks, n)[-1]
     sd, margin, alpha = 2**0.5 * criteria.planning_sd, criteria.residual_memory, share * criteria.alpha

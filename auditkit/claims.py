@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from auditkit.attacks import REPORTED, STANDARD
+from auditkit.attacks import ATTACKS, REPORTED, STANDARD
 from auditkit.errors import UsageError
 from auditkit.privacy.claim import Privacy
 
@@ -108,7 +108,7 @@ class ReleaseClaim(Part):
 
 
 class PredictionsClaim(Part):
-    """Answers handed in, in place of anything to be trained. file: an .npz file (see `auditkit.predictions.handed`);
+    """Answers handed in, in place of anything to be trained. file: an .npz file (laid out as `auditkit.handed` says);
     relative paths start at the folder of the claim."""
 
     file: Path
@@ -232,6 +232,18 @@ def with_margins(claim: Claim, margins: Mapping[str, object]) -> Claim:
     """The claim with these criteria where it does not set them itself."""
     unsaid = {name: value for name, value in margins.items() if name not in claim.criteria.model_fields_set}
     return claim.model_copy(update={"criteria": claim.criteria.model_copy(update=unsaid)})
+
+
+def dependent_attacks(claim: Claim) -> list[str]:
+    """Whether a required attack judges runs by each other."""
+    found = [n for n in claim.criteria.attacks if n in ATTACKS and ATTACKS[n].family == "unlearning"]
+    if not found:
+        return []
+    problem = (
+        f"criteria.attacks must judge runs one by one, found {', '.join(found)}, which judges each run by the others, so that "
+        "no test over runs holds its level; list it in criteria.reported"
+    )
+    return [problem]
 
 
 def _problem(error: Any) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -68,6 +69,9 @@ def failures(as_json: bool) -> Iterator[None]:
         _fail(list(error.problems), error.exit_code, as_json)
     except KeyboardInterrupt:
         _fail(["stopped; what is done is kept, and the same command goes on from there"], 4, as_json)
+    except Exception as error:  # noqa: BLE001 -- Python's own exit code for it would read as a refuted claim
+        traceback.print_exc()
+        _fail([f"auditkit itself failed ({type(error).__name__}: {error}); please report this"], 4, as_json)
 
 
 def _fail(problems: list[str], code: int, as_json: bool) -> NoReturn:

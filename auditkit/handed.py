@@ -34,6 +34,7 @@ from auditkit.interface import Interface, coarsest, through, withheld
 from auditkit.measure import COMPARED, Places, near_margins
 from auditkit.signals import Signals
 from auditkit.statistics.margins import Floats, Ints
+from auditkit.statistics.prediction import BESIDE_ONE
 
 Array = npt.NDArray[np.generic]
 SETS = ("retain", "forget", "control", "test", "population")
@@ -171,10 +172,12 @@ def _logit_problems(name: str, logits: Array, shape: tuple[str | int, ...]) -> I
 
 def _run_problems(arrays: Mapping[str, Array]) -> Iterator[str]:
     """What is wrong with how many runs there are, and whether they are runs of their own."""
-    least = {"original": LEAST_RUNS, "retrained": LEAST_RUNS if "honest" in arrays else 2 * LEAST_RUNS}
-    for arm, wanted in {**least, "honest": LEAST_RUNS, "shadow": LEAST_SHADOWS}.items():
+    one = "unlearned" in arrays and arrays["unlearned"].ndim == 3 and len(arrays["unlearned"]) == 1
+    fewest = BESIDE_ONE if one else LEAST_RUNS
+    least = {"original": fewest, "retrained": fewest if "honest" in arrays else 2 * fewest}
+    for arm, wanted in {**least, "honest": fewest, "shadow": LEAST_SHADOWS}.items():
         if arm in arrays and arrays[arm].ndim == 3 and len(arrays[arm]) < wanted:
-            halved = ", or hand in honest ones besides" if wanted == 2 * LEAST_RUNS else ""
+            halved = ", or hand in honest ones besides" if wanted == 2 * fewest else ""
             yield f"{arm}: must be at least {wanted} runs, found {len(arrays[arm])}; add some{halved}"
     unlearned = arrays.get("unlearned")
     if unlearned is not None and unlearned.ndim == 3 and len(unlearned) not in (1, *range(LEAST_RUNS, 10**6)):
@@ -199,7 +202,9 @@ def _copies(arrays: Mapping[str, Array]) -> Iterator[str]:
         if arm not in arrays or arrays[arm].ndim != 3:
             continue
         for run, logits in enumerate(arrays[arm]):
-            digest = hashlib.sha256(np.ascontiguousarray(logits).tobytes()).digest()
+            # A shift of all logits of a record, or another number format, makes no other run of it.
+            told = logits.astype(np.float32) - logits.astype(np.float32).max(axis=-1, keepdims=True)
+            digest = hashlib.sha256(np.round(told, 4).tobytes()).digest()
             other = seen.get(digest)
             if other and (arm != "unlearned" or other.startswith(("retrained", "honest"))):
                 yield f"{arm} run {run}: must be a run of its own, found the answers of {other}; hand in another"

@@ -55,7 +55,7 @@ def audit(
     given = given or Resources()
     begun = begin(claim, out, folder=folder, problems=problems, given=given, tell=tell, lock=lock)
     study, plan, jobs, key, lock_sha256 = begun
-    asked, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
+    whole, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
     parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
     privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
     besides = [privacy_finding(privacy)] if privacy else []
@@ -63,7 +63,7 @@ def audit(
     for per_arm, share in schedule(claim.runs.looks, claim.runs.per_arm):
         if looks:
             tell.say(f"inconclusive after {looks[-1].runs} runs an arm; going on to {per_arm} ...")
-        asked, collected = asked_alike(study, asked, plan, workers, lock_sha256, tell, per_arm)
+        asked, collected = asked_alike(study, whole, plan, workers, lock_sha256, tell, per_arm)
         signals = signals_of(study, asked, collected)
         places = places_of(study, signals)
         tell.say("attacking every compared run ...")

@@ -105,17 +105,17 @@ def told(study: Study, found: Priced) -> list[str]:
         f"unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
         + (f", {2 * runs.per_arm} of the swapped world" if runs.swap else "")
     )
+    if study.released:
+        what = (
+            f"{trained} runs: {runs.per_arm} each of original, retrained and honest control, {runs.shadow} shadow; "
+            "beside them the released model"
+        )
     if expected is None:
         return [
             what,
             f"{trained} runs by {study.claim.training.train}, one a process, {found.jobs} at a time",
         ]
     stacked = f"in stacks of up to {plan.width}" if plan.width > 1 else "each by itself"
-    if study.released:
-        what = (
-            f"{expected.runs} runs: {runs.per_arm} each of original, retrained and honest control, {runs.shadow} shadow; "
-            "beside them the released model"
-        )
     how = (
         f"plan: {stacked}, {plan.threads} thread(s) a stack on {plan.device}: {expected.stacks} stacks to train, "
         f"{expected.flops / 1e12:.2g} TFLOP, about {duration(expected.seconds)} on {expected.jobs} worker(s), "

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from auditkit.attacks import ATTACKS, NotApplicable
 from auditkit.attacks.battery import run_battery
-from auditkit.claims import ONE_RUN_MARGINS, Claim, with_margins
+from auditkit.claims import ONE_RUN_MARGINS, Claim, dependent_attacks, with_margins
 from auditkit.engine.environment import without_torch
 from auditkit.errors import UsageError
 from auditkit.evidence import battery, summary
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical, commitment
-from auditkit.evidence.exposure import record_exposure
+from auditkit.evidence.exposure import exposure_arrays, record_exposure
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.record import arm_summary, npz, run_record, salted_ids
 from auditkit.evidence.scope import UNSAID, of_predictions
@@ -55,8 +55,11 @@ NOT_HANDED_IN = (
 )
 NO_JITTER = NotChecked(
     "residual memory near the records",
-    "no answers near the records were handed in: a filter that answers for the forget records alone would pass",
+    "no answers were handed in that are said to lie a neighbour distance from the records or further: a filter that answers for "
+    "the forget records alone would pass",
 )
+FAR_ENOUGH = 1.0
+"""The share of the usual neighbour distance that answers near the records must reach, if they are to count as such."""
 
 
 def audit_predictions(
@@ -89,7 +92,10 @@ def audit_predictions(
     evidence = _assembled(claim, given, arms, scores, found, unmounted, decision, lock_sha256, key)
 
     tell.say("writing the report ...")
-    arrays = score_arrays(arms, scores, found, salted_ids(signals, key), places)
+    arrays = {
+        **score_arrays(arms, scores, found, salted_ids(signals, key), places),
+        **exposure_arrays(arms),
+    }
     record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")
     files = {"evidence.json": canonical(evidence), "run.json": json.dumps(record, indent=1).encode()}
     write_bundle(out, {**files, "scores/scores.npz": npz(arrays), **report_files(files, tell)})
@@ -107,6 +113,7 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> Handed:
     unknown = [name for name in claim.criteria.mounted if name not in ATTACKS]
     if unknown:
         problems.append(f"criteria.attacks: must be among {', '.join(ATTACKS)}, found {', '.join(unknown)}")
+    problems += dependent_attacks(claim)
     said = claim.criteria.model_fields_set
     if "recoveries" in said and claim.criteria.recoveries:
         problems.append(
@@ -215,7 +222,7 @@ def _assembled(
         drift=summary.drift(arms, criteria.alpha),
         not_checked=(
             *([UNSAID] if given.interface.words else []),
-            *([] if criteria.jitter else [NO_JITTER]),
+            *([] if max(criteria.jitter, default=0.0) >= FAR_ENOUGH else [NO_JITTER]),
             *unmounted,
             *NOT_HANDED_IN,
         ),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS
 from auditkit.data import nearest_distances
+from auditkit.data.nearby import domain, moved
 from auditkit.engine.tasks import Inspect
 from auditkit.interface import NOTHING, Interface
 from auditkit.study import SETS, Study, asked_records
@@ -61,23 +62,23 @@ class Questions:
 def questions(study: Study) -> Questions:
     """What the models of this study are asked.
 
-    A jittered input lies at exactly the radius (Euclidean) in a random direction; a radius is a share of
-    the median distance between a training record and its nearest neighbour.
+    A jittered input lies at the radius (Euclidean) in a random direction, as far as the domain of the data allows (see
+    `auditkit.data.nearby`); a radius is a share of the median distance between a training record and its nearest
+    neighbour, and is reported as the median of what it came to.
     """
     x, sets = study.data.x, study.sets
     trained = np.concatenate([sets.retain, sets.forget])
     usual = float(np.median(nearest_distances(x[trained[:: max(1, len(trained) // JITTER_SAMPLE)]])))
     candidates = np.concatenate([sets.forget, sets.control])
     beside = x[candidates]
-    near, radii = {}, {}
+    near, radii, within = {}, {}, domain(x)
     for share in study.claim.criteria.jitter:
         query = f"jitter {share:g}"
         rng = np.random.default_rng(run_seed(study.claim.seed, query, 0))
-        noise = rng.standard_normal((DRAWS, *beside.shape))
-        length = np.linalg.norm(noise.reshape(DRAWS, len(beside), -1), axis=-1)
-        noise *= (share * usual / length).reshape(DRAWS, len(beside), *[1] * (beside.ndim - 1))
-        near[query] = (beside + noise).astype(np.float32)
-        radii[query] = share * usual
+        draws = (rng.standard_normal(beside.shape) for _ in range(DRAWS))
+        near[query] = np.stack([moved(beside, noise, share * usual, within) for noise in draws])
+        steps = (near[query] - beside).reshape(DRAWS * len(beside), -1)
+        radii[query] = float(np.median(np.linalg.norm(steps, axis=1)))
     records = asked_records(study)
     order = np.argsort(records)
     places = order[np.searchsorted(records, candidates, sorter=order)]

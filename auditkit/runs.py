@@ -26,6 +26,7 @@ from auditkit.progress import Teller
 from auditkit.questions import Questions
 from auditkit.signals import create_logits, open_logits
 from auditkit.statistics.margins import Floats
+from auditkit.statistics.prediction import BESIDE_ONE
 from auditkit.study import Study
 from auditkit.worklist import Claimed, Stack, shared, task_of, worklist
 
@@ -82,7 +83,7 @@ def collect(
 
 def asked_alike(
     study: Study,
-    asked: Questions,
+    whole: Questions,
     plan: Plan,
     workers: Workers,
     lock_sha256: str,
@@ -90,15 +91,16 @@ def asked_alike(
     per_arm: int,
 ) -> tuple[Questions, Collected]:
     """The same, and if the unlearned models withhold something every arm is asked again through the same interface.
-    Returned with what was asked in the end."""
-    collected = collect(study, asked, plan, workers, lock_sha256, tell, per_arm)
+    whole: questions through no interface, as only from plain answers can be seen what they do not say. Returned with
+    what was asked in the end."""
+    collected = collect(study, whole, plan, workers, lock_sha256, tell, per_arm)
     unsaid = collected.withheld["unlearned"]
     if not unsaid.words:
-        return asked, collected
+        return whole, collected
     tell.say(
         f"the unlearned models withhold something: {'; '.join(unsaid.words)}; asking every model alike ..."
     )
-    asked = asked.through(unsaid)
+    asked = whole.through(unsaid)
     return asked, collect(study, asked, plan, workers, lock_sha256, tell, per_arm)
 
 
@@ -280,9 +282,10 @@ def _without(diverged: Mapping[tuple[str, int], str], found: Collected) -> Colle
 
     kept = [k for k, (arm, run) in enumerate(found.rows) if run not in gone(arm)]
     left = sum(found.rows[k][0] == "original" for k in kept)
-    if left < LEAST_RUNS:
+    least = BESIDE_ONE if runs["unlearned"] == 1 else LEAST_RUNS
+    if left < least:
         raise AuditError(
-            f"at least {LEAST_RUNS} runs an arm must answer with finite numbers, found {left}; these diverged: "
+            f"at least {least} runs an arm must answer with finite numbers, found {left}; these diverged: "
             f"{', '.join(diverged.values())}; lower training.learning_rate, or mend the procedure"
         )
     files = _Files(len(kept))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.errors import IntegrityError
+from auditkit.errors import AuditError, IntegrityError
 from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.margins import Ints, Margins, stacked
 
@@ -66,14 +66,14 @@ def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
     The originals are drawn without replacement and the unlearned runs are those made from just these; retrained
     runs and honest control, and in the case EXACT the unlearned runs too, are disjoint draws without replacement
     from the pool. Claim k of every case has the same originals, retrained runs and honest control, so that cases
-    differ by nothing but what was done. ValueError where the bank has too few runs.
+    differ by nothing but what was done. AuditError where the bank has too few runs, as others diverged.
     """
     bank = bank.of(case)
     drawn = _drawn(bank.original, bank.pool, runs, seed, k)
     if case == EXACT:
         if drawn.spare is None:
             has = len(bank.pool.accuracy)
-            raise ValueError(f"a claim of {case!r} takes {3 * runs} retrained runs, the bank has {has}")
+            raise AuditError(f"a claim of {case!r} takes {3 * runs} retrained runs, the bank has {has}")
         claimed, skipped = drawn.spare, bank.skipped
     else:
         claimed = bank.cases[case].arm.take(drawn.own)
@@ -97,7 +97,7 @@ class _Drawn:
 def _drawn(original: Arm, pool: Arm, runs: int, seed: int, k: int) -> _Drawn:
     has = len(original.accuracy), len(pool.accuracy)
     if has[0] < runs or has[1] < 2 * runs:
-        raise ValueError(
+        raise AuditError(
             f"a claim with {runs} runs an arm takes {runs} original and {2 * runs} retrained runs, the bank has "
             f"{has[0]} and {has[1]}"
         )

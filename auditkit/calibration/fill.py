@@ -9,6 +9,7 @@ from auditkit.calibration.bank import Bank, Case, joined
 from auditkit.claims import Claim, ProcedureClaim
 from auditkit.engine.queue import Workers
 from auditkit.engine.resources import Resources
+from auditkit.errors import UsageError
 from auditkit.evidence.assemble import places_of, signals_of
 from auditkit.evidence.canonical import digest
 from auditkit.interface import NOTHING, Interface
@@ -45,6 +46,12 @@ def fill(
     gallery: the cases, name -> how they are made from the originals. Its own procedure plays no part but to be
     checked. Raises UsageError with every problem before anything is trained.
     """
+    if claim.kind != "procedure":
+        raise UsageError(
+            *problems,
+            f"calibrate is about procedures, found a claim about {'a released model' if claim.release else 'answers'}; leave "
+            "that part out",
+        )
     prepare(claim, folder, problems, tell)
     study = prepare(widened(claim, fold), folder, (), tell)
     plan, jobs = plan_for(study, given, None, tell)
@@ -89,7 +96,9 @@ def widened(claim: Claim, fold: int) -> Claim:
         update={
             "procedure": NOOP,
             "privacy": None,
-            "runs": claim.runs.model_copy(update={"per_arm": fold * claim.runs.per_arm, "swap": False}),
+            "runs": claim.runs.model_copy(
+                update={"per_arm": fold * claim.runs.per_arm, "swap": False, "looks": ()}
+            ),
             "criteria": claim.criteria.model_copy(update={"reported": (), "recoveries": recoveries}),
         }
     )

@@ -65,6 +65,8 @@ def runs_to_decide(
     sd: of one run. tests: how many tests Holm's correction is over, which a refutation must survive.
     two_sided: the margin is +-margin and not an upper bound.
     """
+    if sd == 0:  # runs that do not vary decide at once, but for a value on the margin
+        return None if (abs(value) if two_sided else value) == margin else 2
     if two_sided and abs(value) < margin:
         return runs_for_power(sd, margin, alpha, value)
     if not two_sided and value < margin:

@@ -30,6 +30,8 @@ from auditkit.statistics.spared import PLANTINGS, Spared, excess_spread, p_value
 
 PROPOSED = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Numbers of runs an arm that are proposed to somebody who has too few."""
+BESIDE_ONE = 4
+"""Runs an arm needs beside a single unlearned one, as each is left out in turn."""
 SURE = 0.01
 """A control has failed where so many wrong answers have at most this chance in an audit that is right."""
 

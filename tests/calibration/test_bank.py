@@ -10,7 +10,7 @@ from joblib import parallel_config
 from auditkit.calibration.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
 from auditkit.calibration.trials import trials
 from auditkit.claims import Criteria
-from auditkit.errors import IntegrityError
+from auditkit.errors import AuditError, IntegrityError
 from auditkit.statistics.arms import Arm, Scores
 from auditkit.statistics.margins import Margins
 from tests.statistics.simulated_arms import simulated_arms
@@ -95,9 +95,9 @@ def test_queries_that_one_arm_was_not_asked_are_left_out_for_all() -> None:
 
 def test_a_bank_too_small_says_what_it_lacks() -> None:
     """A claim that needs more runs than there are is refused with both numbers."""
-    with pytest.raises(ValueError, match=r"takes 11 original and 22 retrained runs, the bank has 10 and 20"):
+    with pytest.raises(AuditError, match=r"takes 11 original and 22 retrained runs, the bank has 10 and 20"):
         draw(bank(), "fake", 11, 0, 0)
-    with pytest.raises(ValueError, match=r"takes 24 retrained runs, the bank has 20"):
+    with pytest.raises(AuditError, match=r"takes 24 retrained runs, the bank has 20"):
         draw(bank(), EXACT, 8, 0, 0)
 
 
