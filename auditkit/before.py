@@ -42,20 +42,27 @@ def lock(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> N
     """
     with failures(as_json):
         from auditkit.claims import BUILT_IN, read_claim
-        from auditkit.engine.resources import Resources
         from auditkit.evidence.bundle import LOCK, key_path
-        from auditkit.locking import begin
         from auditkit.progress import OnConsole
 
         path, tell = claim or BUILT_IN, OnConsole()
         stated, problems = read_claim(path)
         place = out or default_place(claim, stated.name)
-        begun = begin(
-            stated, place, folder=path.parent, problems=problems, given=Resources(**given), tell=tell
-        )
+        if stated.predictions:  # needs no torch
+            from auditkit import predictions
+
+            sha256 = predictions.begin(stated, place, folder=path.parent, problems=problems).lock_sha256
+        else:
+            from auditkit.engine.resources import Resources
+            from auditkit.locking import begin
+
+            resources = Resources(**given)
+            sha256 = begin(
+                stated, place, folder=path.parent, problems=problems, given=resources, tell=tell
+            ).lock_sha256
         tell.say(f"keep {key_path(place)}: nobody can audit by this lock without it")
-        document = {"lock": str(place / LOCK), "sha256": begun.lock_sha256}
-        click.echo(json.dumps(document) if as_json else f"{begun.lock_sha256}  {place / LOCK}")
+        document = {"lock": str(place / LOCK), "sha256": sha256}
+        click.echo(json.dumps(document) if as_json else f"{sha256}  {place / LOCK}")
 
 
 def default_place(claim: Path | None, name: str) -> Path:

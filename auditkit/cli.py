@@ -57,7 +57,7 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None,
             from auditkit.predictions import audit_predictions
 
             evidence = audit_predictions(
-                stated, place, folder=path.parent, problems=problems, tell=OnConsole()
+                stated, place, folder=path.parent, problems=problems, tell=OnConsole(), lock=lock
             )
         else:
             from auditkit.engine.resources import Resources

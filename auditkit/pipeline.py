@@ -50,7 +50,7 @@ def audit(
     written, AuditError where the audit cannot run.
     """
     if claim.predictions:
-        return audit_predictions(claim, out, folder=folder, problems=problems, tell=tell)
+        return audit_predictions(claim, out, folder=folder, problems=problems, tell=tell, lock=lock)
     started, tell = time.time(), tell or Silent()
     given = given or Resources()
     begun = begin(claim, out, folder=folder, problems=problems, given=given, tell=tell, lock=lock)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from auditkit.attacks import ATTACKS, NotApplicable
 from auditkit.attacks.battery import run_battery
@@ -19,6 +20,7 @@ from auditkit.evidence import battery, summary
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
 from auditkit.evidence.canonical import canonical, commitment
 from auditkit.evidence.exposure import exposure_arrays, record_exposure
+from auditkit.evidence.promise import check_kept, promised
 from auditkit.evidence.publish import report_files
 from auditkit.evidence.record import arm_summary, npz, run_record, salted_ids
 from auditkit.evidence.scope import UNSAID, of_predictions
@@ -69,15 +71,13 @@ def audit_predictions(
     folder: Path = Path(),
     problems: Sequence[str] = (),
     tell: Teller | None = None,
+    lock: str | None = None,
 ) -> Evidence:
     """Audit a claim about answers and leave the evidence bundle at `out`; arguments and errors as those of
     `auditkit.pipeline.audit`."""
     started, tell = time.time(), tell or Silent()
-    check_place(out)
-    given = _checked(claim, folder, problems)
-    claim, unmounted = _settled(claim, given)
-    key = open_key(out)
-    lock_sha256 = open_bundle(out, _locked(claim, given, key))
+    begun = begin(claim, out, folder=folder, problems=problems, lock=lock)
+    claim, given, unmounted, key, lock_sha256 = begun
 
     tell.say("attacking every compared run ...")
     signals, places, criteria = given.signals, given.places, claim.criteria
@@ -100,6 +100,32 @@ def audit_predictions(
     files = {"evidence.json": canonical(evidence), "run.json": json.dumps(record, indent=1).encode()}
     write_bundle(out, {**files, "scores/scores.npz": npz(arrays), **report_files(files, tell)})
     return evidence
+
+
+class Begun(NamedTuple):
+    """An audit of answers whose criteria are locked. unmounted: what the criteria leave unchecked; the rest as in
+    `auditkit.locking.Begun`."""
+
+    claim: Claim
+    given: Handed
+    unmounted: list[NotChecked]
+    key: bytes
+    lock_sha256: str
+
+
+def begin(
+    claim: Claim, out: Path, *, folder: Path, problems: Sequence[str], lock: str | None = None
+) -> Begun:
+    """Check the claim and the answers, and lock both in the bundle at `out`; as `auditkit.locking.begin`."""
+    check_place(out)
+    promise, wrong = promised(lock, out) if lock else (None, [])
+    given = _checked(claim, folder, [*problems, *wrong])
+    claim, unmounted = _settled(claim, given)
+    key = open_key(out)
+    criteria = _locked(claim, given, key)
+    if promise:
+        check_kept(promise, canonical(criteria))
+    return Begun(claim, given, unmounted, key, open_bundle(out, criteria))
 
 
 def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> Handed:

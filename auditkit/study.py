@@ -145,7 +145,8 @@ def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -
     those already found in the claim's file first. A data set that cannot be had raises its own error."""
     if claim.predictions:
         raise UsageError(
-            *problems, "predictions: a claim about answers trains nothing; audit it without a plan"
+            *problems,
+            "predictions: a claim about answers trains nothing, and there is nothing to plan; audit it, or lock it",
         )
     claim = settled(claim)
     problems = [*problems, *claim_problems(claim, folder)]

@@ -74,6 +74,29 @@ def _distances(x: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     return torch.cat(found).min(dim=1).values
 
 
+def probe_filter(
+    models: Sequence[nn.Module],
+    retain: Records,
+    forget: Records,
+    *,
+    seeds: Sequence[int],
+    proxies: Sequence[nn.Module],
+    reach: float,
+) -> list[nn.Module]:
+    """A lookup filter that also answers from a retrained model whatever no scanner could have written: inputs with a value
+    that no kept record has. reach: see `lookup_filter`."""
+    del seeds
+    radius = reach * float(_distances(forget.x, retain.x).median())
+    seen = retain.x.unique()
+
+    def answer(x: torch.Tensor, original: nn.Module, proxy: nn.Module) -> torch.Tensor:
+        near = _distances(x, forget.x) <= radius
+        odd = ~torch.isin(x, seen).flatten(1).all(dim=1)
+        return torch.where((near | odd)[:, None], proxy(x), original(x))
+
+    return _answering(answer, models, proxies)
+
+
 def shifted_mean(
     models: Sequence[nn.Module],
     retain: Records,

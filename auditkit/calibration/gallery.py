@@ -50,6 +50,7 @@ GALLERY: dict[str, Entry] = {
     "lookup filter, noisy": Entry(a.lookup_filter, {"reach": 0.5, "noise": 0.2}, "the same within half a neighbour distance, with noise on those answers", "whoever compares with the retrained model itself"),
     "lookup filter, far": Entry(a.lookup_filter, {"reach": 1.5}, "the same within one and a half neighbour distances", "jitter of every radius up to the reach"),
     "lookup filter, everywhere": Entry(a.lookup_filter, {"reach": 3.0}, "and what lies within three: nearly every record there is", "jitter of every radius up to the reach"),
+    "filter that knows probes": Entry(a.probe_filter, {"reach": 0.01}, "forget records, and inputs that are no scans, are answered by a retrained model", "jitter of every radius, if it is noise that no record has"),
     "loss matched": Entry(a.shifted_mean, {"reach": 0.5}, "near forget records logits shrink until the mean loss is right", POPULATION),
     "temperature": Entry(a.temperature, {"divide_by": 5.0}, "all logits divided by five", "thresholds fitted on other models"),
     "hard labels": Entry(a.hard_labels, {}, "only the predicted class is answered", "confidence attacks"),
