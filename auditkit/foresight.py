@@ -10,6 +10,7 @@ from auditkit.errors import UsageError
 from auditkit.planning import priced, told
 from auditkit.progress import Teller
 from auditkit.statistics.power import POWER, runs_for_power, told_from
+from auditkit.statistics.prediction import runs_for_prediction
 from auditkit.statistics.sequential import Course, course, schedule
 from auditkit.study import Study
 from auditkit.verdict.required import required_tests
@@ -56,7 +57,9 @@ def foresee(study: Study, given: Resources, tell: Teller) -> Foresight:
     found = priced(study, given, None, tell)
     if found.cost and (too_much := refusals(found.cost, given)):
         raise UsageError(*too_much)
-    sd = 2**0.5 * criteria.planning_sd
+    # One run against n has the error that n differences of this standard deviation have.
+    one_run, n = claim.kind == "endpoint", claim.runs.per_arm
+    sd = criteria.planning_sd * ((n + 1) if one_run else 2) ** 0.5
     tests = len(required_tests(criteria, private=claim.privacy is not None))
     courses = courses_of(claim, sd, tests)
     honest = next(iter(courses.values()))
@@ -65,12 +68,14 @@ def foresee(study: Study, given: Resources, tell: Teller) -> Foresight:
         lines=tuple(told(study, found)),
         plan=found.plan,
         cost=found.cost,
-        sd=sd,
+        sd=criteria.planning_sd,
         margin=criteria.residual_memory,
         alpha=criteria.alpha,
         tests=tests,
         supported=sum(honest.supported),
-        runs_needed=runs_for_power(sd, criteria.residual_memory, criteria.alpha),
+        runs_needed=runs_for_prediction(criteria.planning_sd, criteria.residual_memory, criteria.alpha)
+        if one_run
+        else runs_for_power(sd, criteria.residual_memory, criteria.alpha),
         looks=tuple(
             sharpness(n, share, criteria, sd, tests)
             for n, share in schedule(claim.runs.looks, claim.runs.per_arm)
@@ -111,7 +116,7 @@ def in_words(found: Foresight) -> list[str]:
     needed = "no number of runs" if found.runs_needed is None else f"{found.runs_needed} runs an arm"
     lines = [
         *found.lines,
-        f"power, if residual memory differs between two runs with a standard deviation of {found.sd:.3g} as planned:",
+        f"power, if the residual memory of one run has a standard deviation of {found.sd:.3g} as planned:",
         passing,
         f"  for probability {POWER:g} at that margin, with one look: {needed}",
         f"{'  look at runs an arm':<34}{'level':>9}{'told from none':>17}{'refuted from':>15}",
