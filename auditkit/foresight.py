@@ -32,8 +32,8 @@ class Sharpness:
 
 @dataclass(frozen=True)
 class Foresight:
-    """What `auditkit plan` says. lines: runs and cost in words. cost: None where it cannot be seen. sd: of the
-    difference of two runs, from the claim's planning SD. supported: the probability that an honest claim passes the
+    """What `auditkit plan` says. lines: runs and cost in words. cost: None where it cannot be seen. sd: of one run,
+    the claim's planning SD. supported: the probability that an honest claim passes the
     test of residual memory; every other required test can only lower it. runs_needed: an arm, for it to be .8 with
     one look; None if there is no such number. looks: each with what it can see. courses: how the audit goes."""
 

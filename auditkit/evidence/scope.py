@@ -15,6 +15,7 @@ SCOPES = {
         ),
         cannot=(
             "Whether a released model was made by this procedure. Nothing here looks at a released model.",
+            "Whether the models know when they are being probed: a filter that tells the auditor's inputs from a user's would pass.",
             "What the procedure does to other data, other models or other forget requests than these.",
             (
                 "Whether records were left in of which even the original models show no memory: the spared-records test says how many "

@@ -20,7 +20,7 @@ FORESEEN = Foresight(
     lines=("112 runs: at most 20 each", "plan: one by one, about a minute"),
     plan=Plan(1, 1, "cpu"),
     cost=None,
-    sd=SD,
+    sd=0.15,
     margin=0.2,
     alpha=0.05,
     tests=25,
@@ -41,7 +41,7 @@ def test_a_plan_word_for_word() -> None:
         == """\
 112 runs: at most 20 each
 plan: one by one, about a minute
-power, if residual memory differs between two runs with a standard deviation of 0.212 as planned:
+power, if the residual memory of one run has a standard deviation of 0.15 as planned:
   an honest claim passes the test of residual memory, margin ±0.2, with probability 0.97; the other 24 required tests can only lower that
   for probability 0.8 at that margin, with one look: 12 runs an arm
   look at runs an arm                 level   told from none   refuted from
