@@ -132,8 +132,8 @@ class Criteria(Part):
     alpha: level of each test. residual_memory: margin on rho. attack_gap: margin on the difference of
     each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may be.
     jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a filter that
-    answers for the forget records escapes only if it reaches further than the largest. Few records lie so far from every other that
-    a filter of half the default's largest does not answer for nearly all there are.
+    answers for the forget records escapes only if it reaches further than the largest. With the default it
+    then answers for nearly every record there is.
     attacks: names in `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
     of nobody. recoveries: names in `auditkit.observing.RECOVERIES`, ways to make a model show what its weights
     still hold; that of relearned models is a required test, the others are reported. planning_sd: the standard deviation of the residual memory of one retrained run that the number of runs is
@@ -144,7 +144,7 @@ class Criteria(Part):
     residual_memory: Annotated[float, Field(gt=0, lt=1)] = 0.2
     attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
     accuracy: Probability = 0.01
-    jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.3, 1.0, 2.0, 4.0)
+    jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.3, 1.0, 2.0)
     attacks: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD
     reported: tuple[str, ...] = REPORTED
     recoveries: tuple[Recovery, ...] = ("relearned", "probe", "rescaled")

@@ -17,7 +17,7 @@ CASE_KINDS = {
     "exact": "Exact retraining",
     "honest": "Honest retraining by another recipe",
     "fake": "Fakes",
-    "limit": "Fakes that leave no trace: shown, not counted",
+    "limit": "Fakes out of reach of these tests: shown, not counted",
 }
 
 RESULTS = {

@@ -43,8 +43,8 @@ class Times:
 @dataclass(frozen=True)
 class CaseRates:
     """One row of the table. kind: "exact" retraining, which may be refuted no more often than alpha; "honest"
-    retraining by another recipe; a "fake", which may never be supported; a "limit", a fake that leaves
-    no trace and is shown, not counted. meaning, fools: in words. caught_by: in how
+    retraining by another recipe; a "fake", which may never be supported; a "limit", a fake out of their reach that
+    is shown, not counted. meaning, fools: in words. caught_by: in how
     many claims at least one test of each kind refuted it, kinds in the order in which tests are made. refuted_by: which
     tests refuted it, and in_the_way: which refuted nothing but stood in the way of support, each in how many claims,
     most often first. rho: median residual memory, None where it was never measured."""
@@ -182,7 +182,7 @@ def answered(cases: Sequence[CaseRates], alpha: float) -> tuple[Answer, tuple[st
         if case.kind == "honest" and case.refuted.claims
     ]
     sentences += [
-        f"Done wrong without a trace in any answer, shown and not counted: {case.name}, supported in "
+        f"Done wrong out of reach of the required tests, shown and not counted: {case.name}, supported in "
         f"{case.supported.claims} of {case.claims} claims."
         for case in cases
         if case.kind == "limit"

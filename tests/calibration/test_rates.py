@@ -138,7 +138,7 @@ def test_a_fake_without_a_trace_is_told_of_and_not_counted() -> None:
     answer, sentences = answered(rows, 0.05)
     assert answer == "right"
     assert sentences[-1] == (
-        "Done wrong without a trace in any answer, shown and not counted: b, supported in 1 of 1 claims."
+        "Done wrong out of reach of the required tests, shown and not counted: b, supported in 1 of 1 claims."
     )
 
 
