@@ -161,7 +161,7 @@ def test_what_a_released_model_cannot_be_claimed_with(tmp_path: Path) -> None:
     text = "\n".join(error.value.problems)
     assert "found both; remove [procedure] or [release]" in text
     assert "runs.swap takes a procedure" in text
-    assert "3 runs give" in text
+    assert "runs.per_arm must be at least 4 beside a single model" in text
     assert "No such file" in text
 
 
