@@ -1,5 +1,6 @@
 """A bank filled: the runs of one study and of a gallery, trained, asked and attacked by the code of an audit."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +26,8 @@ from auditkit.study import prepare
 from auditkit.verdict.required import required_tests
 from auditkit.worklist import Claimed
 
-FOLD = 2
-"""Runs of a bank for each run an arm of a claim: 2n originals, and of retrained ones 2 x 2n = 4n, of which an
+FOLD = 1.6
+"""Runs of a bank for each run an arm of a claim: 1.6 n originals, and twice as many retrained ones, of which an
 honest claim draws 3n."""
 NOOP = ProcedureClaim(name="noop")
 
@@ -39,7 +40,7 @@ def fill(
     problems: Sequence[str] = (),
     given: Resources,
     tell: Teller,
-    fold: int = FOLD,
+    fold: float = FOLD,
 ) -> Bank:
     """The bank of a claim's study: its model, its data, its training; `fold` times as many runs as it has.
 
@@ -88,7 +89,7 @@ def fill(
     return replace(bank, apart=apart)
 
 
-def widened(claim: Claim, fold: int) -> Claim:
+def widened(claim: Claim, fold: float) -> Claim:
     """The claim with more runs, and without what no required test asks for."""
     required = required_tests(claim.criteria)
     recoveries = tuple(name for name in claim.criteria.recoveries if f"residual memory, {name}" in required)
@@ -97,7 +98,7 @@ def widened(claim: Claim, fold: int) -> Claim:
             "procedure": NOOP,
             "privacy": None,
             "runs": claim.runs.model_copy(
-                update={"per_arm": fold * claim.runs.per_arm, "swap": False, "looks": ()}
+                update={"per_arm": math.ceil(fold * claim.runs.per_arm), "swap": False, "looks": ()}
             ),
             "criteria": claim.criteria.model_copy(update={"reported": (), "recoveries": recoveries}),
         }
