@@ -38,7 +38,7 @@ PLACES = Places(*np.split(np.arange(RECORDS), [1_800, 2_000, 2_400, 3_400]))
 """Where the records of each set stand; the attacker has the last 600, besides forget and control."""
 OWN = np.concatenate([PLACES.forget, PLACES.control, PLACES.population])
 """What shadow runs are trained on halves of."""
-PYTHON = ONE_RUN // 10
+PYTHON = ONE_RUN // 5
 """Bytes that two equal computations may differ by: what Python itself holds."""
 
 
