@@ -44,7 +44,9 @@ def calibrate(
     tell = tell or Silent()
     _check_place(out)
     gallery = {name: entry.claimed for name, entry in {**HONEST, **fakes, **LIMITS}.items()}
-    bank = fill(claim, gallery, folder=folder, problems=problems, given=Resources(jobs=jobs), tell=tell)
+    bank = fill(
+        claim, gallery, folder=folder, problems=problems, given=Resources(jobs=jobs or cores()), tell=tell
+    )
     cases = dict.fromkeys((EXACT, *gallery), claims)
     tell.say(f"deciding {claims * len(cases)} claims ...")
     found = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs or cores())
