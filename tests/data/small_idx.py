@@ -41,6 +41,6 @@ def write_small(
         name = stem.replace("-idx", ".idx") if dotted else stem
         content = contents[stem]
         (folder / (f"{name}.gz" if zipped else name)).write_bytes(
-            gzip.compress(content) if zipped else content
+            gzip.compress(content, mtime=0) if zipped else content
         )
     return folder

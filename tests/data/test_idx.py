@@ -20,7 +20,7 @@ def written(folder: Path, content: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("content", [CONTENT, gzip.compress(CONTENT)], ids=["raw", "gzipped"])
+@pytest.mark.parametrize("content", [CONTENT, gzip.compress(CONTENT, mtime=0)], ids=["raw", "gzipped"])
 def test_raw_and_gzipped_are_the_same(tmp_path: Path, content: bytes) -> None:
     """A raw and a gzipped file give the same array and share one checksum, whatever their name."""
     np.testing.assert_array_equal(read_idx(written(tmp_path, content), SUM), VALUES)
@@ -40,10 +40,10 @@ def test_without_a_checksum_the_form_is_checked_alone(tmp_path: Path) -> None:
         (b"", "must begin with 00 00, a type and a number of dimensions, found nothing"),
         (b"PNG, or so", "must begin with 00 00, a type and a number of dimensions, found 50 4e 47 2c"),
         (b"\0\0\x0d" + CONTENT[3:], "unsigned bytes (type 08), found type 0d"),
-        (gzip.compress(CONTENT)[:-9], "corrupt or truncated gzip"),
-        (gzip.compress(CONTENT)[:-8] + b"12345678", "corrupt or truncated gzip"),
+        (gzip.compress(CONTENT, mtime=0)[:-9], "corrupt or truncated gzip"),
+        (gzip.compress(CONTENT, mtime=0)[:-8] + b"12345678", "corrupt or truncated gzip"),
         (b"\x1f\x8b" + b"\xff" * 30, "corrupt or truncated gzip"),
-        (gzip.compress(CONTENT)[:10] + b"\xff" * 30, "corrupt or truncated gzip"),
+        (gzip.compress(CONTENT, mtime=0)[:10] + b"\xff" * 30, "corrupt or truncated gzip"),
     ],
 )
 def test_damaged_files(tmp_path: Path, content: bytes, expected: str) -> None:
