@@ -29,7 +29,7 @@ from auditkit.attacks import (
 )
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.per_class import per_class
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 __all__ = ["ATTACKS", "REPORTED", "STANDARD", "Attack", "NotApplicable"]
@@ -46,7 +46,7 @@ class Attack:
     """A membership-inference attack. title: its name in a report. paper: where it was published. family: what
     it goes by, and so what the attacker must have. score: (signals, target run) -> float64 (records,),
     higher = more likely a member, NaN where the target was not asked what the attack needs. observes: what must
-    be measured for it with the model in hand, a name in `auditkit.observing.OBSERVATIONS`."""
+    be measured for it with the model in hand, a name in `auditkit.probes.OBSERVATIONS`."""
 
     title: str
     paper: str
@@ -103,16 +103,3 @@ ATTACKS: dict[str, Attack] = {
     "u-lira": Attack("U-LiRA", "Hayes et al. 2024", "unlearning", u_lira.score),
 }
 # fmt: on
-
-STANDARD = (
-    "loss", "loss-per-class", "entropy", "entropy-per-class", "modified-entropy", "modified-entropy-per-class",
-    "hinge", "hinge-per-class", "attack-p-per-class", "quantile-regression", "lira-online", "lira-offline",
-    "rmia-online", "rmia-offline", "attack-r", "difficulty-calibration", "shokri-lr", "gap",
-    "label-stability-noise",
-)  # fmt: skip
-"""What a claim that says nothing else is held to: every kind that needs no more than the threat model that is
-the default gives. Confidence and Attack-P rank as the loss does; of variants the best stands for all."""
-
-REPORTED = ("label-stability-shifts", "gradient-norm", "u-lira")
-"""What is mounted besides and held against nobody. Shifts need images and gradients the weights. U-LiRA compares
-with the very arms that are judged: its gap counts memory twice, and its error is not that between runs."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from auditkit.attacks import loss
 from auditkit.attacks.references import outside
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 

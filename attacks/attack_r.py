@@ -18,7 +18,7 @@ from auditkit.attacks.difficulty_calibration import negative_loss, reference_los
 from auditkit.attacks.lira import LEAST_VARIANCE, Variance
 from auditkit.attacks.per_class import Score
 from auditkit.attacks.references import Moments, require
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 PRIOR = 2.0

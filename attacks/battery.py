@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS
 from auditkit.attacks.errors import NotApplicable
-from auditkit.signals import Signals, asked_near
+from auditkit.signals.signals import Signals, asked_near
 from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
 
@@ -70,3 +70,15 @@ def mounted(name: str, signals: Signals, runs: Ints, forget: Ints, control: Ints
         found = ATTACKS[name].score(signals, int(run))
         scores.forget[row], scores.control[row] = found[forget], found[control]
     return scores
+
+
+def dependent_attacks(attacks: Sequence[str]) -> list[str]:
+    """Whether a required attack judges runs by each other."""
+    found = [n for n in attacks if n in ATTACKS and ATTACKS[n].family == "unlearning"]
+    if not found:
+        return []
+    problem = (
+        f"criteria.attacks must judge runs one by one, found {', '.join(found)}, which judges each run by the others, so that "
+        "no test over runs holds its level; list it in criteria.reported"
+    )
+    return [problem]

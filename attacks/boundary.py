@@ -5,7 +5,7 @@ Li & Zhang, "Membership Leakage in Label-Only Exposures" (CCS 2021). Nothing but
 """
 
 from auditkit.attacks.observed import observed
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 

@@ -8,7 +8,7 @@ Song & Mittal, "Systematic Evaluation of Privacy Risks of Machine Learning Model
 import numpy as np
 
 from auditkit.attacks import loss
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.references import moments, require
-from auditkit.signals import Signals, phi
+from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats, Ints
 
 

@@ -7,7 +7,7 @@ It does not look at the label.
 
 import numpy as np
 
-from auditkit.signals import Signals, log_softmax
+from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats
 
 

@@ -7,7 +7,7 @@ exactly 1/2 + (accuracy on members - accuracy on non-members) / 2.
 
 import numpy as np
 
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 

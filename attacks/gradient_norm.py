@@ -5,7 +5,7 @@ norm alone, over all parameters, in place of a classifier on gradients.
 """
 
 from auditkit.attacks.observed import observed
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 

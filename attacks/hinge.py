@@ -5,7 +5,7 @@ Carlini, Chien, Nasr, Song, Terzis & Tramer, "Membership Inference Attacks From 
 attack of it.
 """
 
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics import margins
 from auditkit.statistics.margins import Floats
 

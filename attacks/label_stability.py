@@ -5,7 +5,7 @@ with noise, for any record, and with shifts, for images. Nothing but predicted l
 """
 
 from auditkit.attacks.observed import observed
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 

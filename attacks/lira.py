@@ -16,7 +16,7 @@ from scipy.special import digamma, polygamma
 
 from auditkit.attacks.per_class import Score
 from auditkit.attacks.references import Moments, moments, require
-from auditkit.signals import Signals, phi
+from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 
 Variance = Callable[[Moments], Floats]

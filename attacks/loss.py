@@ -6,7 +6,7 @@ Overfitting" (CSF 2018), Adversary 2, with the cross-entropy l = -log p_y.
 
 import numpy as np
 
-from auditkit.signals import Signals, phi
+from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 
 

@@ -10,7 +10,7 @@ Widely copied code takes log p_i in the second term instead of log(1 - p_i); thi
 
 import numpy as np
 
-from auditkit.signals import Signals, log_softmax
+from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats
 
 

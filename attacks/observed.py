@@ -3,12 +3,12 @@
 import numpy as np
 
 from auditkit.attacks.errors import NotApplicable
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 
 def observed(signals: Signals, target: int, name: str) -> Floats:
-    """What `auditkit.observing` found for the target: (records,), NaN where it was not asked. NotApplicable where it
+    """What `auditkit.probes` found for the target: (records,), NaN where it was not asked. NotApplicable where it
     was asked about no record."""
     if name not in signals.observed:
         raise NotApplicable(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.shadows import once, shadow_examples
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import best_threshold
 

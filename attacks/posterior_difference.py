@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.errors import NotApplicable
-from auditkit.signals import Signals, log_softmax, phi
+from auditkit.signals.signals import Signals, log_softmax, phi
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
 

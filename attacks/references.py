@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.shadows import once
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats, Ints
 
 Signal = Callable[[npt.NDArray[np.floating], Ints], Floats]

@@ -19,7 +19,7 @@ from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.per_class import Score
 from auditkit.attacks.references import moments, outside, require
 from auditkit.attacks.shadows import once
-from auditkit.signals import Signals, log_softmax
+from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
 

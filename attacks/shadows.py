@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.errors import NotApplicable
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Ints
 
 T = TypeVar("T")

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.per_class import Score
 from auditkit.attacks.shadows import halves, once, shadow_examples
-from auditkit.signals import Signals, log_softmax
+from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats, Ints
 
 Kind = Literal["rf", "gb", "nn", "lr", "svm"]

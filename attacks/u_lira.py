@@ -24,7 +24,7 @@ from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.lira import log_ratio, shrunk
 from auditkit.attacks.references import Moments, summed
 from auditkit.attacks.shadows import once
-from auditkit.signals import Signals, phi
+from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 
 WORLDS = ("unlearned", "retrained")

@@ -4,13 +4,13 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from auditkit.claims import Claim, read_claim
-from auditkit.errors import AuditError, IntegrityError, UsageError
+from auditkit.claims.claim import Claim, read_claim
+from auditkit.core.errors import AuditError, IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from auditkit.pipeline import audit
     from auditkit.training.recipe import Recipe
-    from auditkit.unlearning.own_model import forget
+    from auditkit.unlearning.api import forget
 
 __all__ = [
     "AuditError",
@@ -25,7 +25,7 @@ __all__ = [
 ]
 __version__ = version("auditkit")
 
-_LATER = {"audit": "pipeline", "forget": "unlearning.own_model", "Recipe": "training.recipe"}
+_LATER = {"audit": "pipeline", "forget": "unlearning.api", "Recipe": "training.recipe"}
 """Public names imported when they are first asked for: they need torch, and reading a report does not."""
 
 

@@ -8,27 +8,27 @@ from functools import partial
 from pathlib import Path
 
 from auditkit.attacks.battery import near_aucs, run_battery
-from auditkit.claims import Claim
+from auditkit.claims.claim import Claim
+from auditkit.core.canonical import canonical
+from auditkit.core.progress import Silent, Teller
+from auditkit.engine.cost import Resources
 from auditkit.engine.queue import Workers
-from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import assemble, places_of, signals_of
-from auditkit.evidence.battery import finders
+from auditkit.evidence.attack_numbers import finders
 from auditkit.evidence.bundle import write_bundle
-from auditkit.evidence.canonical import canonical
-from auditkit.evidence.exposure import exposure_arrays
-from auditkit.evidence.publish import report_files
-from auditkit.evidence.record import npz, run_record, salted_ids
-from auditkit.evidence.values import Evidence, Look
-from auditkit.locking import begin
-from auditkit.measure import arms_of, parts_of, score_arrays
+from auditkit.evidence.exposure_numbers import exposure_arrays
+from auditkit.evidence.report_files import report_files
+from auditkit.evidence.run_record import npz, run_record, salted_ids
+from auditkit.evidence.schema import Evidence, Look
 from auditkit.predictions import audit_predictions
-from auditkit.privacy.stage import put_to_the_test
-from auditkit.progress import Silent, Teller
-from auditkit.questions import questions
-from auditkit.runs import asked_alike
+from auditkit.runs.assemble import assemble, places_of, signals_of
+from auditkit.runs.collect import asked_alike
+from auditkit.runs.dp_stage import put_to_the_test
+from auditkit.runs.queries import questions
+from auditkit.signals.measurements import arms_of, parts_of, score_arrays
 from auditkit.statistics.sequential import schedule
+from auditkit.study.lock import begin
 from auditkit.verdict import audit_arms, audit_endpoint, look_at, with_diverged
-from auditkit.verdict.differences import privacy_finding
+from auditkit.verdict.difference_tests import privacy_finding
 
 
 def audit(
@@ -45,7 +45,7 @@ def audit(
 
     folder: where relative paths in the claim start. problems: what was already found wrong with the
     claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report
-    progress. lock: what the audit must be held to, see `auditkit.locking.promised`. Interrupted at any moment,
+    progress. lock: what the audit must be held to, see `auditkit.study.lock.promised`. Interrupted at any moment,
     the same call goes on where it was. Raises UsageError with every problem before anything is trained or
     written, AuditError where the audit cannot run.
     """

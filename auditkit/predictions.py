@@ -12,19 +12,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from auditkit.attacks import ATTACKS, NotApplicable
-from auditkit.attacks.battery import run_battery
-from auditkit.claims import ONE_RUN_MARGINS, Claim, dependent_attacks, with_margins
-from auditkit.engine.environment import without_torch
-from auditkit.errors import UsageError
-from auditkit.evidence import battery, summary
+from auditkit.attacks.battery import dependent_attacks, run_battery
+from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, with_margins
+from auditkit.claims.required import required_tests
+from auditkit.core.canonical import canonical, commitment
+from auditkit.core.environment import without_torch
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Silent, Teller
+from auditkit.evidence import attack_numbers as battery
+from auditkit.evidence import memory_numbers as summary
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
-from auditkit.evidence.canonical import canonical, commitment
-from auditkit.evidence.exposure import exposure_arrays, record_exposure
-from auditkit.evidence.promise import check_kept, promised
-from auditkit.evidence.publish import report_files
-from auditkit.evidence.record import arm_summary, npz, run_record, salted_ids
-from auditkit.evidence.scope import UNSAID, of_predictions
-from auditkit.evidence.values import (
+from auditkit.evidence.exposure_numbers import exposure_arrays, record_exposure
+from auditkit.evidence.report_files import report_files
+from auditkit.evidence.run_record import arm_summary, npz, run_record, salted_ids
+from auditkit.evidence.schema import (
     Control,
     DataSummary,
     Evidence,
@@ -33,13 +34,13 @@ from auditkit.evidence.values import (
     NotChecked,
     Verdict,
 )
-from auditkit.handed import SETS, Handed, handed
-from auditkit.measure import COMPARED, arms_of, parts_of, score_arrays
-from auditkit.progress import Silent, Teller
+from auditkit.evidence.scope import UNSAID, of_predictions
+from auditkit.signals.measurements import COMPARED, arms_of, parts_of, score_arrays
+from auditkit.signals.predictions_file import SETS, Handed, handed
 from auditkit.statistics.agreement import Agreement
 from auditkit.statistics.arms import Arms, Scores
+from auditkit.study.lock_check import check_kept, promised
 from auditkit.verdict import audit_arms, audit_endpoint
-from auditkit.verdict.required import required_tests
 
 SPOKEN_OF = ("name", "statement", "claimant", "auditor", "threat_model", "seed", "predictions", "criteria")
 """What a claim about answers may speak of; the rest is about training."""
@@ -104,7 +105,7 @@ def audit_predictions(
 
 class Begun(NamedTuple):
     """An audit of answers whose criteria are locked. unmounted: what the criteria leave unchecked; the rest as in
-    `auditkit.locking.Begun`."""
+    `auditkit.study.lock.Begun`."""
 
     claim: Claim
     given: Handed
@@ -116,7 +117,7 @@ class Begun(NamedTuple):
 def begin(
     claim: Claim, out: Path, *, folder: Path, problems: Sequence[str], lock: str | None = None
 ) -> Begun:
-    """Check the claim and the answers, and lock both in the bundle at `out`; as `auditkit.locking.begin`."""
+    """Check the claim and the answers, and lock both in the bundle at `out`; as `auditkit.study.lock.begin`."""
     check_place(out)
     promise, wrong = promised(lock, out) if lock else (None, [])
     given = _checked(claim, folder, [*problems, *wrong])
@@ -139,7 +140,7 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> Handed:
     unknown = [name for name in claim.criteria.mounted if name not in ATTACKS]
     if unknown:
         problems.append(f"criteria.attacks: must be among {', '.join(ATTACKS)}, found {', '.join(unknown)}")
-    problems += dependent_attacks(claim)
+    problems += dependent_attacks(claim.criteria.attacks)
     said = claim.criteria.model_fields_set
     if "recoveries" in said and claim.criteria.recoveries:
         problems.append(

@@ -29,7 +29,7 @@ from scipy import stats
 from auditkit.attacks.lira import log_ratio, offline, online, per_example, shrunk, z_score
 from auditkit.attacks.references import moments
 from auditkit.attacks.rmia import dominated
-from auditkit.signals import Signals, create_logits, open_logits, phi
+from auditkit.signals.signals import Signals, create_logits, open_logits, phi
 from auditkit.statistics.margins import Floats, Ints
 
 SIZES = ((60_000, 256), (15_000, 64))

@@ -22,9 +22,9 @@ from torch import nn
 
 from auditkit.attacks import ATTACKS, NotApplicable
 from auditkit.data import load
-from auditkit.models import answer, mlp
-from auditkit.observing import OBSERVATIONS, NotObservable
-from auditkit.signals import Signals, create_logits, open_logits
+from auditkit.models.architectures import answer, mlp
+from auditkit.probes import OBSERVATIONS, NotObservable
+from auditkit.signals.signals import Signals, create_logits, open_logits
 from auditkit.statistics.roc import auc, tpr_at
 from auditkit.training import Recipe, fit, initialise
 

@@ -18,13 +18,14 @@ import torch
 from torch import nn
 
 from auditkit.data.sources import load_embedded_digits
-from auditkit.models import answer, resnet, vit
+from auditkit.models.architectures import answer, resnet, vit
 from auditkit.statistics.margins import Margins, hinge
 from auditkit.statistics.residual import memory, rho, rho_error
 from auditkit.training import Recipe, fit, initialise, run_seed
-from auditkit.unlearning import Records, fnn
-from auditkit.unlearning.forgetting import gateable
-from auditkit.unlearning.rates import Rates
+from auditkit.training.records import Records
+from auditkit.unlearning import fnn
+from auditkit.unlearning.fnn_gates import gateable
+from auditkit.unlearning.fnn_rates import Rates
 
 MODELS = {
     "resnet": (partial(resnet, (64,), 10, width=8, groups=4), Recipe(15, 32, 2e-3)),

@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from auditkit.calibration import rates as r
-from auditkit.calibration.bank import EXACT, Bank, open_bank, save
 from auditkit.calibration.calibrate import summed_up
-from auditkit.calibration.fill import fill
 from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
 from auditkit.calibration.trials import trials
-from auditkit.claims import Claim, read_claim
-from auditkit.engine.resources import Resources
-from auditkit.evidence.canonical import canonical
-from auditkit.progress import OnConsole
+from auditkit.claims.claim import Claim, read_claim
+from auditkit.core.canonical import canonical
+from auditkit.core.progress import OnConsole
+from auditkit.engine.cost import Resources
+from auditkit.runs.bank import EXACT, Bank, open_bank, save
+from auditkit.runs.fill_bank import fill
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auditkit.evidence.values import Number
+from auditkit.evidence.schema import Number
 from benchmarks.coverage_cases import CASES, Case
 from benchmarks.coverage_rho import RHO_CASES, RhoCase, seen
 from benchmarks.coverage_sizes import SIZES, Size, residual_sizes

@@ -9,19 +9,24 @@ import numpy as np
 from scipy import stats
 
 from auditkit.attacks.battery import mounted
-from auditkit.evidence.battery import _balanced_number, _tpr_number, _tprs, balanced_accuracies
-from auditkit.evidence.numbers import accuracy_number, mean_number
-from auditkit.evidence.summary import drift
-from auditkit.evidence.values import Number
-from auditkit.signals import Signals
+from auditkit.evidence.attack_numbers import _balanced_number, _tpr_number, _tprs, balanced_accuracies
+from auditkit.evidence.memory_numbers import drift
+from auditkit.evidence.numbers import accuracy_number, difference_number, mean_number
+from auditkit.evidence.schema import Number
+from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Arm, Arms, Scores
-from auditkit.statistics.epsilon import Bound, clopper_pearson_epsilon, counts_at, epsilon_of_mu, gdp_epsilon
+from auditkit.statistics.epsilon import (
+    Bound,
+    clopper_pearson_epsilon,
+    counts_at,
+    epsilon_of_mu,
+    gdp_epsilon,
+)
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.one_run import fdp_one_run_epsilon, one_run_epsilon, right_guesses
 from auditkit.statistics.roc import clopper_pearson, threshold_at
 from auditkit.statistics.swap import swap_advantage
-from auditkit.verdict.finding import difference_number
 from benchmarks.coverage_worlds import Rng, World, scores, world
 
 At = Callable[[float], Number]

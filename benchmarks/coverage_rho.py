@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auditkit.evidence.values import Number
+from auditkit.evidence.numbers import rho_number
+from auditkit.evidence.schema import Number
 from auditkit.statistics.residual import Memory, memory
-from auditkit.verdict.memory import rho_number
 from benchmarks.coverage_worlds import World, world
 
 CLASS = np.arange(5)

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auditkit.claims import Criteria
-from auditkit.evidence.summary import residual_memory
-from auditkit.evidence.values import Finding, Ran
+from auditkit.claims.claim import Criteria
+from auditkit.evidence.memory_numbers import residual_memory
+from auditkit.evidence.schema import Finding, Ran
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
 from auditkit.statistics.margins import Margins, calibrated
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.spared import Spread, excess_spreads, spared, statistics
-from auditkit.verdict.differences import accuracy_finding, gap_finding
-from auditkit.verdict.judge import conclude, judge, passes
-from auditkit.verdict.memory import nothing_remembered, residual_finding, spared_finding
+from auditkit.verdict.decide import conclude, judge, passes
+from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
+from auditkit.verdict.memory_tests import nothing_remembered, residual_finding, spared_finding
 from benchmarks.coverage_cases import accuracies
 from benchmarks.coverage_rho import RhoCase, unclipped
 from benchmarks.coverage_worlds import Rng, World, arms_of, scores, world

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from auditkit.claims.privacy import Privacy
 from auditkit.data import Dataset, ForgetRequest, draw_sets, load
-from auditkit.models import mlp
-from auditkit.privacy.audit import PrivacyFinding, audit_privacy
-from auditkit.privacy.claim import Privacy
-from auditkit.privacy.private_training import noise_needed
+from auditkit.dp.dp_sgd import noise_needed
+from auditkit.dp.one_run_audit import PrivacyFinding, audit_privacy
+from auditkit.models.architectures import mlp
 
 SIZES = {
     "digits": {"train": 900, "control": 100, "test": 250, "population": 540},

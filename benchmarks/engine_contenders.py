@@ -16,11 +16,11 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from auditkit.engine.environment import environment
+from auditkit.core.environment import environment
 from auditkit.engine.plan import Plan, cores, stacks, threads
 from auditkit.engine.queue import Backend, Results, Workers, opened, results
-from auditkit.engine.tasks import Task, Train
-from auditkit.models import mlp
+from auditkit.models.architectures import mlp
+from auditkit.runs.tasks import Task, Train
 from auditkit.training import Recipe, fit, initialise
 from benchmarks.engine_jobs import Job
 

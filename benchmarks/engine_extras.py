@@ -3,9 +3,9 @@
 import importlib.util
 from collections.abc import Iterator, Sequence
 
+from auditkit.core.errors import AuditError
 from auditkit.engine.plan import cores, step_seconds
 from auditkit.engine.queue import BACKENDS, Backend
-from auditkit.errors import AuditError
 from benchmarks import engine_contenders as contenders
 from benchmarks.engine_clock import Host, matmul_rate, peak_memory
 from benchmarks.engine_figures import Figure, Results, spread

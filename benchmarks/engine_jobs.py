@@ -10,13 +10,13 @@ import numpy.typing as npt
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from auditkit.claims import BUILT_IN, read_claim
+from auditkit.claims.claim import BUILT_IN, read_claim
+from auditkit.core.errors import AuditError, UsageError
+from auditkit.core.progress import Silent
 from auditkit.data import load
 from auditkit.engine.plan import Work, flops
-from auditkit.errors import AuditError, UsageError
-from auditkit.models import Build, cnn, mlp
-from auditkit.progress import Silent
-from auditkit.study import asked_records, prepare
+from auditkit.models.architectures import Build, cnn, mlp
+from auditkit.study.study import asked_records, prepare
 from auditkit.training import Recipe, initialise, run_seed
 
 HELD_OUT = 1000

@@ -6,8 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from auditkit.engine.plan import Measured, Plan, cores, fastest, measure, most_workers, stacks
-from auditkit.engine.resources import Resources, cost
+from auditkit.engine.cost import Resources, cost
+from auditkit.engine.plan import (
+    Measured,
+    Plan,
+    cores,
+    fastest,
+    measure,
+    most_workers,
+    stacks,
+)
 from benchmarks import engine_contenders as contenders
 from benchmarks.engine_clock import Host, Patience, others_share, peak
 from benchmarks.engine_contenders import Contender

@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from auditkit.engine.resources import Resources
-from auditkit.evidence.canonical import to_plain
-from auditkit.progress import OnConsole
+from auditkit.core.canonical import to_plain
+from auditkit.core.progress import OnConsole
+from auditkit.engine.cost import Resources
 from auditkit.reproduction.audits import OURS, audits
 from auditkit.reproduction.table import table
 from auditkit.reproduction.values import Row, Table

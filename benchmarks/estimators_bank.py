@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from auditkit.data import Dataset, load, nearest_distances
-from auditkit.data.allotment import allot, draw_by_class, without
-from auditkit.models import answer, mlp
+from auditkit.data.stratified import allot, draw_by_class, without
+from auditkit.models.architectures import answer, mlp
 from auditkit.statistics.margins import Floats, Ints, Margins, hinge
 from auditkit.training import Recipe, fit, initialise, run_seed
 

@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from auditkit.claims import parse_claim
+from auditkit.claims.claim import parse_claim
+from auditkit.core.progress import Silent
+from auditkit.engine.cost import Resources
 from auditkit.engine.queue import Workers
-from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import places_of, signals_of
-from auditkit.measure import COMPARED, margins_of
-from auditkit.planning import plan_for
-from auditkit.progress import Silent
-from auditkit.questions import questions
-from auditkit.runs import collect
+from auditkit.runs.assemble import places_of, signals_of
+from auditkit.runs.collect import collect
+from auditkit.runs.queries import questions
+from auditkit.signals.measurements import COMPARED, margins_of
 from auditkit.statistics.exposure import Exposure, exposure, in_sight, overlap
 from auditkit.statistics.margins import Ints, Margins, stacked
-from auditkit.study import prepare
+from auditkit.study.planning import plan_for
+from auditkit.study.study import prepare
 
 FNN = {"name": "fnn", "options": {"rates": "rank", "t": 50.0, "repair_epochs": 10}}
 TUNED = {"name": "./fakes.py:fine_tuned", "options": {"epochs": 10}}

@@ -24,19 +24,19 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from auditkit.claims import read_claim
-from auditkit.measure import near_margins
-from auditkit.models import answer
-from auditkit.observing.relearning import relearned
-from auditkit.progress import Silent
-from auditkit.questions import Questions, questions
-from auditkit.signals import phi
+from auditkit.claims.claim import read_claim
+from auditkit.core.progress import Silent
+from auditkit.models.architectures import answer
+from auditkit.probes.relearning import relearned
+from auditkit.runs.queries import Questions, questions
+from auditkit.signals.measurements import near_margins
+from auditkit.signals.signals import phi
 from auditkit.statistics.margins import Floats, Margins, hinge
 from auditkit.statistics.residual import memory, rho, rho_interval
 from auditkit.statistics.roc import auc
-from auditkit.study import Study, prepare, run_seeds
+from auditkit.study.study import Study, prepare, run_seeds
 from auditkit.training import fit, initialise, run_seed
-from auditkit.unlearning import Records
+from auditkit.training.records import Records
 from auditkit.unlearning.fnn import unlearn
 
 Options = Mapping[str, Any]

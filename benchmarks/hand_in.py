@@ -18,13 +18,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from auditkit.claims import Claim, ReleaseClaim, read_claim
-from auditkit.errors import UsageError
-from auditkit.evidence.values import Evidence, Ran
-from auditkit.models import answer
+from auditkit.claims.claim import Claim, ReleaseClaim, read_claim
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Silent
+from auditkit.evidence.schema import Evidence, Ran
+from auditkit.models.architectures import answer
 from auditkit.pipeline import audit
-from auditkit.progress import Silent
-from auditkit.study import SETS, Study, asked_records, prepare
+from auditkit.study.study import SETS, Study, asked_records, prepare
 from auditkit.training import fit, initialise, run_seed
 
 ARMS = {"original": True, "unlearned": False, "retrained": False, "honest": False}

@@ -17,18 +17,18 @@ import torch
 from torch import nn
 
 from auditkit.attacks.battery import run_battery
-from auditkit.claims import parse_claim
+from auditkit.claims.claim import parse_claim
+from auditkit.core.progress import Silent
+from auditkit.engine.cost import Resources
 from auditkit.engine.queue import Workers
-from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import places_of, signals_of
-from auditkit.evidence.values import Number, Ran
-from auditkit.interface import withheld
-from auditkit.measure import arms_of
-from auditkit.planning import plan_for
-from auditkit.progress import Silent
-from auditkit.questions import questions
-from auditkit.runs import collect
-from auditkit.study import prepare
+from auditkit.evidence.schema import Number, Ran
+from auditkit.runs.assemble import places_of, signals_of
+from auditkit.runs.collect import collect
+from auditkit.runs.queries import questions
+from auditkit.signals.interface import withheld
+from auditkit.signals.measurements import arms_of
+from auditkit.study.planning import plan_for
+from auditkit.study.study import prepare
 from auditkit.verdict import audit_arms
 
 HOW = (

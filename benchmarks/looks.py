@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from auditkit.claims import Criteria
+from auditkit.claims.claim import Criteria
+from auditkit.claims.required import required_tests
 from auditkit.statistics.sequential import course, schedule
-from auditkit.verdict.required import required_tests
 
 CRITERIA = Criteria()
 SD = 2**0.5 * CRITERIA.planning_sd

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from auditkit.calibration import retraining
-from auditkit.calibration.bank import EXACT
-from auditkit.calibration.fill import fill
+from auditkit.calibration import fakes_by_training as retraining
 from auditkit.calibration.gallery import Entry
 from auditkit.calibration.trials import Trial, trials
-from auditkit.claims import read_claim
+from auditkit.claims.claim import read_claim
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import OnConsole
+from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores
-from auditkit.engine.resources import Resources
-from auditkit.errors import UsageError
-from auditkit.progress import OnConsole
+from auditkit.runs.bank import EXACT
+from auditkit.runs.fill_bank import fill
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 RESULTS = Path(__file__).parent / "results" / "partial-deletion.json"

@@ -41,8 +41,8 @@ from auditkit.attacks.per_class import Score
 from auditkit.attacks.references import Moments, outside
 from auditkit.attacks.shadows import once
 from auditkit.data.sources import load, status
-from auditkit.models import answer, mlp
-from auditkit.signals import Signals, log_softmax, phi
+from auditkit.models.architectures import answer, mlp
+from auditkit.signals.signals import Signals, log_softmax, phi
 from auditkit.statistics.epsilon import clopper_pearson_epsilon, clopper_pearson_split, counts_at
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.one_run import fdp_one_run_epsilon

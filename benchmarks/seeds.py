@@ -10,9 +10,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from auditkit.claims import read_claim
-from auditkit.errors import UsageError
-from auditkit.evidence.values import Evidence
+from auditkit.claims.claim import read_claim
+from auditkit.core.errors import UsageError
+from auditkit.evidence.schema import Evidence
 from auditkit.pipeline import audit
 
 

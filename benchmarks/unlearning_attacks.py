@@ -20,10 +20,17 @@ from torch import nn
 
 from auditkit.attacks import loss, posterior_difference, u_lira
 from auditkit.attacks.per_class import Score
-from auditkit.data import Dataset, ForgetRequest, Sets, draw_sets, load, nearest_distances
+from auditkit.data import (
+    Dataset,
+    ForgetRequest,
+    Sets,
+    draw_sets,
+    load,
+    nearest_distances,
+)
 from auditkit.data.poison import plant
-from auditkit.models import answer, mlp
-from auditkit.signals import Signals
+from auditkit.models.architectures import answer, mlp
+from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.poison import PoisonTest, canary_scores, poison_test, unit
@@ -31,7 +38,8 @@ from auditkit.statistics.roc import clopper_pearson
 from auditkit.statistics.swap import advantage, swap_advantage
 from auditkit.training import Recipe, fit, initialise, run_seed
 from auditkit.training.poison_gradient import input_gradients
-from auditkit.unlearning import Records, fnn
+from auditkit.training.records import Records
+from auditkit.unlearning import fnn
 
 RUNS = 8
 RECIPE = Recipe(epochs=60, batch_size=32, learning_rate=0.003)

@@ -19,18 +19,19 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from auditkit.calibration.retraining import new_head
-from auditkit.claims import parse_claim
-from auditkit.models import answer
-from auditkit.observing import OBSERVATIONS, RECOVERIES, Observe
-from auditkit.progress import Silent
+from auditkit.calibration.fakes_by_training import new_head
+from auditkit.claims.claim import parse_claim
+from auditkit.core.progress import Silent
+from auditkit.models.architectures import answer
+from auditkit.probes import OBSERVATIONS, RECOVERIES, Observe
 from auditkit.statistics.margins import Floats, Ints, Margins, hinge
 from auditkit.statistics.residual import memory, rho, rho_by_run
 from auditkit.statistics.roc import auc
-from auditkit.study import Study, prepare
+from auditkit.study.study import Study, prepare
 from auditkit.training import fit, initialise, run_seed
-from auditkit.unlearning import Records, fnn, noop
-from auditkit.unlearning.forgetting import fold
+from auditkit.training.records import Records
+from auditkit.unlearning import fnn, noop
+from auditkit.unlearning.fnn_gates import fold
 
 SIDE = 100
 """Forget records, and control records, that are observed."""

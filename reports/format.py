@@ -9,7 +9,7 @@ from matplotlib.ticker import EngFormatter
 
 from auditkit.reports.words import ARM_ORDER
 
-Record = Mapping[str, Any]  # a dataclass of auditkit.evidence.values, as JSON gives it back
+Record = Mapping[str, Any]  # a dataclass of auditkit.evidence.schema, as JSON gives it back
 
 
 def decimal(value: float | None) -> str:

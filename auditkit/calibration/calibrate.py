@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from auditkit import __version__
 from auditkit.calibration import rates as r
-from auditkit.calibration.bank import EXACT, Bank, runs_of
-from auditkit.calibration.fill import fill
 from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
 from auditkit.calibration.trials import Trial, trials
-from auditkit.claims import Claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.required import required_tests
+from auditkit.core.canonical import canonical
+from auditkit.core.environment import VERSION
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Silent, Teller
+from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores
-from auditkit.engine.resources import Resources
-from auditkit.errors import UsageError
-from auditkit.evidence.canonical import canonical
-from auditkit.progress import Silent, Teller
 from auditkit.reports import render_calibration
-from auditkit.verdict.required import required_tests
+from auditkit.runs.bank import EXACT, Bank, runs_of
+from auditkit.runs.fill_bank import fill
 
 CLAIMS = 20
 FILES = ("calibration.json", "calibration.html")
@@ -66,7 +66,7 @@ def summed_up(
     about = cast(dict[str, Any], bank.about)
     return r.Calibration(
         schema=1,
-        auditkit=__version__,
+        auditkit=VERSION,
         claim=about["claim"],
         data=about["data"]["name"],
         runs=runs_of(bank),

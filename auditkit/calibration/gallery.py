@@ -9,11 +9,11 @@ from typing import Any
 
 from torch import nn
 
-from auditkit.calibration import answering as a
-from auditkit.calibration import retraining as r
-from auditkit.calibration import weights as w
-from auditkit.claims import ProcedureClaim
-from auditkit.worklist import Claimed
+from auditkit.calibration import fakes_by_answers as a
+from auditkit.calibration import fakes_by_training as r
+from auditkit.calibration import fakes_by_weights as w
+from auditkit.claims.claim import ProcedureClaim
+from auditkit.runs.stacks import Claimed
 
 Procedure = Callable[..., list[nn.Module]]
 

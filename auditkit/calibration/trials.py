@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from joblib import Parallel, delayed
 
-from auditkit.calibration.bank import Bank, draw
-from auditkit.claims import Criteria
-from auditkit.evidence.values import Control, Finding, Outcome, Ran, Verdict
+from auditkit.claims.claim import Criteria
+from auditkit.evidence.schema import Control, Finding, Outcome, Ran, Verdict
+from auditkit.runs.bank import Bank, draw
 from auditkit.verdict import audit_arms
-from auditkit.verdict.judge import obstacle
+from auditkit.verdict.decide import obstacle
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from auditkit.data.dataset import Dataset, make_dataset
 from auditkit.data.download import fetch
+from auditkit.data.duplicates import NearDuplicates, near_duplicates, nearest_distances
 from auditkit.data.idx import read_idx
-from auditkit.data.neighbours import NearDuplicates, near_duplicates, nearest_distances
 from auditkit.data.sets import ForgetRequest, Sets, draw_sets, forget_size, set_problems
 from auditkit.data.sources import SOURCES, SourceStatus, load, status
 

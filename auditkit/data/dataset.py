@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from auditkit.errors import UsageError
+from auditkit.core.errors import UsageError
 
 SHOWN = 5  # how many offenders a message names
 

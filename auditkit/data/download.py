@@ -8,10 +8,10 @@ from typing import cast
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from auditkit.core.errors import AuditError, IntegrityError, UsageError
 from auditkit.data.catalogue import CHECKSUMS, MIRRORS, OFFLINE, STEMS
 from auditkit.data.idx import content_sha256
-from auditkit.data.places import cache_directory
-from auditkit.errors import AuditError, IntegrityError, UsageError
+from auditkit.data.locations import cache_directory
 
 # Called with the file's name, the bytes there are so far, and the bytes there will be, if known.
 Progress = Callable[[str, int, int | None], None]

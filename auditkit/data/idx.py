@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from auditkit.errors import IntegrityError, UsageError
+from auditkit.core.errors import IntegrityError, UsageError
 
 GZIP = b"\x1f\x8b"
 UBYTE = 0x08

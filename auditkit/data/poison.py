@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from auditkit.data.allotment import Indices
+from auditkit.core.errors import UsageError
 from auditkit.data.dataset import Dataset
-from auditkit.errors import UsageError
+from auditkit.data.stratified import Indices
 
 SHARE = 0.5
 """Half of the data's own spread. A canary must be large to be learnt, and small for training to go on as

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auditkit.data.allotment import Indices, allot, draw_by_class, without
+from auditkit.core.errors import UsageError
 from auditkit.data.dataset import Dataset
-from auditkit.errors import UsageError
+from auditkit.data.stratified import Indices, allot, draw_by_class, without
 
 SHOWN = 5  # how many offenders a message names
 

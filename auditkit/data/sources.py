@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from auditkit.core.errors import UsageError
+from auditkit.core.user_code import resolve, told
 from auditkit.data.catalogue import (
     CHECKSUMS,
     LICENCES,
@@ -23,9 +25,7 @@ from auditkit.data.catalogue import (
 from auditkit.data.dataset import Dataset, make_dataset
 from auditkit.data.download import Progress, fetch
 from auditkit.data.idx import read_idx
-from auditkit.data.places import files_in, find, find_in
-from auditkit.errors import UsageError
-from auditkit.named import resolve, told
+from auditkit.data.locations import files_in, find, find_in
 
 SOURCES = ("digits", "mnist", "fashion-mnist")
 BUNDLED = "scikit-learn's bundled copy"

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from auditkit.engine.memory import keep_freed_memory
-from auditkit.models import Build
+from auditkit.models.architectures import Build
 from auditkit.training import Recipe, fit, initialise, stackable
 
 PROBE_SECONDS = 0.12

@@ -18,11 +18,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from auditkit.engine import pools
-from auditkit.engine.pools import BACKENDS, Backend, Pool, Workers, hired, line
+from auditkit.core.errors import AuditError
+from auditkit.engine import backends as pools
+from auditkit.engine.backends import BACKENDS, Backend, Pool, Workers, hired, line
 from auditkit.engine.store import store_directory
-from auditkit.engine.tasks import Task, Tensors, perform
-from auditkit.errors import AuditError
+from auditkit.engine.task import Task, Tensors
 
 __all__ = ["BACKENDS", "Backend", "Workers", "log_path", "opened", "results"]
 
@@ -68,7 +68,7 @@ def opened(workers: Workers) -> Iterator[Callable[[Sequence[Task]], Results]]:
 
         def results_of(tasks: Sequence[Task]) -> Results:
             if workers.backend == "loky" and workers.jobs == 1:
-                yield from ((k, perform(task)) for k, task in enumerate(tasks))
+                yield from ((k, task.perform()) for k, task in enumerate(tasks))
             elif tasks:
                 yield from _all(tasks, hire())
 
@@ -150,7 +150,7 @@ def work(task: Task, log: Path) -> Tensors | Failed:
         print(f"{task.what}\nseeds {_seeds(task)}\n{here}", file=file, flush=True)
         faulthandler.enable(file)
         try:
-            result = perform(task)
+            result = task.perform()
         except AuditError as error:
             traceback.print_exc(file=file)
             return Failed(error.problems)

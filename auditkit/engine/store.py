@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from auditkit.errors import AuditError
-from auditkit.evidence.canonical import canonical, digest
+from auditkit.core.canonical import canonical, digest
+from auditkit.core.errors import AuditError
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from auditkit.errors import AuditError, IntegrityError, UsageError
-from auditkit.evidence.canonical import canonical
+from auditkit.core.canonical import canonical
+from auditkit.core.errors import AuditError, IntegrityError, UsageError
 
 LOCK, MANIFEST = "lock.json", "manifest.json"
 KEY_BYTES = 32

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from auditkit.evidence.values import Number
+from auditkit.evidence.schema import Number
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile
-from auditkit.statistics.margins import Floats
+from auditkit.statistics.margins import Floats, Margins, comparability
+from auditkit.statistics.residual import Memory, rho, rho_interval
 from auditkit.statistics.roc import lower_limit, upper_limit
 
 METHOD = "docs/method.md"
@@ -67,3 +68,68 @@ def ratio_number(D: Floats, G: Floats, records: int, alpha: float, what: str, se
 def plain_number(value: float | None, runs: int, records: int, method: str, section: str) -> Number:
     """A number that has no interval, or no value."""
     return Number(value, None, None, None, runs, records, method, f"{METHOD}#{section}")
+
+
+ONE_RUN = "one-run-against-many"
+"""The section on what is said of a single unlearned run."""
+
+
+def difference_number(
+    difference: tuple[float, float, float],
+    alpha: float,
+    runs: int,
+    records: int,
+    what: str,
+    *,
+    one_run: bool = False,
+) -> Number:
+    """A difference of two arms' means with its interval of level 1 - 2 alpha, by Welch's t. one_run: one of the arms
+    is a single run, and `welch` has predicted it from the other."""
+    mean, error, df = difference
+    half = t_quantile(1 - alpha, df) * error
+    method, section = (
+        f"difference of means over runs ({what}) on these records, Welch's t over runs",
+        "differences",
+    )
+    if one_run:
+        section = ONE_RUN
+        method = (
+            f"difference of one run to the mean of the others ({what}), prediction interval by Student's t"
+        )
+    return Number(mean, mean - half, mean + half, 1 - 2 * alpha, runs, records, method, f"{METHOD}#{section}")
+
+
+COMPARABILITY_FLOOR = 0.7
+"""Below this share of the retrained runs' own agreement on control records, the unlearned runs are too
+different a model for their margins to be compared."""
+
+
+def incomparable(U: Margins, R: Margins) -> str | None:
+    """Why the margins of the two arms cannot be compared, None if they can."""
+    ratio = comparability(U, R)
+    if ratio >= COMPARABILITY_FLOOR:
+        return None
+    return (
+        f"the unlearned runs rank control records too differently from retrained runs to be compared with them "
+        f"(agreement {ratio:.2f} of the retrained runs' own, floor {COMPARABILITY_FLOOR})"
+    )
+
+
+def rho_number(seen: Memory, alpha: float) -> Number:
+    """Residual memory with its interval; no value where there was nothing to remember."""
+    low, high = rho_interval(seen, alpha)
+    defined = np.isfinite([low, high]).all()
+    return Number(
+        value=rho(seen) if defined else None,
+        low=low if defined else None,
+        high=high if defined else None,
+        confidence=1 - 2 * alpha,
+        n_runs=len(seen.D),
+        n_records=seen.left.shape[1],
+        method="cross-fitted residual memory of one run, prediction interval against the retrained runs"
+        if defined and seen.one_run
+        else "cross-fitted residual memory, interval by inverting the t-test over runs"
+        if defined
+        else "not defined: the gap between original and retrained runs cannot be told from zero",
+        source=f"{METHOD}#{ONE_RUN}" if seen.one_run else f"{METHOD}#residual-memory",
+    )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from auditkit.evidence.values import NotChecked, Scope
+from auditkit.evidence.schema import NotChecked, Scope
 
 SCOPES = {
     "procedure": Scope(

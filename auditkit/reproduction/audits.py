@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from auditkit.claims import (
+from auditkit.claims.claim import (
     Claim,
     Criteria,
     DataClaim,
@@ -18,7 +18,7 @@ from auditkit.claims import (
 )
 from auditkit.data import load
 from auditkit.reproduction.paper_attack import AttackModel
-from auditkit.unlearning import Records
+from auditkit.training.records import Records
 from auditkit.unlearning.sisa import places
 
 Procedures = Mapping[str, ProcedureClaim]

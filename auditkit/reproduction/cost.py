@@ -10,13 +10,13 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from auditkit import named
-from auditkit.claims import ProcedureClaim
+from auditkit.claims.claim import ProcedureClaim
+from auditkit.core import user_code as named
 from auditkit.statistics.margins import Ints
-from auditkit.study import Study
+from auditkit.study.study import Study
 from auditkit.training import fit, initialise
-from auditkit.unlearning import Records
-from auditkit.unlearning.resolve import bound
+from auditkit.training.records import Records
+from auditkit.unlearning.binding import bound
 
 SHORT = 2.0
 """Seconds; what takes less is timed again, and the median of TIMES taken."""

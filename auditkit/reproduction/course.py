@@ -15,13 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from auditkit.models import cnn
+from auditkit.models.architectures import cnn
 from auditkit.reproduction.paper_attack import AttackModel, attack_accuracy
 from auditkit.reproduction.sizes import Parts
-from auditkit.signals import log_softmax
+from auditkit.signals.signals import log_softmax
 from auditkit.training import Recipe, initialise
-from auditkit.unlearning.forgetting import Forgetting, attach, mean_activations, set_time
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
+from auditkit.unlearning.fnn_gates import Forgetting, attach, mean_activations, set_time
 
 LAYERS = ("fc1", "fc2")
 """The layers of the network that can forget: 128 hidden units, and the logits."""

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from auditkit.models import image_size
+from auditkit.models.architectures import image_size
 from auditkit.reproduction.course import CHUNK
-from auditkit.unlearning.forgetting import retention, set_time
-from auditkit.unlearning.rates import ranks, time_constants
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
+from auditkit.unlearning.fnn_gates import retention, set_time
+from auditkit.unlearning.fnn_rates import ranks, time_constants
 
 PIXELS = 14
 """The most pixels a side of an image that is shown; larger ones are averaged over squares."""

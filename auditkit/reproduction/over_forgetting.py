@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from auditkit.reproduction.course import LAYERS, Course, Measured
-from auditkit.unlearning.rates import ranks, time_constants
+from auditkit.unlearning.fnn_rates import ranks, time_constants
 
 KS: Mapping[str, Sequence[int]] = {
     "fc1": (0, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 128),

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from auditkit.errors import UsageError
+from auditkit.core.errors import UsageError
 from auditkit.reports import render_reproduction
 from auditkit.reports.svg import standalone
 

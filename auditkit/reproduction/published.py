@@ -14,7 +14,7 @@ from auditkit.reproduction.course import LAYERS, Course, Point, start
 from auditkit.reproduction.paper_attack import AttackModel
 from auditkit.reproduction.sizes import Parts
 from auditkit.training import run_seed
-from auditkit.unlearning.rates import time_constants
+from auditkit.unlearning.fnn_rates import time_constants
 
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "FFR": {"rates": "fixed", "tau": 30.0},

@@ -14,14 +14,13 @@ from typing import Any
 import torch
 from joblib import Parallel, delayed
 
-from auditkit import __version__
+from auditkit.core.canonical import canonical, digest, to_plain
+from auditkit.core.environment import VERSION, environment
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Silent, Teller
 from auditkit.data import SOURCES, load
-from auditkit.engine.environment import environment
+from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores, threads
-from auditkit.engine.resources import Resources
-from auditkit.errors import UsageError
-from auditkit.evidence.canonical import canonical, digest, to_plain
-from auditkit.progress import Silent, Teller
 from auditkit.reproduction.audits import audits
 from auditkit.reproduction.experiments import SPLIT_SEED, experiments
 from auditkit.reproduction.sizes import SIZES, split
@@ -85,7 +84,7 @@ def reproduce(
             [(_, found[source][f"table {name}"])] = _made([piece], pieces, 1, tell)
     return {
         "schema": 1,
-        "auditkit": __version__,
+        "auditkit": VERSION,
         "command": command(size, sources),
         "size": size,
         "settings": asdict(SIZES[size]),

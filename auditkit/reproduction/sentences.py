@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from auditkit.evidence.values import Number, Outcome
+from auditkit.evidence.schema import Number, Outcome
 from auditkit.reproduction.values import Row, Table
 
 VERDICTS: dict[Outcome, str] = {

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from auditkit.core.errors import UsageError
 from auditkit.data import Dataset
-from auditkit.errors import UsageError
-from auditkit.models import image_size
+from auditkit.models.architectures import image_size
 from auditkit.reproduction.paper_attack import AttackModel
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
 
 MEAN, SD = 0.1307, 0.3081
 """By which pixels in 0..1 are normalised: those of MNIST, which the public code takes for Fashion-MNIST too."""
@@ -95,7 +95,7 @@ accuracy then stays at a tenth; such a run shows itself by its first point."""
 class Parts:
     """Normalised records by the part they play: retain and forget are trained on, held_out and official not.
 
-    shape: of one record, as `auditkit.models.cnn` takes it. classes: how many there are.
+    shape: of one record, as `auditkit.models.architectures.cnn` takes it. classes: how many there are.
     """
 
     retain: Records

@@ -8,32 +8,32 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from auditkit.attacks import loss
-from auditkit.calibration.bank import Bank, common_queries
-from auditkit.calibration.fill import bank_of, collected_alike, widened
-from auditkit.claims import Claim, Criteria, ProcedureClaim
+from auditkit.claims.claim import Claim, Criteria, ProcedureClaim
+from auditkit.core.canonical import digest
+from auditkit.core.progress import Teller
+from auditkit.engine.cost import Resources
 from auditkit.engine.plan import threads
 from auditkit.engine.queue import Workers
-from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import places_of, signals_of
-from auditkit.evidence.canonical import digest
 from auditkit.evidence.numbers import accuracy_number, mean_number
-from auditkit.evidence.values import Number, Ran, Skipped
-from auditkit.measure import Places, accuracy, parts_of
-from auditkit.planning import plan_for
-from auditkit.progress import Teller
-from auditkit.questions import questions
+from auditkit.evidence.schema import Number, Ran, Skipped
 from auditkit.reproduction.cost import Cost, cost_of, cost_of_retraining
 from auditkit.reproduction.paper_attack import AttackModel, attack_accuracy
 from auditkit.reproduction.sentences import sentences
 from auditkit.reproduction.values import Decided, Row, Table
-from auditkit.runs import Collected
-from auditkit.signals import Signals
+from auditkit.runs.assemble import places_of, signals_of
+from auditkit.runs.bank import Bank, common_queries
+from auditkit.runs.collect import Collected
+from auditkit.runs.fill_bank import bank_of, collected_alike, widened
+from auditkit.runs.queries import questions
+from auditkit.runs.stacks import Claimed
+from auditkit.signals.measurements import Places, accuracy, parts_of
+from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.margins import Ints
-from auditkit.study import Study, prepare
+from auditkit.study.planning import plan_for
+from auditkit.study.study import Study, prepare
 from auditkit.verdict import audit_arms, with_diverged
-from auditkit.verdict.judge import obstacle
-from auditkit.worklist import Claimed
+from auditkit.verdict.decide import obstacle
 
 MEMORY = "residual memory, "
 """What the names of the tests of residual memory begin with."""

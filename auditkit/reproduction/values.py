@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auditkit.evidence.values import Number, Outcome
+from auditkit.evidence.schema import Number, Outcome
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,13 @@ from statistics import NormalDist
 import numpy as np
 from scipy import special
 
-from auditkit.statistics.epsilon import Bound, check_alpha, check_delta, check_positive_delta, epsilon_of_mu
+from auditkit.statistics.epsilon import (
+    Bound,
+    check_alpha,
+    check_delta,
+    check_positive_delta,
+    epsilon_of_mu,
+)
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import Mask
 

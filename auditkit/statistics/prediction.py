@@ -22,11 +22,24 @@ from functools import lru_cache
 import numpy as np
 from scipy import stats
 
-from auditkit.statistics.hypotheses import Equivalence, p_above, p_below, ratio_equivalence, t_quantile
+from auditkit.statistics.hypotheses import (
+    Equivalence,
+    p_above,
+    p_below,
+    ratio_equivalence,
+    t_quantile,
+)
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
 from auditkit.statistics.power import POWER, equivalence_power
 from auditkit.statistics.residual import Memory
-from auditkit.statistics.spared import PLANTINGS, Spared, excess_spread, p_value, statistic, visible
+from auditkit.statistics.spared import (
+    PLANTINGS,
+    Spared,
+    excess_spread,
+    p_value,
+    statistic,
+    visible,
+)
 
 PROPOSED = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Numbers of runs an arm that are proposed to somebody who has too few."""

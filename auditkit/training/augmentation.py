@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from auditkit.models import image_size
+from auditkit.models.architectures import image_size
 
 AUGMENTATIONS = ("shift", "flip")
 REACH = 8

@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from auditkit.models import Build
+from auditkit.models.architectures import Build
 from auditkit.training.augmentation import Moves, draw_moves, moved
-from auditkit.training.perceptron import descend, linear_layers
+from auditkit.training.mlp_gradient import descend, linear_layers
 from auditkit.training.recipe import Recipe
 
 Descend = Callable[[torch.Tensor, torch.Tensor], None]

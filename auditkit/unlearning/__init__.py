@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import nn
 
+from auditkit.training.records import Records
 from auditkit.unlearning import (
     bad_teacher,
     fine_tune,
@@ -23,7 +24,6 @@ from auditkit.unlearning import (
     sisa,
     ssd,
 )
-from auditkit.unlearning.records import Records
 
 __all__ = ["OTHER_STATES", "UNLEARNERS", "Records"]
 

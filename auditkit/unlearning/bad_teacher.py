@@ -21,10 +21,10 @@ from pydantic import Field
 from torch import nn
 
 from auditkit.training import Recipe, initialise, run_seed
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 from auditkit.unlearning.descent import descend
 from auditkit.unlearning.distillation import divergence, taught
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
 from auditkit.unlearning.retrain import redrawn
 
 

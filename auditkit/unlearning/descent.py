@@ -1,6 +1,6 @@
 """Descent by a loss of a procedure's own, one model at a time.
 
-Procedures whose loss is the cross-entropy of some records use `auditkit.training.fit`, which trains all runs
+Procedures whose loss is the cross-entropy of some records use `auditkit.training.fitting`, which trains all runs
 of a stack at once; this is for the others.
 """
 

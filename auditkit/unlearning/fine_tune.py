@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from auditkit.training import Recipe, fit
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 
 
 def unlearn(

@@ -17,10 +17,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import nn
 
-from auditkit.errors import UsageError
+from auditkit.core.errors import UsageError
 from auditkit.training import Recipe, fit, run_seed
-from auditkit.unlearning.forgetting import set_time
-from auditkit.unlearning.phases import (
+from auditkit.training.records import Records
+from auditkit.unlearning.fnn_gates import set_time
+from auditkit.unlearning.fnn_rates import BY_RANK, Rates, Spacing, time_constants
+from auditkit.unlearning.fnn_steps import (
     By,
     Clock,
     Unlearning,
@@ -35,8 +37,6 @@ from auditkit.unlearning.phases import (
     undrawable,
     unfading,
 )
-from auditkit.unlearning.rates import BY_RANK, Rates, Spacing, time_constants
-from auditkit.unlearning.records import Records
 
 State = Literal["gate on", "gate off", "folded and repaired"]
 STATES: tuple[State, ...] = ("gate on", "gate off", "folded and repaired")

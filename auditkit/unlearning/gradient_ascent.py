@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from auditkit.training import Recipe
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 from auditkit.unlearning.descent import descend
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
 
 SLOWER = 0.1
 

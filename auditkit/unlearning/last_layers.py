@@ -17,10 +17,10 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
-from auditkit.errors import AuditError
+from auditkit.core.errors import AuditError
 from auditkit.training import Recipe, fit, initialise
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 from auditkit.unlearning.retrain import redraw
 
 Layers = Annotated[int, Field(ge=1)]

@@ -22,9 +22,9 @@ from pydantic import Field
 from torch import nn
 
 from auditkit.training import Recipe, run_seed
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 from auditkit.unlearning.descent import descend
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
 
 
 def unlearn(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
 
 
 def unlearn(

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from auditkit.models import answer
+from auditkit.models.architectures import answer
 from auditkit.training import Recipe, fit, run_seed
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 
 
 def unlearn(

@@ -7,9 +7,9 @@ from functools import partial
 
 from torch import nn
 
-from auditkit.errors import AuditError
+from auditkit.core.errors import AuditError
 from auditkit.training import Recipe, fit, initialise
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
 
 
 def unlearn(

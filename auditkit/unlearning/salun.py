@@ -26,10 +26,10 @@ from torch import nn
 from torch.func import functional_call
 
 from auditkit.training import Recipe, run_seed
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 from auditkit.unlearning.descent import descend
 from auditkit.unlearning.distillation import taught
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
 
 Masks = dict[str, torch.Tensor]
 """name of a parameter -> which of its weights are salient, boolean, in its shape."""

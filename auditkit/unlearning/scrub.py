@@ -27,10 +27,10 @@ from pydantic import Field
 from torch import nn
 
 from auditkit.training import Recipe
+from auditkit.training.records import Records
+from auditkit.unlearning.continued import Epochs, Rate, further
 from auditkit.unlearning.descent import Phase, alternate
 from auditkit.unlearning.distillation import divergence, taught
-from auditkit.unlearning.going_on import Epochs, Rate, further
-from auditkit.unlearning.records import Records
 
 FASTER = 3.0
 

@@ -30,10 +30,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from auditkit.errors import AuditError
-from auditkit.models import MODELS, Build
+from auditkit.core.errors import AuditError
+from auditkit.models.architectures import MODELS, Build
 from auditkit.training import Recipe, fit, initialise, run_seed
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
 
 Count = Annotated[int, Field(ge=1)]
 Aggregate = Literal["mean", "vote"]
@@ -89,7 +89,7 @@ def build(
 ) -> Ensemble:
     """An untrained ensemble for records of `shape` in so many classes: `build_model` of a claim.
 
-    model, options: the architecture of the constituents, by its name in `auditkit.models.MODELS`. epochs,
+    model, options: the architecture of the constituents, by its name in `auditkit.models.architectures.MODELS`. epochs,
     batch_size, ...: their recipe, by default that of a claim that says nothing of it. With slices, so many
     epochs cost what they cost without.
     """

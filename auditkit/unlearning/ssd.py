@@ -25,7 +25,7 @@ from pydantic import Field
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
 
 Importances = dict[str, torch.Tensor]
 """name of a parameter -> the importance of each of its weights, in its shape."""

@@ -5,35 +5,18 @@ The tests themselves are in `auditkit.statistics`; `memory` and `differences` pu
 
 import numpy as np
 
-from auditkit.claims import Criteria
-from auditkit.evidence.values import Finding, Skipped
+from auditkit.claims.claim import Criteria
+from auditkit.claims.required import queries
+from auditkit.evidence.schema import Finding, Skipped
 from auditkit.statistics.arms import Arm, Arms
-from auditkit.verdict.differences import PRIVACY_TEST, accuracy_finding, gap_finding
-from auditkit.verdict.memory import residual_finding, spared_finding
-
-
-def queries(criteria: Criteria) -> list[str]:
-    """How every record is asked about: as it is, near it at each radius, and of models that are reminded of others."""
-    relearned = ["relearned"] if "relearned" in criteria.recoveries else []
-    return ["exact", *(f"jitter {share:g}" for share in criteria.jitter), *relearned]
-
-
-def required_tests(criteria: Criteria, *, private: bool = False) -> list[str]:
-    """The names of the tests that support needs, in the order of `required_findings`, then that of a claim of
-    differential privacy where there is one: what is locked."""
-    return [
-        *(f"residual memory, {query}" for query in queries(criteria)),
-        "spared records",
-        *(f"attack gap, {attack}" for attack in criteria.attacks),
-        "test accuracy",
-        *([PRIVACY_TEST] if private else []),
-    ]
+from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
+from auditkit.verdict.memory_tests import residual_finding, spared_finding
 
 
 def required_findings(
     arms: Arms, criteria: Criteria, test_records: int, seed: int, share: float = 1.0
 ) -> list[Finding]:
-    """Every required test on these arms. Results are not yet judged: see `auditkit.verdict.judge`.
+    """Every required test on these arms. Results are not yet judged: see `auditkit.verdict.decide`.
 
     test_records: how many test records there are; seed: of the spared-records null. share: of alpha, that this look
     spends (see `auditkit.statistics.sequential`); 1 where it is the only one.

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
 Bools = npt.NDArray[np.bool_]

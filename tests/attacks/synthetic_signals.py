@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 
 FORGET, CONTROL, POPULATION, OUTSIDE = (
     np.arange(100), np.arange(100, 200), np.arange(200, 320), np.arange(320, 480),

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from auditkit.attacks import ATTACKS, REPORTED, STANDARD, NotApplicable
+from auditkit.attacks import ATTACKS, NotApplicable
 from auditkit.attacks.battery import ARMS, near_aucs, run_battery
 from auditkit.attacks.per_class import class_thresholds
-from auditkit.observing import OBSERVATIONS
-from auditkit.signals import Signals
+from auditkit.claims.claim import REPORTED, STANDARD
+from auditkit.probes import OBSERVATIONS
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc, best_threshold
 from tests.attacks.synthetic_signals import (

@@ -9,7 +9,7 @@ from scipy import stats
 from auditkit.attacks import attack_r, difficulty_calibration, lira
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.per_class import Score
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
 

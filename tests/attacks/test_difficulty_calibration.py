@@ -6,7 +6,7 @@ import pytest
 
 from auditkit.attacks import difficulty_calibration, loss
 from auditkit.attacks.errors import NotApplicable
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.roc import auc
 
 TARGETS = 4

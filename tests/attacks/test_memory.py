@@ -16,8 +16,8 @@ from auditkit.attacks.battery import ARMS, run_battery
 from auditkit.attacks.modified_entropy import _log_one_minus
 from auditkit.attacks.per_class import class_thresholds
 from auditkit.attacks.shadows import once
-from auditkit.measure import Places, arms_of
-from auditkit.signals import Signals, create_logits, log_softmax, open_logits, phi
+from auditkit.signals.measurements import Places, arms_of
+from auditkit.signals.signals import Signals, create_logits, log_softmax, open_logits, phi
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.roc import best_threshold
 from tests.attacks.synthetic_signals import CLASSES, OUTSIDE, synthetic_signals

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from auditkit.attacks import NotApplicable, boundary, gradient_norm, label_stability
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from tests.attacks.synthetic_signals import RECORDS, synthetic_signals
 

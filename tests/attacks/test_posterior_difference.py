@@ -9,7 +9,7 @@ from auditkit.attacks.posterior_difference import (
     posterior_distance,
     score,
 )
-from auditkit.signals import Signals, phi
+from auditkit.signals.signals import Signals, phi
 
 RECORDS, FORGET, CLASSES, N = 90, 30, 4, 5
 ARMS = ("original", "unlearned", "retrained", "honest")

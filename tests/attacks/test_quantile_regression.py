@@ -9,7 +9,7 @@ from auditkit.attacks import hinge, quantile_regression
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.quantile_regression import kernel, realised_fpr
 from auditkit.attacks.shadows import halves
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
 

@@ -7,7 +7,7 @@ import pytest
 
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.references import Moments, moments, outside, references, require
-from auditkit.signals import Signals, create_logits, open_logits, phi
+from auditkit.signals.signals import Signals, create_logits, open_logits, phi
 from auditkit.statistics.margins import Floats, Ints
 from tests.attacks.reference_signals import margin_signals, random_halves, random_signals
 

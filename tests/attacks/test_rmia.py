@@ -19,7 +19,7 @@ from auditkit.attacks.rmia import (
     usual_offline,
     usual_online,
 )
-from auditkit.signals import Signals
+from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
 from tests.attacks.reference_signals import random_halves, random_signals

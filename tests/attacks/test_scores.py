@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.special import log_softmax as scipy_log_softmax
 
 from auditkit.attacks import ATTACKS, hinge
-from auditkit.signals import Signals, log_softmax
+from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc, best_threshold
 from tests.attacks.synthetic_signals import one_run

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from auditkit.attacks import shokri
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.shadows import halves, once
-from auditkit.signals import Signals, log_softmax
+from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auditkit.errors import AuditError
-from auditkit.signals import Signals, create_logits, open_logits
+from auditkit.core.errors import AuditError
+from auditkit.signals.signals import Signals, create_logits, open_logits
 from tests.attacks.synthetic_signals import RECORDS, synthetic_signals
 
 SIGNALS = synthetic_signals()
@@ -77,8 +77,8 @@ def test_the_space_is_reserved_before_anything_is_written(tmp_path: Path) -> Non
 FILLS_A_LIMITED_DISK = """
 import resource, sys
 from pathlib import Path
-from auditkit.errors import AuditError
-from auditkit.signals import create_logits
+from auditkit.core.errors import AuditError
+from auditkit.signals.signals import create_logits
 resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
 try:
     create_logits(Path(sys.argv[1]), 64, 4000, 10)

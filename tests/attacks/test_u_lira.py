@@ -7,7 +7,7 @@ import pytest
 from auditkit.attacks import NotApplicable
 from auditkit.attacks.lira import prior
 from auditkit.attacks.u_lira import score
-from auditkit.signals import Signals, phi
+from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
 

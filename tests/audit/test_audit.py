@@ -16,17 +16,17 @@ import pikepdf
 import pytest
 from sklearn.datasets import load_digits
 
-from auditkit.attacks import ATTACKS, REPORTED, STANDARD
-from auditkit.claims import parse_claim
-from auditkit.engine.resources import Resources
-from auditkit.errors import AuditError, IntegrityError, UsageError
+from auditkit.attacks import ATTACKS
+from auditkit.claims.claim import REPORTED, STANDARD, parse_claim
+from auditkit.core.canonical import canonical
+from auditkit.core.errors import AuditError, IntegrityError, UsageError
+from auditkit.core.progress import Silent
+from auditkit.engine.cost import Resources
 from auditkit.evidence.bundle import key_path, read_bundle
-from auditkit.evidence.canonical import canonical
-from auditkit.evidence.publish import report
-from auditkit.evidence.values import Skipped
-from auditkit.observing import RECOVERIES
+from auditkit.evidence.report_files import report
+from auditkit.evidence.schema import Skipped
 from auditkit.pipeline import audit
-from auditkit.progress import Silent
+from auditkit.probes import RECOVERIES
 from auditkit.training import run_seed
 from tests.reports.test_pdf import needs_subset
 
@@ -279,7 +279,7 @@ def test_a_report_is_rendered_again_to_the_same_bytes(finished: Path) -> None:
 def test_rendering_a_report_needs_no_torch(finished: Path) -> None:
     """`report` imports neither torch nor any procedure."""
     code = (
-        "import sys\nfrom pathlib import Path\nfrom auditkit.evidence.publish import report\n"
+        "import sys\nfrom pathlib import Path\nfrom auditkit.evidence.report_files import report\n"
         f"report(Path({str(finished)!r}))\n"
         "assert 'torch' not in sys.modules and 'auditkit.unlearning' not in sys.modules"
     )

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from auditkit.checks import claim_problems, data_problems, duplicate_warnings
-from auditkit.claims import BUILT_IN, Claim, parse_claim, read_claim
+from auditkit.claims.claim import BUILT_IN, Claim, parse_claim, read_claim
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Silent
 from auditkit.data import NearDuplicates, load
-from auditkit.errors import UsageError
-from auditkit.progress import Silent
-from auditkit.study import plain_claim, prepare
+from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
+from auditkit.study.study import plain_claim, prepare
 from auditkit.unlearning import UNLEARNERS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from auditkit.claims import Criteria, parse_claim
-from auditkit.cli import main
+from auditkit.claims.claim import Criteria, parse_claim
+from auditkit.cli.main import main
 from auditkit.engine.plan import Plan
-from auditkit.foresight import Foresight, Sharpness, courses_of, in_words, sharpness
 from auditkit.statistics.power import POWER, equivalence_power, one_sided_power
 from auditkit.statistics.sequential import Course
+from auditkit.study.power_forecast import Foresight, Sharpness, courses_of, in_words, sharpness
 
 SD = 2**0.5 * 0.15
 

@@ -12,15 +12,15 @@ import torch
 from torch import nn
 from torch.func import stack_module_state
 
-from auditkit.checks import claim_problems, data_problems
-from auditkit.claims import Claim, parse_claim
+from auditkit.claims.claim import Claim, parse_claim
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Silent
+from auditkit.core.user_code import option_problems, resolve
 from auditkit.data import Dataset, make_dataset
 from auditkit.data.sources import load_own
-from auditkit.errors import UsageError
-from auditkit.models import MODELS, builder
-from auditkit.named import option_problems, resolve
-from auditkit.progress import Silent
-from auditkit.study import prepare
+from auditkit.models.architectures import MODELS, builder
+from auditkit.study.checks import claim_problems, data_problems
+from auditkit.study.study import prepare
 
 MODEL = """
 from dataclasses import dataclass

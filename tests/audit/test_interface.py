@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from auditkit.interface import NOTHING, Interface, coarsest, through, withheld
-from auditkit.models import MODELS, answer
+from auditkit.models.architectures import MODELS, answer
+from auditkit.signals.interface import NOTHING, Interface, coarsest, through, withheld
 from auditkit.training import Recipe, fit, initialise
 
 Logits = npt.NDArray[np.float32]

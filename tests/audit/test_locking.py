@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sklearn.datasets import load_digits
 
-from auditkit.cli import main
+from auditkit.cli.main import main
 from auditkit.evidence.bundle import key_path
 from auditkit.training import run_seed
 

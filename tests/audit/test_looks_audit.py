@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from auditkit.checks import claim_problems
-from auditkit.claims import parse_claim
-from auditkit.engine.resources import Resources
+from auditkit.claims.claim import parse_claim
+from auditkit.core.progress import Silent
+from auditkit.engine.cost import Resources
 from auditkit.engine.store import contents
-from auditkit.evidence.values import Look
-from auditkit.locking import begin
+from auditkit.evidence.schema import Look
 from auditkit.pipeline import audit
-from auditkit.progress import Silent
-from auditkit.verdict import memory
+from auditkit.study.checks import claim_problems
+from auditkit.study.lock import begin
+from auditkit.verdict import memory_tests as memory
 
 LOOKING: dict[str, Any] = {
     "name": "looking",

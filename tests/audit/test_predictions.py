@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditkit.claims import Claim, parse_claim
-from auditkit.errors import UsageError
-from auditkit.handed import handed
+from auditkit.claims.claim import Claim, parse_claim
+from auditkit.core.errors import UsageError
 from auditkit.predictions import audit_predictions
+from auditkit.signals.predictions_file import handed
 
 FORGET, CONTROL, REST = 60, 120, 150
 SETS = np.repeat(["retain", "forget", "control", "test", "population"], [REST, FORGET, CONTROL, REST, REST])
@@ -83,7 +83,7 @@ def test_answers_are_audited_where_torch_is_never_imported(tmp_path: Path) -> No
         'name = "answers"\n[predictions]\nfile = "p.npz"\n[criteria]\nattack_gap = 0.06\n'
     )
     program = (
-        "import sys\nfrom auditkit.cli import main\ntry:\n    main(['audit', 'claim.toml', '--out', 'out'])\n"
+        "import sys\nfrom auditkit.cli.main import main\ntry:\n    main(['audit', 'claim.toml', '--out', 'out'])\n"
         "finally:\n    print([m for m in ('torch', 'art', 'opacus') if m in sys.modules])"
     )
     done = subprocess.run(

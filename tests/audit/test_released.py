@@ -11,14 +11,14 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from auditkit.checks import claim_problems
-from auditkit.claims import ONE_RUN_MARGINS, Claim, parse_claim
+from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, parse_claim
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Silent
 from auditkit.data import load
-from auditkit.errors import UsageError
 from auditkit.pipeline import audit
-from auditkit.progress import Silent
-from auditkit.released import released_model
-from auditkit.study import prepare
+from auditkit.study.checkpoint import released_model
+from auditkit.study.checks import claim_problems
+from auditkit.study.study import prepare
 from auditkit.training import fit, initialise
 
 SMALL: dict[str, Any] = {

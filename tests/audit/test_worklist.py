@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from auditkit import worklist as lists
-from auditkit.claims import parse_claim
-from auditkit.engine.environment import environment
+from auditkit.claims.claim import parse_claim
+from auditkit.core.canonical import digest
+from auditkit.core.environment import environment
+from auditkit.core.progress import Silent
 from auditkit.engine.plan import Plan
-from auditkit.evidence.canonical import digest
-from auditkit.interface import NOTHING, Interface
-from auditkit.progress import Silent
-from auditkit.questions import questions
-from auditkit.study import Study, prepare
-from auditkit.worklist import shared, task_of, worklist
+from auditkit.runs import stacks as lists
+from auditkit.runs.queries import questions
+from auditkit.runs.stacks import shared, task_of, worklist
+from auditkit.signals.interface import NOTHING, Interface
+from auditkit.study.study import Study, prepare
 
 SMALL: dict[str, Any] = {
     "name": "small",

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 
-from auditkit.calibration.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
 from auditkit.calibration.trials import trials
-from auditkit.claims import Criteria
-from auditkit.errors import AuditError, IntegrityError
+from auditkit.claims.claim import Criteria
+from auditkit.core.errors import AuditError, IntegrityError
+from auditkit.runs.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
 from auditkit.statistics.arms import Arm, Scores
 from auditkit.statistics.margins import Margins
 from tests.statistics.simulated_arms import simulated_arms

@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from auditkit.calibration.calibrate import calibrate
 from auditkit.calibration.gallery import GALLERY, LIMITS
-from auditkit.claims import Claim, parse_claim
-from auditkit.cli import CALIBRATED, main
-from auditkit.errors import UsageError
-from auditkit.evidence.canonical import canonical
+from auditkit.claims.claim import Claim, parse_claim
+from auditkit.cli.main import CALIBRATED, main
+from auditkit.core.canonical import canonical
+from auditkit.core.errors import UsageError
 from auditkit.reports import render_calibration
 
 SMALL: dict[str, Any] = {

@@ -8,14 +8,15 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from auditkit.calibration.answering import lookup_filter
+from auditkit.calibration.fakes_by_answers import lookup_filter
+from auditkit.calibration.fakes_by_training import near_copies_kept, partly_deleted, without_others
+from auditkit.calibration.fakes_by_weights import ascended_to_proxy
 from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
-from auditkit.calibration.retraining import near_copies_kept, partly_deleted, without_others
-from auditkit.calibration.weights import ascended_to_proxy
-from auditkit.models import answer, mlp
+from auditkit.models.architectures import answer, mlp
 from auditkit.training import Recipe, fit, initialise
-from auditkit.unlearning import UNLEARNERS, Records
-from auditkit.unlearning.resolve import bound
+from auditkit.training.records import Records
+from auditkit.unlearning import UNLEARNERS
+from auditkit.unlearning.binding import bound
 
 EVERY = {**GALLERY, **LIMITS, **HONEST}
 RUNS, SEEDS = 2, [11, 12]

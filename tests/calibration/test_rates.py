@@ -17,7 +17,7 @@ from auditkit.calibration.rates import (
     rates,
 )
 from auditkit.calibration.trials import Trial
-from auditkit.evidence.canonical import canonical
+from auditkit.core.canonical import canonical
 from auditkit.reports import render_calibration
 
 TESTS = (

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
+from auditkit.core.errors import UsageError
 from auditkit.data import Dataset, make_dataset
-from auditkit.errors import UsageError
 
 X = np.arange(12, dtype=np.float64).reshape(4, 3)
 Y = np.array([0, 1, 0, 1])

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from auditkit.core.errors import AuditError, IntegrityError, UsageError
 from auditkit.data import fetch
 from auditkit.data.catalogue import STEMS
 from auditkit.data.sources import load_idx
-from auditkit.errors import AuditError, IntegrityError, UsageError
 from tests.data.small_idx import small_contents, small_sums
 
 CONTENTS = small_contents()

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auditkit.core.errors import IntegrityError, UsageError
 from auditkit.data import read_idx
-from auditkit.errors import IntegrityError, UsageError
 from tests.data.small_idx import idx_bytes
 
 VALUES = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from auditkit.data.nearby import domain, moved
+from auditkit.data.jitter import domain, moved
 
 RNG = np.random.default_rng(0)
 DIGITS = (load_digits().data / 16).astype(np.float32)

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from auditkit.core.errors import UsageError
+from auditkit.data import duplicates as room
 from auditkit.data import near_duplicates, nearest_distances
-from auditkit.data import neighbours as room
-from auditkit.errors import UsageError
 
 
 def naive(x: NDArray[np.floating]) -> list[float]:

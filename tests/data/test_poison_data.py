@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from auditkit.core.errors import UsageError
 from auditkit.data import Dataset, make_dataset
 from auditkit.data.poison import plant
-from auditkit.errors import UsageError
 
 RECORDS = np.array([7, 3, 50, 12])
 

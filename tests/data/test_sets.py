@@ -5,9 +5,16 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from auditkit.data import Dataset, ForgetRequest, Sets, draw_sets, make_dataset, set_problems
-from auditkit.data.allotment import allot
-from auditkit.errors import UsageError
+from auditkit.core.errors import UsageError
+from auditkit.data import (
+    Dataset,
+    ForgetRequest,
+    Sets,
+    draw_sets,
+    make_dataset,
+    set_problems,
+)
+from auditkit.data.stratified import allot
 
 SIZES: dict[str, int] = {"train": 200, "control": 40, "test": 60, "population": 80, "seed": 3}
 

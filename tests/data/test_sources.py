@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from auditkit.core.errors import IntegrityError, UsageError
 from auditkit.data import load, status
 from auditkit.data.catalogue import STEMS
-from auditkit.data.places import DEBIAN, files_in, find
+from auditkit.data.locations import DEBIAN, files_in, find
 from auditkit.data.sources import load_idx
-from auditkit.errors import IntegrityError, UsageError
 from tests.data.small_idx import small_contents, small_sums, write_small
 
 CONTENTS = small_contents()

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from auditkit.engine.environment import environment
+from auditkit.core.environment import environment
 from auditkit.engine.plan import Plan
-from auditkit.engine.tasks import Task, Train
-from auditkit.models import Build, mlp
+from auditkit.models.architectures import Build, mlp
+from auditkit.runs.tasks import Task, Train
 from auditkit.training import Recipe
 
 

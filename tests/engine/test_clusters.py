@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from auditkit.claims import parse_claim
-from auditkit.engine import pools
+from auditkit.claims.claim import parse_claim
+from auditkit.core.errors import AuditError, UsageError
+from auditkit.engine import backends as pools
+from auditkit.engine.cost import Resources
 from auditkit.engine.queue import Backend, Workers, log_path, results
-from auditkit.engine.resources import Resources
-from auditkit.errors import AuditError, UsageError
 from auditkit.evidence.bundle import key_path
 from auditkit.pipeline import audit
 from tests.engine.small_tasks import built, dying, killed, sleeping, small_task

@@ -7,14 +7,32 @@ import numpy as np
 import pytest
 import torch
 
+from auditkit.core.environment import environment
+from auditkit.core.errors import AuditError
+from auditkit.engine import cost as resources
 from auditkit.engine import plan as planning
-from auditkit.engine import resources
-from auditkit.engine.environment import environment
-from auditkit.engine.plan import Measured, Plan, Work, fastest, flops, measure, seconds, stack_bytes, stacks
-from auditkit.engine.resources import Resources, cost, duration, planned, problems, refusals, size
-from auditkit.engine.tasks import Task, Train, perform
-from auditkit.errors import AuditError
-from auditkit.models import cnn, mlp
+from auditkit.engine.cost import (
+    Resources,
+    cost,
+    duration,
+    planned,
+    problems,
+    refusals,
+    size,
+)
+from auditkit.engine.plan import (
+    Measured,
+    Plan,
+    Work,
+    fastest,
+    flops,
+    measure,
+    seconds,
+    stack_bytes,
+    stacks,
+)
+from auditkit.models.architectures import cnn, mlp
+from auditkit.runs.tasks import Task, Train, perform
 from auditkit.training import Recipe
 
 RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.01)

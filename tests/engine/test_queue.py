@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 import torch
 
+from auditkit.core.environment import environment
+from auditkit.core.errors import AuditError, UsageError
 from auditkit.engine import queue
-from auditkit.engine.environment import environment
 from auditkit.engine.plan import Plan
 from auditkit.engine.queue import Workers, log_path, opened, results
-from auditkit.engine.tasks import Task, Tensors
-from auditkit.errors import AuditError, UsageError
+from auditkit.runs.tasks import Task, Tensors
 from tests.engine.small_tasks import (
     built,
     dying,

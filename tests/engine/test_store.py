@@ -18,10 +18,18 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from auditkit.cli import main
-from auditkit.engine.store import Entry, Tensors, contents, load, prune, save, store_directory
-from auditkit.errors import AuditError
-from auditkit.evidence.canonical import digest
+from auditkit.cli.main import main
+from auditkit.core.canonical import digest
+from auditkit.core.errors import AuditError
+from auditkit.engine.store import (
+    Entry,
+    Tensors,
+    contents,
+    load,
+    prune,
+    save,
+    store_directory,
+)
 
 RUN = {"what": "2 original runs of digits", "lr": 0.1}
 TENSORS: Tensors = {
@@ -564,7 +572,7 @@ def test_the_cache_commands_need_no_torch(arguments: list[str], directory: Path)
     """Neither listing nor pruning imports torch or safetensors, with files in the store."""
     fill(directory)
     code = (
-        "import sys; from auditkit.cli import main; main(sys.argv[1:], standalone_mode=False); "
+        "import sys; from auditkit.cli.main import main; main(sys.argv[1:], standalone_mode=False); "
         "assert not {'torch', 'safetensors'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code, *arguments], check=True)

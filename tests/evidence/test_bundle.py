@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from auditkit.errors import AuditError, IntegrityError, UsageError
+from auditkit.core.canonical import canonical, digest
+from auditkit.core.errors import AuditError, IntegrityError, UsageError
 from auditkit.evidence.bundle import (
     key_path,
     manifest,
@@ -15,7 +16,6 @@ from auditkit.evidence.bundle import (
     read_bundle,
     write_bundle,
 )
-from auditkit.evidence.canonical import canonical, digest
 
 LOCK: dict[str, object] = {"claim": {"name": "x", "runs": {"per_arm": 20, "shadow": 16}}, "seeds": [1, 2]}
 FILES = {"evidence.json": b'{"schema":1}', "scores/scores.npz": bytes(range(256)), "report.html": b"<p>"}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from auditkit.evidence.canonical import canonical, commitment, digest, salted, to_plain
+from auditkit.core.canonical import canonical, commitment, digest, salted, to_plain
 from auditkit.evidence.numbers import mean_number
-from auditkit.evidence.values import Number, Verdict
+from auditkit.evidence.schema import Number, Verdict
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from auditkit.evidence.battery import attack_summaries
+from auditkit.evidence.attack_numbers import attack_summaries
 from auditkit.evidence.numbers import accuracy_number, mean_number, ratio_number
 from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile

@@ -3,16 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditkit.claims import Criteria
-from auditkit.evidence.battery import (
+from auditkit.claims.claim import Criteria
+from auditkit.core.canonical import canonical
+from auditkit.evidence.attack_numbers import (
     agreement,
     attack_summaries,
     balanced_accuracies,
     finders,
     operating_points,
 )
-from auditkit.evidence.canonical import canonical
-from auditkit.evidence.summary import drift, residual_memory, states, utility
+from auditkit.evidence.memory_numbers import drift, residual_memory, states, utility
 from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Margins
@@ -198,7 +198,7 @@ def test_drift_is_seen_in_slope_and_not_in_comparability() -> None:
 def test_states_are_measured_like_the_claim() -> None:
     """Each state of the procedure has its own ρ and accuracy, and exactly one is the claimed one."""
     arms = simulated_arms(5, n=4)
-    found = states(arms, {"off": arms.original, "folded": arms.unlearned}, "folded", 250, Criteria())
+    found = states(arms, {"off": arms.original, "folded": arms.unlearned}, "folded", 250, Criteria().alpha)
     assert [(s.name, s.claimed) for s in found] == [("off", False), ("folded", True)]
     assert found[0].rho.value == 1
     assert found[1].rho.value == rho(memory_of(arms))

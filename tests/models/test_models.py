@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from auditkit.claims import ModelClaim
-from auditkit.models import MODELS, answer, builder, cnn, image_size, mlp, resnet, vit
+from auditkit.claims.claim import ModelClaim
+from auditkit.models.architectures import MODELS, answer, builder, cnn, image_size, mlp, resnet, vit
 
 IMAGES = [(64,), (784,), (8, 8), (28, 20), (1, 28, 28), (3, 32, 32)]
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import vit
+from auditkit.models.architectures import vit
+from auditkit.models.transformer import Attention, Block
 from auditkit.training import Recipe, fit, initialise, stackable
-from auditkit.vision_transformer import Attention, Block
 
 
 def test_the_size_of_the_vision_transformer() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from auditkit.models import cnn, mlp, resnet
+from auditkit.models.architectures import cnn, mlp, resnet
 from auditkit.training import Recipe, initialise
-from auditkit.unlearning import Records
-from auditkit.unlearning.forgetting import attach, gateable, set_time
+from auditkit.training.records import Records
+from auditkit.unlearning.fnn_gates import attach, gateable, set_time
 
 SIDE, CLASSES = 8, 3
 SHAPE = (SIDE * SIDE,)

@@ -4,9 +4,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from auditkit.observing import NotObservable
-from auditkit.observing import boundary as module
-from auditkit.observing.boundary import boundary_distances
+from auditkit.probes import NotObservable
+from auditkit.probes import boundary as module
+from auditkit.probes.boundary import boundary_distances
 
 GENERATOR = torch.Generator().manual_seed(3)
 X = torch.randn(60, 6, generator=GENERATOR)

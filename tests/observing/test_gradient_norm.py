@@ -3,10 +3,10 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.observing import NotObservable
-from auditkit.observing import gradient_norm as module
-from auditkit.observing.copies import plain_copy
-from auditkit.observing.gradient_norm import gradient_norms
+from auditkit.probes import NotObservable
+from auditkit.probes import gradient_norm as module
+from auditkit.probes.copies import plain_copy
+from auditkit.probes.gradient_norm import gradient_norms
 from tests.observing.asked_models import answered_records, built
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.observing import OBSERVATIONS, RECOVERIES, NotObservable
-from auditkit.unlearning import Records
+from auditkit.probes import OBSERVATIONS, RECOVERIES, NotObservable
+from auditkit.training.records import Records
 from tests.observing.asked_models import BUILDERS, CLASSES, RECIPE, answered_records, built, random_records
 
 REFUSED = {("gradient norm", "batch norm"), ("rescaled", "batch norm")}

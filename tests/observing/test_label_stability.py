@@ -4,9 +4,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from auditkit.observing import NotObservable
-from auditkit.observing import label_stability as module
-from auditkit.observing.label_stability import COPIES, LEVELS, REACH, under_noise, under_shifts
+from auditkit.probes import NotObservable
+from auditkit.probes import label_stability as module
+from auditkit.probes.label_stability import COPIES, LEVELS, REACH, under_noise, under_shifts
 from tests.observing.asked_models import SIDE, answered_records, built
 
 

@@ -7,14 +7,14 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from auditkit.models import answer
-from auditkit.observing import RECOVERIES, NotObservable
-from auditkit.observing.probing import RIDGE, probed
-from auditkit.observing.relearning import halves, relearned
-from auditkit.observing.rescaling import rescaled
+from auditkit.models.architectures import answer
+from auditkit.probes import RECOVERIES, NotObservable
+from auditkit.probes.probing import RIDGE, probed
+from auditkit.probes.relearning import halves, relearned
+from auditkit.probes.rescaling import rescaled
 from auditkit.training import fit
-from auditkit.unlearning import Records
-from auditkit.unlearning.forgetting import attach, fold, gateable, set_time
+from auditkit.training.records import Records
+from auditkit.unlearning.fnn_gates import attach, fold, gateable, set_time
 from tests.observing.asked_models import RECIPE, built, random_records
 
 RETAIN, FORGET, CONTROL = random_records(60, 1), random_records(11, 2), random_records(7, 3)

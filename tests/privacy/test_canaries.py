@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from auditkit.privacy.canaries import Canaries, canary_scores, draw_canaries
+from auditkit.dp.canaries import Canaries, canary_scores, draw_canaries
 
 Y = np.repeat(np.arange(4), [10, 20, 30, 40])
 

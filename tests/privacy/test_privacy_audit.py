@@ -4,11 +4,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from auditkit.errors import AuditError
-from auditkit.models import mlp
-from auditkit.privacy.audit import PrivacyFinding, audit_privacy, measured
-from auditkit.privacy.canaries import draw_canaries
-from auditkit.privacy.claim import Privacy, privacy_problems
+from auditkit.claims.privacy import Privacy, privacy_problems
+from auditkit.core.errors import AuditError
+from auditkit.dp.canaries import draw_canaries
+from auditkit.dp.one_run_audit import PrivacyFinding, audit_privacy, measured
+from auditkit.models.architectures import mlp
 from auditkit.statistics.one_run import one_run_epsilon, one_run_p
 
 SMALL = Privacy(epsilon=1.0, epochs=80, batch_size=40, learning_rate=0.02, canaries=120, guesses=60)

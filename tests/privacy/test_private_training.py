@@ -9,10 +9,10 @@ from opacus.accountants.analysis import rdp
 from scipy import special, stats
 from torch import nn
 
-from auditkit.errors import UsageError
-from auditkit.models import Build, answer, cnn, mlp, resnet
-from auditkit.privacy.claim import Privacy
-from auditkit.privacy.private_training import Private, module_problems, noise_needed, train_privately
+from auditkit.claims.privacy import Privacy
+from auditkit.core.errors import UsageError
+from auditkit.dp.dp_sgd import Private, module_problems, noise_needed, train_privately
+from auditkit.models.architectures import Build, answer, cnn, mlp, resnet
 from auditkit.training import initialise, run_seed
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, replace
 
-from auditkit.evidence.values import (
+from auditkit.evidence.schema import (
     AgreedBy,
     Agreement,
     ArmSummary,

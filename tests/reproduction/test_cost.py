@@ -5,7 +5,7 @@ from torch import nn
 
 from auditkit.reproduction.cost import counted
 from auditkit.training import Recipe, fit
-from auditkit.unlearning import Records
+from auditkit.training.records import Records
 from auditkit.unlearning.ssd import unlearn as dampen
 
 

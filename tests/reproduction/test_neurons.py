@@ -3,11 +3,11 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import mlp
+from auditkit.models.architectures import mlp
 from auditkit.reproduction.neurons import describe_neurons
 from auditkit.training import initialise
-from auditkit.unlearning.forgetting import attach, set_time
-from auditkit.unlearning.records import Records
+from auditkit.training.records import Records
+from auditkit.unlearning.fnn_gates import attach, set_time
 
 X = torch.randn(40, 16, generator=torch.Generator().manual_seed(1))
 FORGET = Records(X, torch.arange(40) % 3)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from auditkit.data import load
-from auditkit.models import answer, cnn
+from auditkit.models.architectures import answer, cnn
 from auditkit.reproduction.course import LAYERS, Course, answers, start
 from auditkit.reproduction.over_forgetting import top_k
 from auditkit.reproduction.paper_attack import AttackModel
@@ -25,7 +25,7 @@ from auditkit.reproduction.published import (
 )
 from auditkit.reproduction.sizes import SIZES, Parts, split
 from auditkit.training import initialise
-from auditkit.unlearning.forgetting import set_time
+from auditkit.unlearning.fnn_gates import set_time
 
 TINY = SIZES["tiny"]
 LOGISTIC: AttackModel = "logistic regression"

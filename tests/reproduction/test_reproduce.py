@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner
 
-from auditkit.cli import main
-from auditkit.evidence.canonical import canonical
-from auditkit.progress import Silent
+from auditkit.cli.main import main
+from auditkit.core.canonical import canonical
+from auditkit.core.progress import Silent
 from auditkit.reports import render_reproduction
 from auditkit.reproduction.reproduce import Piece, _made, command, reproduce
 

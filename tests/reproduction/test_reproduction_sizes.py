@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from auditkit.core.errors import UsageError
 from auditkit.data import Dataset, load, make_dataset
-from auditkit.errors import UsageError
 from auditkit.reproduction.sizes import MEAN, SD, Size, split
 
 SIZE = Size(

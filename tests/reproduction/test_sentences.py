@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from auditkit.evidence.canonical import to_plain
-from auditkit.evidence.values import Number, Outcome
+from auditkit.core.canonical import to_plain
+from auditkit.evidence.schema import Number, Outcome
 from auditkit.reports.procedures_figure import procedures
 from auditkit.reproduction.sentences import sentences
 from auditkit.reproduction.values import Decided, Row, Table

@@ -3,8 +3,16 @@ import numpy.typing as npt
 import pytest
 
 from auditkit.attacks.battery import run_battery
-from auditkit.measure import COMPARED, Places, accuracy, arm_of, arms_of, near_margins, score_arrays
-from auditkit.signals import Signals
+from auditkit.signals.measurements import (
+    COMPARED,
+    Places,
+    accuracy,
+    arm_of,
+    arms_of,
+    near_margins,
+    score_arrays,
+)
+from auditkit.signals.signals import Signals
 from auditkit.statistics.agreement import Agreement
 from auditkit.statistics.margins import Floats, hinge
 from auditkit.statistics.roc import auc

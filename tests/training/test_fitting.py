@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import answer
+from auditkit.models.architectures import answer
 from auditkit.training import Recipe, fit, initialise, run_seed
-from auditkit.training.perceptron import linear_layers
+from auditkit.training.mlp_gradient import linear_layers
 from tests.training.textbook import (
     NETS,
     PIXELS,

@@ -3,7 +3,7 @@ import sys
 
 IMPORTS = """
 import logging
-import auditkit.privacy.private_training, auditkit.observing.gradient_norm
+import auditkit.dp.dp_sgd, auditkit.probes.gradient_norm
 from auditkit.training.opacus_log import log_left_alone
 with log_left_alone():
     import opacus

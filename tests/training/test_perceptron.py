@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrizations, prune
 
-from auditkit.models import mlp
-from auditkit.training.perceptron import Layer, descend, linear_layers
+from auditkit.models.architectures import mlp
+from auditkit.training.mlp_gradient import Layer, descend, linear_layers
 
 RUNS, BATCH, CLASSES = 3, 7, 4
 WIDTHS = [(5, CLASSES), (5, 6, CLASSES), (5, 6, 8, CLASSES), (5, 6, 8, 3, CLASSES)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import cnn, mlp, resnet
+from auditkit.models.architectures import cnn, mlp, resnet
 from auditkit.training import Recipe, fit, initialise, stackable
 from tests.training.textbook import (
     PIXELS,

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from auditkit.models import mlp, resnet
+from auditkit.models.architectures import mlp, resnet
 from auditkit.training import Recipe, initialise
 
 PIXELS, CLASSES = 36, 3

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import mlp
+from auditkit.models.architectures import mlp
 from auditkit.training import initialise
-from auditkit.unlearning import Records, ssd
+from auditkit.training.records import Records
+from auditkit.unlearning import ssd
 
 
 def records(n: int = 8, seed: int = 2, classes: int = 3) -> Records:

@@ -13,15 +13,16 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from auditkit.errors import UsageError
-from auditkit.models import answer, cnn, mlp
-from auditkit.observing.copies import plain_copy
+from auditkit.core.errors import UsageError
+from auditkit.models.architectures import answer, cnn, mlp
+from auditkit.probes.copies import plain_copy
 from auditkit.training import Recipe, fit, initialise, run_seed
-from auditkit.unlearning import OTHER_STATES, UNLEARNERS, Records, fnn
-from auditkit.unlearning.forgetting import gateable, mean_activations, set_time
-from auditkit.unlearning.phases import wrong_labels
-from auditkit.unlearning.rates import Rates, ranks
-from auditkit.unlearning.resolve import bound, option_problems
+from auditkit.training.records import Records
+from auditkit.unlearning import OTHER_STATES, UNLEARNERS, fnn
+from auditkit.unlearning.binding import bound, option_problems
+from auditkit.unlearning.fnn_gates import gateable, mean_activations, set_time
+from auditkit.unlearning.fnn_rates import Rates, ranks
+from auditkit.unlearning.fnn_steps import wrong_labels
 
 RECIPE = Recipe(epochs=3, batch_size=8, learning_rate=0.01)
 SIDE, CLASSES, SEED = 8, 4, 5

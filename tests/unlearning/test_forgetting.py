@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import answer, mlp
+from auditkit.models.architectures import answer, mlp
 from auditkit.training import initialise
-from auditkit.unlearning.forgetting import (
+from auditkit.unlearning.fnn_gates import (
     attach,
     fold,
     gateable,
@@ -16,7 +16,7 @@ from auditkit.unlearning.forgetting import (
     retention,
     set_time,
 )
-from auditkit.unlearning.rates import ranks
+from auditkit.unlearning.fnn_rates import ranks
 
 
 def model() -> nn.Module:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from auditkit.unlearning.forgetting import retention
-from auditkit.unlearning.rates import BY_RANK, Rates, Spacing, ranks, time_constants
+from auditkit.unlearning.fnn_gates import retention
+from auditkit.unlearning.fnn_rates import BY_RANK, Rates, Spacing, ranks, time_constants
 
 SPAN = (5.0, 80.0)
 RATES: tuple[Rates, ...] = get_args(Rates)

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.errors import AuditError
-from auditkit.models import answer, mlp
+from auditkit.core.errors import AuditError
+from auditkit.models.architectures import answer, mlp
 from auditkit.training import Recipe, fit, initialise, run_seed
+from auditkit.training.records import Records
 from auditkit.unlearning import (
-    Records,
     fine_tune,
     gradient_ascent,
     last_layers,

@@ -9,9 +9,10 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import auditkit
-from auditkit.models import answer, mlp
+from auditkit.models.architectures import answer, mlp
 from auditkit.training import initialise
-from auditkit.unlearning import UNLEARNERS, Records, fnn
+from auditkit.training.records import Records
+from auditkit.unlearning import UNLEARNERS, fnn
 
 RECIPE = auditkit.Recipe(epochs=2, batch_size=8, learning_rate=0.01)
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import answer, mlp
-from auditkit.observing.copies import plain_copy
+from auditkit.models.architectures import answer, mlp
+from auditkit.probes.copies import plain_copy
 from auditkit.training import Recipe, fit, initialise, run_seed
-from auditkit.unlearning import UNLEARNERS, Records, fnn, noop, retrain, sisa
-from auditkit.unlearning.forgetting import gateable, mean_activations
+from auditkit.training.records import Records
+from auditkit.unlearning import UNLEARNERS, fnn, noop, retrain, sisa
+from auditkit.unlearning.fnn_gates import gateable, mean_activations
 
 RECIPE = Recipe(epochs=20, batch_size=16, learning_rate=0.01)
 SHORT = Recipe(epochs=3, batch_size=16, learning_rate=0.01)

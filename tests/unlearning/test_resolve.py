@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.errors import AuditError
-from auditkit.models import mlp
+from auditkit.core.errors import AuditError
+from auditkit.models.architectures import mlp
 from auditkit.training import Recipe, initialise
-from auditkit.unlearning import UNLEARNERS, Records
-from auditkit.unlearning.resolve import bound, model_problems, resolve
+from auditkit.training.records import Records
+from auditkit.unlearning import UNLEARNERS
+from auditkit.unlearning.binding import bound, model_problems, resolve
 
 RECIPE = Recipe(epochs=2, batch_size=8, learning_rate=0.01)
 SEEDS = [2**62 + 1, 5, 6]

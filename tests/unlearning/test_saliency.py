@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models import mlp
+from auditkit.models.architectures import mlp
 from auditkit.training import Recipe, initialise
-from auditkit.unlearning import Records, salun
+from auditkit.training.records import Records
+from auditkit.unlearning import salun
 
 RECIPE = Recipe(epochs=7, batch_size=8, learning_rate=0.01)
 

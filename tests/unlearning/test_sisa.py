@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.errors import AuditError
-from auditkit.models import answer, mlp
-from auditkit.named import option_problems
+from auditkit.core.errors import AuditError
+from auditkit.core.user_code import option_problems
+from auditkit.models.architectures import answer, mlp
 from auditkit.training import Recipe, fit, initialise, run_seed
-from auditkit.unlearning import Records, sisa
+from auditkit.training.records import Records
+from auditkit.unlearning import sisa
 
 RECIPE = Recipe(epochs=6, batch_size=8, learning_rate=0.01)
 SHARDS, CLASSES = 4, 3

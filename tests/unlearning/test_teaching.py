@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.errors import AuditError
-from auditkit.models import mlp
+from auditkit.core.errors import AuditError
+from auditkit.models.architectures import mlp
 from auditkit.training import Recipe, initialise
-from auditkit.unlearning import Records, bad_teacher, scrub
+from auditkit.training.records import Records
+from auditkit.unlearning import bad_teacher, scrub
 from auditkit.unlearning.distillation import divergence, taught
 from auditkit.unlearning.retrain import redrawn
 

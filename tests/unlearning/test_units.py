@@ -9,17 +9,11 @@ import torch
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from auditkit.errors import UsageError
-from auditkit.models import answer, resnet, vit
+from auditkit.core.errors import UsageError
+from auditkit.models.architectures import answer, resnet, vit
 from auditkit.training import initialise, stackable
-from auditkit.unlearning.forgetting import (
-    attach,
-    fold,
-    gateable,
-    mean_activations,
-    set_time,
-)
-from auditkit.unlearning.units import units
+from auditkit.unlearning.fnn_gates import attach, fold, gateable, mean_activations, set_time
+from auditkit.unlearning.layer_units import units
 
 
 class Encoder(nn.Module):

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from auditkit.claims import ONE_RUN_MARGINS, Criteria
-from auditkit.evidence.values import Ran
+from auditkit.claims.claim import ONE_RUN_MARGINS, Criteria
+from auditkit.evidence.schema import Ran
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.verdict import audit_endpoint
-from auditkit.verdict.judge import conclude, judge
+from auditkit.verdict.decide import conclude, judge
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import simulated_arms
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditkit.claims import Criteria
-from auditkit.evidence.values import Control, Outcome, Ran, Skipped
+from auditkit.claims.claim import Criteria
+from auditkit.evidence.schema import Control, Outcome, Ran, Skipped
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.margins import Margins
-from auditkit.verdict import audit_arms, memory
-from auditkit.verdict.differences import gap_finding
-from auditkit.verdict.judge import conclude, judge
+from auditkit.verdict import audit_arms
+from auditkit.verdict import memory_tests as memory
+from auditkit.verdict.decide import conclude, judge
+from auditkit.verdict.difference_tests import gap_finding
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditkit.claims import Criteria
-from auditkit.evidence.values import (
+from auditkit.claims.claim import Criteria
+from auditkit.evidence.schema import (
     Control,
     Finding,
     Number,
@@ -16,8 +16,8 @@ from auditkit.evidence.values import (
     Skipped,
     Verdict,
 )
-from auditkit.verdict.differences import privacy_finding
-from auditkit.verdict.judge import conclude, control, judge, obstacle, verdict
+from auditkit.verdict.decide import conclude, control, judge, obstacle, verdict
+from auditkit.verdict.difference_tests import privacy_finding
 
 CRITERIA = Criteria()
 MEMORY, SPARED, GAP = "residual memory, exact", "spared records", "attack gap, loss"

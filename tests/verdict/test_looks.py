@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from auditkit.claims import Criteria
-from auditkit.evidence.values import Finding, Ran, Skipped
+from auditkit.claims.claim import Criteria
+from auditkit.evidence.schema import Finding, Ran, Skipped
 from auditkit.statistics.power import POWER
-from auditkit.verdict import audit_arms, look_at, memory
-from auditkit.verdict.judge import judge
-from auditkit.verdict.memory import spared_finding
+from auditkit.verdict import audit_arms, look_at
+from auditkit.verdict import memory_tests as memory
+from auditkit.verdict.decide import judge
+from auditkit.verdict.memory_tests import spared_finding
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, simulated_arms
 from tests.verdict.test_judge import GOOD, MEMORY, NOOP, gap, ran, spared

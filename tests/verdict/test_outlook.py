@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from auditkit.evidence.values import Control, Finding, Skipped
+from auditkit.evidence.schema import Control, Finding, Skipped
 from tests.verdict.test_judge import CONTROLS, GOOD, MEMORY, NOOP, decide, known, number, private, ran, spared
 
 NO_NUMBER = "No number of runs can be promised to decide it: "

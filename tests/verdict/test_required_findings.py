@@ -3,15 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditkit.claims import Criteria
-from auditkit.evidence.values import Finding, Ran, Skipped
+from auditkit.claims.claim import Criteria
+from auditkit.claims.required import required_tests
+from auditkit.evidence.schema import Finding, Ran, Skipped
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.hypotheses import equivalence, ratio_equivalence, welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import rho, rho_interval
 from auditkit.statistics.spared import spared
-from auditkit.verdict import audit_arms, memory
-from auditkit.verdict.required import required_findings, required_tests
+from auditkit.verdict import audit_arms
+from auditkit.verdict import memory_tests as memory
+from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, memory_of, simulated_arms
 
 CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())

@@ -1,0 +1,102 @@
+"""Which single records are still exposed, as values of evidence.json and as arrays beside them."""
+
+from dataclasses import asdict
+
+import numpy as np
+import numpy.typing as npt
+
+from auditkit.evidence.numbers import METHOD, incomparable, plain_number
+from auditkit.evidence.schema import Halves, Number, RecordExposure
+from auditkit.statistics.arms import Arms
+from auditkit.statistics.exposure import (
+    FALSE_DISCOVERIES,
+    Exposure,
+    exposure,
+    halves_overlap,
+    in_sight,
+    worst_auc,
+    worst_share,
+)
+from auditkit.statistics.margins import Ints, stacked
+
+NAMED = (
+    "one-sided t per record, drift taken from the control records nearest in margin, Benjamini-Hochberg at a "
+    f"false discovery rate of {FALSE_DISCOVERIES:g}"
+)
+
+
+def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
+    """How many forget records are still exposed, and how much the worst of them; None where unlearned and retrained runs
+    are too different to be compared record by record, or there is a single unlearned one."""
+    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    if U.runs == 1 or incomparable(U, R):
+        return None
+    seen, found = _found(arms)
+    # Pooled, the two retrained arms say nothing of how they differ.
+    seen_by_both = in_sight(O, stacked(R, H), R)
+    honest = exposure(H, R, seen_by_both)
+    runs, records = R.runs, len(found.forget)
+    halves = halves_overlap(U, R, seen)
+
+    def count(n: int, of: int) -> Number:
+        return plain_number(float(n), runs, of, NAMED, "exposure")
+
+    return RecordExposure(
+        false_discoveries=FALSE_DISCOVERIES,
+        records=records,
+        unlearned=count(int(found.remembered.sum()), len(seen)),
+        below=count(int(found.below.sum()), len(seen)),
+        original=count(int(exposure(O, R, seen).remembered.sum()), len(seen)),
+        honest=count(int(honest.remembered.sum()), len(seen_by_both)),
+        control=count(int(found.false.sum()), len(found.false)),
+        share=_share_number(arms, alpha),
+        honest_share=_share_number(arms.claiming(arms.honest), alpha),
+        auc=_auc_number(worst_auc(U, R, alpha), runs, records, alpha),
+        honest_auc=_auc_number(worst_auc(H, R, alpha), runs, records, alpha),
+        halves=None if halves is None else Halves(**asdict(halves), runs=runs // 2),
+    )
+
+
+def exposure_arrays(arms: Arms) -> dict[str, npt.NDArray[np.generic]]:
+    """For scores/: which records are exposed, in the order of `forget_ids` and `control_ids`, and the t behind it."""
+    U, R = arms.unlearned.margins["exact"], arms.retrained.margins["exact"]
+    if U.runs == 1 or incomparable(U, R):
+        return {}
+    seen, found = _found(arms)
+    in_view = np.zeros(len(found.forget), dtype=bool)
+    in_view[seen] = True
+    return {
+        "unlearned/exposure/t/forget": found.forget,
+        "unlearned/exposure/t/control": found.control,
+        "unlearned/exposure/in sight/forget": in_view,
+        "unlearned/exposure/remembered/forget": found.remembered,
+        "unlearned/exposure/below/forget": found.below,
+    }
+
+
+def _found(arms: Arms) -> tuple[Ints, Exposure]:
+    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    seen = in_sight(O, H, R)
+    return seen, exposure(U, R, seen)
+
+
+def _share_number(arms: Arms, alpha: float) -> Number:
+    O, U, R = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained))
+    worst = worst_share(O, U, R, alpha)
+    if worst is None:
+        method = "not defined: in no single record can original and retrained runs be told apart"
+        return plain_number(None, R.runs, R.forget.shape[1], method, "exposure")
+    method = (
+        "(unlearned - retrained) / (original - retrained) of the record with the highest bound; Fieller's upper bound, "
+        "Bonferroni over all forget records"
+    )
+    return Number(
+        worst.share, None, worst.upper, 1 - alpha, R.runs, worst.visible, method, f"{METHOD}#exposure"
+    )
+
+
+def _auc_number(found: tuple[float, float], runs: int, records: int, alpha: float) -> Number:
+    method = (
+        "Phi(delta / sqrt 2) of the worst record, normal margins; noncentral t bound, Bonferroni over records"
+    )
+    return Number(found[0], None, found[1], 1 - alpha, runs, records, method, f"{METHOD}#exposure")

@@ -1,0 +1,219 @@
+"""A study: a claim that has passed all checks, with its data, its sets, its plan and its lock."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from auditkit.claims.claim import Claim, settled
+from auditkit.claims.required import required_tests
+from auditkit.core.canonical import commitment, digest
+from auditkit.core.environment import environment
+from auditkit.core.errors import UsageError
+from auditkit.core.progress import Teller
+from auditkit.core.user_code import code_digest
+from auditkit.data import (
+    Dataset,
+    ForgetRequest,
+    NearDuplicates,
+    Sets,
+    draw_sets,
+    load,
+    near_duplicates,
+)
+from auditkit.engine.plan import Plan
+from auditkit.models.architectures import Build, builder
+from auditkit.statistics.sequential import schedule
+from auditkit.study.checkpoint import Released, released_model
+from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
+from auditkit.training import Recipe, run_seed
+from auditkit.unlearning import OTHER_STATES
+
+SETS = ("retain", "forget", "control", "test", "population")
+TRAINED = ("original", "retrained", "honest", "shadow", "swapped original")
+"""Arms trained from scratch; "unlearned" is made from "original", "swapped unlearned" from "swapped original"."""
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A claim that has passed all checks, with the data it is about, and the released model of an endpoint claim."""
+
+    claim: Claim
+    folder: Path
+    data: Dataset
+    sets: Sets
+    duplicates: NearDuplicates
+    released: Released | None = None
+
+    @property
+    def recipe(self) -> Recipe:
+        """How every arm is trained."""
+        return Recipe(**self.claim.training.model_dump(exclude={"train"}))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the reader of the verdict must know about the data."""
+        return duplicate_warnings(self.duplicates, len(self.sets.forget))
+
+    @property
+    def build(self) -> Build:
+        """Builds a fresh model of the claim's architecture for this data; can be sent to a worker."""
+        return builder(self.claim.model, self.folder, self.data.x.shape[1:], self.data.n_classes)
+
+    @property
+    def own_code(self) -> dict[str, str]:
+        """name in the claim -> SHA-256 of the code behind it, for each function of the user's own."""
+        claim = self.claim
+        names = (claim.model.name, claim.training.train or "", claim.procedure.name)
+        return {name: code_digest(name, self.folder) for name in names if ":" in name}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states in which the procedure's models can be seen; none for most procedures."""
+        if self.released:
+            return ()
+        return OTHER_STATES.get(self.claim.procedure.name, ())
+
+    @property
+    def state(self) -> str:
+        """The state that the claim is about, of a procedure that has several: the last, if it says nothing."""
+        return str(self.claim.procedure.options.get("state", self.states[-1]))
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The arms of this claim that are trained from scratch."""
+        return tuple(arm for arm in TRAINED if self.claim.runs.swap or not arm.startswith("swapped"))
+
+    @property
+    def stand_ins(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The control records that stand in for the forget records in the swapped world, as many: they are
+        trained on there and then to be forgotten, and the forget records are never seen."""
+        rng = np.random.default_rng(run_seed(self.claim.seed, "stand-ins", 0))
+        return np.sort(rng.permutation(self.sets.control)[: len(self.sets.forget)])
+
+    def forgotten(self, arm: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The records that an unlearned arm, whatever its state, is made to forget."""
+        return self.stand_ins if arm.startswith("swapped") else self.sets.forget
+
+    def members(self, arm: str) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+        """The records each run of an arm is trained on: (runs, n), positions in the data set."""
+        if arm == "shadow":
+            return self._halves()
+        own = [self.sets.retain]
+        if arm.endswith("original"):
+            own.append(self.forgotten(arm))
+        return np.tile(np.concatenate(own), (self.claim.runs.per_arm, 1))
+
+    def _halves(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+        """What each shadow run is trained on: one random half or the other of the same records, two runs a
+        division, so that every record is in as many runs as it is out of. Those are the candidates (forget
+        and control), all of them, then the attacker's own, then retain, until a half is as large as the training
+        set: models trained on less would show margins of another size."""
+        sets, seeds = self.sets, run_seeds(self.claim, "shadow half")
+        train = len(sets.retain) + len(sets.forget)
+        candidates = np.concatenate([sets.forget, sets.control])
+        others = np.concatenate([sets.population, sets.retain])
+        pool = np.concatenate([candidates, others[: max(0, 2 * train - len(candidates))]])
+        half = len(pool) // 2
+        divided = [np.random.default_rng(seed).permutation(pool) for seed in seeds[::2]]
+        both = [part for order in divided for part in (order[:half], order[half : 2 * half])]
+        return np.array(both[: len(seeds)], dtype=np.int64).reshape(-1, half)
+
+
+def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The records every model is asked about, as positions in the data set: one set after the other."""
+    return np.concatenate([getattr(study.sets, name) for name in SETS])
+
+
+def run_seeds(claim: Claim, arm: str) -> list[int]:
+    """The seed of each run of an arm."""
+    n = claim.runs.shadow if arm.startswith("shadow") else claim.runs.per_arm
+    return [run_seed(claim.seed, arm, i) for i in range(n)]
+
+
+def between_looks(claim: Claim, arm: str) -> list[range]:
+    """The runs of an arm, those that are new at each look together; shadow runs are all needed at the first."""
+    shadow = arm.startswith("shadow")
+    ends = [claim.runs.shadow] if shadow else [*claim.runs.looks, claim.runs.per_arm]
+    return [range(a, b) for a, b in pairwise([0, *ends])]
+
+
+def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -> Study:
+    """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every problem,
+    those already found in the claim's file first. A data set that cannot be had raises its own error."""
+    if claim.predictions:
+        raise UsageError(
+            *problems,
+            "predictions: a claim about answers trains nothing, and there is nothing to plan; audit it, or lock it",
+        )
+    claim = settled(claim)
+    problems = [*problems, *claim_problems(claim, folder)]
+    source, directory = claim.data.source, claim.data.directory
+    try:
+        with tell.downloads() as progress:
+            given = directory and folder / directory.expanduser()
+            data = load(source, given, folder=folder, progress=progress)
+    except UsageError as error:
+        raise UsageError(*problems, *error.problems) from error
+    problems += data_problems(claim, data, folder)
+    released, unfit = released_model(claim, data, folder)
+    problems += unfit
+    if problems:
+        raise UsageError(*problems)
+    sets = draw_sets(data, ForgetRequest(**claim.forget.model_dump()), **sizes(claim), seed=claim.seed)
+    near = near_duplicates(data.x[sets.forget], data.x[sets.retain])
+    return Study(claim, folder, data, sets, near, released)
+
+
+def sizes(claim: Claim) -> dict[str, int]:
+    """How many records of each kind are drawn."""
+    part = claim.data
+    return {"train": part.train, "control": part.control, "test": part.test, "population": part.population}
+
+
+def seeds_of(study: Study) -> dict[str, list[str]]:
+    """arm -> the seed of each of its runs, in decimal."""
+    made = ["unlearned", *(["swapped unlearned"] if study.claim.runs.swap else []), "shadow half"]
+    return {arm: [str(seed) for seed in run_seeds(study.claim, arm)] for arm in (*study.trained, *made)}
+
+
+def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
+    """The claim as it may leave the audit: record ids only as a salted commitment."""
+    plain: dict[str, object] = claim.model_dump(mode="json", exclude_none=True)
+    if claim.release:
+        plain.pop("procedure")
+        plain["release"] = {"weights": claim.release.weights.name}
+    if claim.forget.ids is not None:
+        plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
+    return plain
+
+
+def locked(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
+    """What is fixed before the first model is trained, for lock.json."""
+    ids = study.data.ids
+    released = {"released": study.released.sha256} if study.released else {}
+    return {
+        **released,
+        "schema": 1,
+        "claim": plain_claim(study.claim, key),
+        "data": {
+            "commitment": study.data.commitment(),
+            "sets": {
+                name: commitment(key, ids[positions].tolist())
+                for name, positions in asdict(study.sets).items()
+            },
+        },
+        "required_tests": required_tests(study.claim.criteria, private=study.claim.privacy is not None),
+        "looks": [
+            {"runs": n, "level": share * study.claim.criteria.alpha}
+            for n, share in schedule(study.claim.runs.looks, study.claim.runs.per_arm)
+        ],
+        "seeds": {
+            "rule": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
+            "sha256": digest(seeds_of(study)),
+        },
+        "code": {"auditkit": environment()["code_sha256"], **study.own_code},
+        "plan": asdict(plan),
+    }

@@ -1,0 +1,66 @@
+"""What would settle an inconclusive audit: a number of runs, or why none can be promised."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from auditkit.claims.claim import Criteria
+from auditkit.claims.required import PRIVACY_TEST
+from auditkit.evidence.schema import Control, Finding, Ran, Skipped, Verdict
+from auditkit.statistics.hypotheses import t_quantile
+from auditkit.statistics.power import MOST, runs_to_decide
+
+
+def with_outlook(
+    decided: Verdict,
+    obstacles: Sequence[Finding],
+    tests: int,
+    failed: Sequence[Control],
+    criteria: Criteria,
+    share: float,
+) -> Verdict:
+    """The inconclusive verdict with its outlook. obstacles: the findings, of `tests` in all, that stand in the way of
+    support, judged at a look that spends `share` of alpha. failed: the controls that came out wrong."""
+    if failed:
+        return replace(decided, outlook=_after_failure(failed))
+    needed = [_needed(f, criteria, share, tests) for f in obstacles]
+    if reasons := [why for why in needed if isinstance(why, str)]:
+        return replace(
+            decided, outlook=f"No number of runs can be promised to decide it: {'; '.join(reasons)}."
+        )
+    runs = max(n for n in needed if isinstance(n, int))
+    further = runs - max(f.number.n_runs for f in obstacles if isinstance(f, Ran))
+    outlook = f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it now seems."
+    return replace(decided, runs_needed=runs, further_runs=further, outlook=outlook)
+
+
+def _after_failure(failed: Sequence[Control]) -> str:
+    if [(c.name, c.outcome) for c in failed] == [("no-op", "inconclusive")]:
+        return (
+            "These runs were not enough to refute even models that forgot nothing; more runs may be, if the forget "
+            "records are remembered at all."
+        )
+    return "No number of runs is a remedy while the audit gets a control wrong."
+
+
+def _needed(finding: Finding, criteria: Criteria, share: float, tests: int) -> int | str:
+    """The runs an arm that would settle an open finding, in an audit of one look; or why there is no number."""
+    if isinstance(finding, Skipped):
+        return f"{finding.name} could not be run, which more runs need not change"
+    if finding.name == PRIVACY_TEST:
+        return f"{finding.name} can be refuted and never shown"
+    if finding.result == "passed":
+        return f"{finding.name} shows nothing, which more runs need not change"
+    n = finding.number
+    if finding.margin is None or n.value is None or n.low is None or n.high is None:
+        return f"how many would settle {finding.name} cannot be computed"
+    sd = (n.high - n.low) / 2 / t_quantile(1 - share * criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
+    runs = runs_to_decide(
+        n.value, sd, finding.margin, criteria.alpha, tests=tests, two_sided=finding.two_sided
+    )
+    return (
+        f"{finding.name} seems to lie on the margin, and more than {MOST:,} runs an arm would be needed"
+        if runs is None
+        else max(runs, n.n_runs + 1)
+    )

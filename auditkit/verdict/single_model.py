@@ -1,0 +1,160 @@
+"""The verdict on one run: a released checkpoint, or the answers of one model.
+
+The required tests are those of a procedure, with prediction intervals in the place of confidence intervals
+(`auditkit.statistics.prediction`). The controls put runs whose answer is known into the checkpoint's place,
+one after the other, each by the same code: a single one of them comes out wrong now and then, so it is their
+share that must be right.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from auditkit.claims.claim import Criteria
+from auditkit.claims.required import PRIVACY_TEST
+from auditkit.evidence.numbers import rho_number
+from auditkit.evidence.schema import Control, Finding, Number, Outcome, Ran, Skipped, Verdict
+from auditkit.statistics.arms import Arm, Arms
+from auditkit.statistics.prediction import most_by_chance, runs_to_settle
+from auditkit.statistics.residual import memory
+from auditkit.verdict.decide import conclude, judge, obstacle, passes, said, verdict
+from auditkit.verdict.required import required_findings
+
+HONEST = "each of the further retrained runs in turn, passed off as the released model"
+NOOP = "each original run in turn, passed off as the released model and left out of the originals"
+EXCHANGED = "each retrained run in turn, passed off as the released model and left out of the retrained ones"
+SENTENCES: dict[Outcome, str] = {
+    "supported": "Supported, as far as a single model can be: on every required test it lies among models retrained "
+    "without the forget records, residual memory {rho}.",
+    "not_supported": "Not supported: this model is not like models retrained without the forget records.",
+}
+
+
+def audit_endpoint(
+    arms: Arms, criteria: Criteria, test_records: int, seed: int, besides: Sequence[Finding] = ()
+) -> tuple[list[Finding], list[Control], Verdict]:
+    """Decide a claim about one run, `arms.unlearned`, and the same for runs whose answer is known.
+
+    test_records, seed, besides: see `auditkit.verdict.audit_arms`.
+    """
+
+    def found(case: Arms) -> list[Finding]:
+        return required_findings(case, criteria, test_records, seed)
+
+    n = len(arms.retrained.accuracy)
+    originals = [found(_without(arms, k, arms.original)) for k in range(n)]
+    noop = _passed_too_often(originals, criteria.alpha)
+
+    def outcomes(cases: Iterator[list[Finding]]) -> list[Outcome]:
+        return [conclude(judge(findings, noop, criteria.alpha)) for findings in cases]
+
+    honest = outcomes(found(arms.claiming(_run(arms.honest, k))) for k in range(len(arms.honest.accuracy)))
+    exchanged = outcomes(found(_without(arms, k, arms.retrained)) for k in range(n))
+    controls = [
+        _seldom_refuted("honest retrain", HONEST, honest, _rho(arms, arms.honest, criteria), criteria),
+        _mostly_refuted("no-op", NOOP, outcomes(iter(originals)), _rho(arms, arms.original, criteria)),
+        _seldom_refuted("exchanged labels", EXCHANGED, exchanged, None, criteria),
+    ]
+    findings = judge([*found(arms), *besides], noop, criteria.alpha)
+    return findings, controls, _verdict(findings, controls, criteria)
+
+
+def _run(arm: Arm, k: int) -> Arm:
+    return arm.take(np.array([k]))
+
+
+def _without(arms: Arms, k: int, arm: Arm) -> Arms:
+    """The audit of run k of an arm, which is left out of the originals and of the retrained runs."""
+    others = np.delete(np.arange(len(arms.retrained.accuracy)), k)
+    return replace(
+        arms,
+        original=arms.original.take(others),
+        unlearned=_run(arm, k),
+        retrained=arms.retrained.take(others),
+    )
+
+
+def _passed_too_often(originals: Sequence[Sequence[Finding]], alpha: float) -> list[Finding]:
+    """A finding of each test that more original runs pass than a test at this level may let through."""
+    every = [f for findings in originals for f in findings if isinstance(f, Ran) and passes(f, alpha)]
+    names = [f.name for f in every]
+    return [f for f in every if names.count(f.name) > alpha * len(originals)]
+
+
+def _seldom_refuted(
+    name: str, meaning: str, outcomes: Sequence[Outcome], rho: Number | None, criteria: Criteria
+) -> Control:
+    """A control whose runs are honest: as many may be refuted as the level allows by chance."""
+    most, n, wrong = (
+        most_by_chance(len(outcomes), criteria.alpha),
+        len(outcomes),
+        outcomes.count("not_supported"),
+    )
+    found = f"{wrong} of {n} refuted, {outcomes.count('supported')} supported"
+    outcome: Outcome = "inconclusive" if wrong <= most else "not_supported"
+    return Control(name, meaning, f"at most {most} of {n} refuted", found, outcome, rho, wrong <= most)
+
+
+def _mostly_refuted(name: str, meaning: str, outcomes: Sequence[Outcome], rho: Number | None) -> Control:
+    """A control whose runs forgot nothing: at least half must be refuted, and none supported."""
+    n, right, wrong = len(outcomes), outcomes.count("not_supported"), outcomes.count("supported")
+    least = -(-n // 2)
+    found = f"{right} of {n} refuted, {wrong} supported"
+    passed = right >= least and not wrong
+    outcome: Outcome = "not_supported" if passed else "inconclusive"
+    return Control(
+        name, meaning, f"at least {least} of {n} refuted, 0 supported", found, outcome, rho, passed
+    )
+
+
+def _rho(arms: Arms, arm: Arm, criteria: Criteria) -> Number:
+    """Residual memory of a whole arm of runs."""
+    O, U, R = (a.margins["exact"] for a in (arms.original, arm, arms.retrained))
+    return rho_number(memory(O, U, R), criteria.alpha)
+
+
+def _verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria) -> Verdict:
+    """The answer, in words that claim no more than one run can show."""
+    decided = verdict(findings, controls, criteria)
+    rho = next(f for f in findings if f.name == "residual memory, exact")
+    refuted = [f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"]
+    sentence = SENTENCES.get(decided.outcome, decided.sentence)
+    if refuted == [PRIVACY_TEST]:
+        sentence = decided.sentence
+    if isinstance(rho, Ran):
+        sentence = sentence.format(rho=said(rho))
+    open_yet = decided.outcome == "inconclusive" and all(c.passed for c in controls)
+    decided = replace(decided, sentence=sentence, runs_needed=None, further_runs=None, outlook="")
+    return _with_outlook(decided, findings, criteria) if open_yet else decided
+
+
+def _with_outlook(decided: Verdict, findings: Sequence[Finding], criteria: Criteria) -> Verdict:
+    """What would settle it: retrained runs, as far as their noise and not that of the one run is in the way."""
+    runs = _runs_needed(findings, criteria)
+    if runs is None:
+        return replace(
+            decided,
+            outlook="No number of retrained runs can be promised to decide it: the noise of the one model stays.",
+        )
+    further = runs - max(f.number.n_runs for f in findings if isinstance(f, Ran))
+    words = f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it now seems."
+    return replace(decided, runs_needed=runs, further_runs=further, outlook=words)
+
+
+def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
+    """The runs an arm with which every undecided test would pass if the value found is the true one; None where no
+    number of retrained runs would do, as the noise of the one run stays."""
+    needed = []
+    for f in findings:
+        if not obstacle(f):
+            continue
+        if isinstance(f, Skipped) or f.result != "undecided" or f.margin is None:
+            return None
+        n = f.number
+        if n.value is None or n.low is None or n.high is None:
+            return None
+        value = abs(n.value) if f.two_sided else n.value
+        needed.append(runs_to_settle(value, (n.high - n.low) / 2, n.n_runs, f.margin, criteria.alpha))
+    found = [runs for runs in needed if runs is not None]
+    return max(found) if found and len(found) == len(needed) else None
