@@ -48,7 +48,7 @@ def run_battery(
     skipped: dict[str, str] = {}
     for name in attacks:
         try:
-            found = {arm: mounted(name, signals, signals.runs_of(arm), forget, control) for arm in arms}
+            found = {arm: score_arm(name, signals, signals.runs_of(arm), forget, control) for arm in arms}
         except NotApplicable as error:
             skipped[name] = error.reason
             continue
@@ -61,7 +61,7 @@ def run_battery(
     return scores, skipped
 
 
-def mounted(name: str, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
+def score_arm(name: str, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
     """One attack on these runs. Of each run only the scores of forget and control records are kept. NotApplicable
     where it cannot be mounted."""
     # Records outermost, as a choice of columns lies in memory: scores.npz holds the arrays as they lie.

@@ -10,24 +10,24 @@ from pathlib import Path
 from auditkit.attacks.battery import near_aucs, run_battery
 from auditkit.claims.claim import Claim
 from auditkit.core.canonical import canonical
-from auditkit.core.progress import Silent, Teller
+from auditkit.core.progress import NullReporter, Reporter
 from auditkit.engine.cost import Resources
-from auditkit.engine.queue import Workers
-from auditkit.evidence.attack_numbers import finders
+from auditkit.engine.queue import WorkerConfig
+from auditkit.evidence.attack_numbers import attack_agreement
 from auditkit.evidence.bundle import write_bundle
 from auditkit.evidence.exposure_numbers import exposure_arrays
 from auditkit.evidence.report_files import report_files
 from auditkit.evidence.run_record import npz, run_record, salted_ids
 from auditkit.evidence.schema import Evidence, Look
 from auditkit.predictions import audit_predictions
-from auditkit.runs.assemble import assemble, places_of, signals_of
-from auditkit.runs.collect import asked_alike
-from auditkit.runs.dp_stage import put_to_the_test
-from auditkit.runs.queries import questions
-from auditkit.signals.measurements import arms_of, parts_of, score_arrays
+from auditkit.runs.assemble import assemble, set_indices, signals_of
+from auditkit.runs.collect import collect_through_common_interface
+from auditkit.runs.dp_stage import run_dp_audit
+from auditkit.runs.queries import build_queries
+from auditkit.signals.measurements import build_arms, bundle_arrays, group_records
 from auditkit.statistics.sequential import schedule
-from auditkit.study.lock import begin
-from auditkit.verdict import audit_arms, audit_endpoint, look_at, with_diverged
+from auditkit.study.lock import lock_audit
+from auditkit.verdict import decide, decide_single_model, record_look, with_diverged
 from auditkit.verdict.difference_tests import privacy_finding
 
 
@@ -38,7 +38,7 @@ def audit(
     folder: Path = Path(),
     problems: Sequence[str] = (),
     given: Resources | None = None,
-    tell: Teller | None = None,
+    tell: Reporter | None = None,
     lock: str | None = None,
 ) -> Evidence:
     """Audit a claim and leave the evidence bundle at `out`.
@@ -51,43 +51,47 @@ def audit(
     """
     if claim.predictions:
         return audit_predictions(claim, out, folder=folder, problems=problems, tell=tell, lock=lock)
-    started, tell = time.time(), tell or Silent()
+    started, tell = time.time(), tell or NullReporter()
     given = given or Resources()
-    begun = begin(claim, out, folder=folder, problems=problems, given=given, tell=tell, lock=lock)
+    begun = lock_audit(claim, out, folder=folder, problems=problems, given=given, tell=tell, lock=lock)
     study, plan, jobs, key, lock_sha256 = begun
-    whole, workers = questions(study), Workers(jobs, plan.threads, given.backend, given.address)
-    parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
-    privacy = put_to_the_test(study, plan, tell) if claim.privacy else None
+    whole, workers = build_queries(study), WorkerConfig(jobs, plan.threads, given.backend, given.address)
+    parts = group_records(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
+    privacy = run_dp_audit(study, plan, tell) if claim.privacy else None
     besides = [privacy_finding(privacy)] if privacy else []
     looks: list[Look] = []
     for per_arm, share in schedule(claim.runs.looks, claim.runs.per_arm):
         if looks:
             tell.say(f"inconclusive after {looks[-1].runs} runs an arm; going on to {per_arm} ...")
-        asked, collected = asked_alike(study, whole, plan, workers, lock_sha256, tell, per_arm)
+        asked, collected = collect_through_common_interface(
+            study, whole, plan, workers, lock_sha256, tell, per_arm
+        )
         signals = signals_of(study, asked, collected)
-        places = places_of(study, signals)
+        places = set_indices(study, signals)
         tell.say("attacking every compared run ...")
-        scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
-        arms = arms_of(signals, collected.near, places, scores, skipped, parts)
+        scores, skipped = run_battery(signals, claim.criteria.all_attacks, places.forget, places.control)
+        arms = build_arms(signals, collected.near, places, scores, skipped, parts)
         tell.say("deciding ...")
-        decide = audit_endpoint if study.released else partial(audit_arms, share=share)
+        judge = decide_single_model if study.released else partial(decide, share=share)
         decision = with_diverged(
-            decide(arms, study.claim.criteria, len(places.test), claim.seed, besides),
+            judge(arms, study.claim.criteria, len(places.test), claim.seed, besides),
             collected.diverged,
         )
-        looks.append(look_at(decision, per_arm, share * claim.criteria.alpha))
+        looks.append(record_look(decision, per_arm, share * claim.criteria.alpha))
         if looks[-1].outcome != "inconclusive" or collected.diverged:
             break  # runs that diverged stay so: no further look could decide
 
-    near = near_aucs(signals, claim.criteria.mounted, places.forget, places.control, collected.near_logits)
-    found = finders(scores)
+    near = near_aucs(
+        signals, claim.criteria.all_attacks, places.forget, places.control, collected.near_logits
+    )
+    found = attack_agreement(scores)
     evidence = assemble(
         study, asked, plan, signals, arms, scores, near, found, privacy, decision, looks, lock_sha256, key
     )
 
     tell.say("writing the report ...")
     arrays = {
-        **score_arrays(arms, scores, found, salted_ids(signals, key), places),
+        **bundle_arrays(arms, scores, found, salted_ids(signals, key), places),
         **exposure_arrays(arms),
     }
     record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")

@@ -18,7 +18,7 @@ from auditkit.claims.required import required_tests
 from auditkit.core.canonical import canonical, commitment
 from auditkit.core.environment import without_torch
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Silent, Teller
+from auditkit.core.progress import NullReporter, Reporter
 from auditkit.evidence import attack_numbers as battery
 from auditkit.evidence import memory_numbers as summary
 from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
@@ -35,12 +35,12 @@ from auditkit.evidence.schema import (
     Verdict,
 )
 from auditkit.evidence.scope import UNSAID, of_predictions
-from auditkit.signals.measurements import COMPARED, arms_of, parts_of, score_arrays
-from auditkit.signals.predictions_file import SETS, Handed, handed
+from auditkit.signals.measurements import COMPARED, build_arms, bundle_arrays, group_records
+from auditkit.signals.predictions_file import SETS, SubmittedPredictions, load_predictions
 from auditkit.statistics.agreement import Agreement
 from auditkit.statistics.arms import Arms, Scores
-from auditkit.study.lock_check import check_kept, promised
-from auditkit.verdict import audit_arms, audit_endpoint
+from auditkit.study.lock_check import expected_lock, verify_lock
+from auditkit.verdict import decide, decide_single_model
 
 SPOKEN_OF = ("name", "statement", "claimant", "auditor", "threat_model", "seed", "predictions", "criteria")
 """What a claim about answers may speak of; the rest is about training."""
@@ -71,30 +71,30 @@ def audit_predictions(
     *,
     folder: Path = Path(),
     problems: Sequence[str] = (),
-    tell: Teller | None = None,
+    tell: Reporter | None = None,
     lock: str | None = None,
 ) -> Evidence:
     """Audit a claim about answers and leave the evidence bundle at `out`; arguments and errors as those of
     `auditkit.pipeline.audit`."""
-    started, tell = time.time(), tell or Silent()
-    begun = begin(claim, out, folder=folder, problems=problems, lock=lock)
+    started, tell = time.time(), tell or NullReporter()
+    begun = lock_audit(claim, out, folder=folder, problems=problems, lock=lock)
     claim, given, unmounted, key, lock_sha256 = begun
 
     tell.say("attacking every compared run ...")
     signals, places, criteria = given.signals, given.places, claim.criteria
-    scores, skipped = run_battery(signals, criteria.mounted, places.forget, places.control)
-    found = battery.finders(scores)
-    parts = parts_of(signals.labels[places.forget])
-    arms = arms_of(signals, given.near, places, scores, skipped, parts)
+    scores, skipped = run_battery(signals, criteria.all_attacks, places.forget, places.control)
+    found = battery.attack_agreement(scores)
+    parts = group_records(signals.labels[places.forget])
+    arms = build_arms(signals, given.near, places, scores, skipped, parts)
 
     tell.say("deciding ...")
-    decide = audit_endpoint if given.unlearned_runs == 1 else audit_arms
-    decision = decide(arms, criteria, len(places.test), claim.seed)
+    judge = decide_single_model if given.unlearned_runs == 1 else decide
+    decision = judge(arms, criteria, len(places.test), claim.seed)
     evidence = _assembled(claim, given, arms, scores, found, unmounted, decision, lock_sha256, key)
 
     tell.say("writing the report ...")
     arrays = {
-        **score_arrays(arms, scores, found, salted_ids(signals, key), places),
+        **bundle_arrays(arms, scores, found, salted_ids(signals, key), places),
         **exposure_arrays(arms),
     }
     record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")
@@ -103,33 +103,33 @@ def audit_predictions(
     return evidence
 
 
-class Begun(NamedTuple):
+class LockedPredictions(NamedTuple):
     """An audit of answers whose criteria are locked. unmounted: what the criteria leave unchecked; the rest as in
-    `auditkit.study.lock.Begun`."""
+    `auditkit.study.lock.LockedAudit`."""
 
     claim: Claim
-    given: Handed
+    given: SubmittedPredictions
     unmounted: list[NotChecked]
     key: bytes
     lock_sha256: str
 
 
-def begin(
+def lock_audit(
     claim: Claim, out: Path, *, folder: Path, problems: Sequence[str], lock: str | None = None
-) -> Begun:
-    """Check the claim and the answers, and lock both in the bundle at `out`; as `auditkit.study.lock.begin`."""
+) -> LockedPredictions:
+    """Check the claim and the answers, and lock both in the bundle at `out`; as `auditkit.study.lock.lock_audit`."""
     check_place(out)
-    promise, wrong = promised(lock, out) if lock else (None, [])
+    promise, wrong = expected_lock(lock, out) if lock else (None, [])
     given = _checked(claim, folder, [*problems, *wrong])
     claim, unmounted = _settled(claim, given)
     key = open_key(out)
     criteria = _locked(claim, given, key)
     if promise:
-        check_kept(promise, canonical(criteria))
-    return Begun(claim, given, unmounted, key, open_bundle(out, criteria))
+        verify_lock(promise, canonical(criteria))
+    return LockedPredictions(claim, given, unmounted, key, open_bundle(out, criteria))
 
 
-def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> Handed:
+def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> SubmittedPredictions:
     """What was handed in; UsageError with everything that is wrong with it and with the claim."""
     assert claim.predictions is not None
     problems = list(problems)
@@ -137,7 +137,7 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> Handed:
         f"{part}: a claim about answers trains nothing, found [{part}]; remove it, or [predictions]"
         for part in sorted(claim.model_fields_set - set(SPOKEN_OF))
     ]
-    unknown = [name for name in claim.criteria.mounted if name not in ATTACKS]
+    unknown = [name for name in claim.criteria.all_attacks if name not in ATTACKS]
     if unknown:
         problems.append(f"criteria.attacks: must be among {', '.join(ATTACKS)}, found {', '.join(unknown)}")
     problems += dependent_attacks(claim.criteria.attacks)
@@ -147,7 +147,7 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> Handed:
             "criteria.recoveries: they take models in hand, and only answers were handed in; set it to []"
         )
     try:
-        given = handed(folder / claim.predictions.file.expanduser(), claim.seed)
+        given = load_predictions(folder / claim.predictions.file.expanduser(), claim.seed)
     except UsageError as error:
         raise UsageError(*problems, *error.problems) from error
     if "jitter" in said and (absent := sorted(set(claim.criteria.jitter) - set(given.shares))):
@@ -160,10 +160,10 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> Handed:
     return given
 
 
-def _settled(claim: Claim, given: Handed) -> tuple[Claim, list[NotChecked]]:
+def _settled(claim: Claim, given: SubmittedPredictions) -> tuple[Claim, list[NotChecked]]:
     """The claim with the criteria that it leaves open written out, and what they leave unchecked: margins by the
     number of unlearned runs, attacks and jitter by what was handed in."""
-    reasons = {name: reason for name in claim.criteria.mounted if (reason := _unmountable(name, given))}
+    reasons = {name: reason for name in claim.criteria.all_attacks if (reason := _unmountable(name, given))}
     able = {
         part: tuple(name for name in getattr(claim.criteria, part) if name not in reasons)
         for part in ("attacks", "reported")
@@ -171,11 +171,11 @@ def _settled(claim: Claim, given: Handed) -> tuple[Claim, list[NotChecked]]:
     if given.unlearned_runs == 1:
         claim = with_margins(claim, ONE_RUN_MARGINS)
     claim = with_margins(claim, {**able, "jitter": given.shares, "recoveries": ()})
-    dropped = [name for name in reasons if name not in claim.criteria.mounted]
+    dropped = [name for name in reasons if name not in claim.criteria.all_attacks]
     return claim, [NotChecked(f"attack: {ATTACKS[name].title}", reasons[name]) for name in dropped]
 
 
-def _unmountable(name: str, given: Handed) -> str | None:
+def _unmountable(name: str, given: SubmittedPredictions) -> str | None:
     """Why an attack cannot be mounted on a retrained run of what was handed in; None if it can. The unlearned runs are
     not looked at."""
     if ATTACKS[name].family == "shadow models":
@@ -195,7 +195,7 @@ def _plain(claim: Claim) -> dict[str, object]:
     return {**plain, "predictions": {"file": claim.predictions.file.name}}
 
 
-def _locked(claim: Claim, given: Handed, key: bytes) -> dict[str, object]:
+def _locked(claim: Claim, given: SubmittedPredictions, key: bytes) -> dict[str, object]:
     """What is fixed before anything is computed, for lock.json."""
     ids = given.signals.ids
     return {
@@ -211,7 +211,7 @@ def _locked(claim: Claim, given: Handed, key: bytes) -> dict[str, object]:
 
 def _assembled(
     claim: Claim,
-    given: Handed,
+    given: SubmittedPredictions,
     arms: Arms,
     scores: Mapping[str, Mapping[str, Scores]],
     found: Mapping[str, Agreement],
@@ -258,7 +258,7 @@ def _assembled(
     )
 
 
-def _data(claim: Claim, given: Handed) -> DataSummary:
+def _data(claim: Claim, given: SubmittedPredictions) -> DataSummary:
     assert claim.predictions is not None
     return DataSummary(
         name=claim.predictions.file.stem,

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from auditkit.calibration import rates as r
 from auditkit.calibration.calibrate import summed_up
-from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
+from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, GalleryCase
 from auditkit.calibration.trials import trials
 from auditkit.claims.claim import Claim, read_claim
 from auditkit.core.canonical import canonical
-from auditkit.core.progress import OnConsole
+from auditkit.core.progress import ConsoleReporter
 from auditkit.engine.cost import Resources
 from auditkit.runs.bank import EXACT, Bank, open_bank, save
 from auditkit.runs.fill_bank import fill
@@ -27,18 +27,20 @@ from auditkit.runs.fill_bank import fill
 RESULTS = Path(__file__).parent / "results"
 
 
-def bank_of(claim: Claim, folder: Path, kept: Path, given: Resources, entries: Mapping[str, Entry]) -> Bank:
+def bank_of(
+    claim: Claim, folder: Path, kept: Path, given: Resources, entries: Mapping[str, GalleryCase]
+) -> Bank:
     """The bank of one world: opened if it is there, else filled and kept."""
     if kept.exists():
         return open_bank(kept)
     gallery = {name: entry.claimed for name, entry in entries.items()}
-    bank = fill(claim, gallery, folder=folder, given=given, tell=OnConsole())
+    bank = fill(claim, gallery, folder=folder, given=given, tell=ConsoleReporter())
     kept.parent.mkdir(parents=True, exist_ok=True)
     save(bank, kept)
     return bank
 
 
-def chosen(names: str | None) -> dict[str, Entry]:
+def chosen(names: str | None) -> dict[str, GalleryCase]:
     """The cases of these names, all if there are none."""
     every = {**HONEST, **GALLERY, **LIMITS}
     return every if names is None else {name: every[name] for name in names.split(";")}

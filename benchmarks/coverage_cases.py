@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from auditkit.attacks.battery import mounted
+from auditkit.attacks.battery import score_arm
 from auditkit.evidence.attack_numbers import _balanced_number, _tpr_number, _tprs, balanced_accuracies
 from auditkit.evidence.memory_numbers import drift
 from auditkit.evidence.numbers import accuracy_number, difference_number, mean_number
@@ -115,7 +115,7 @@ def attacked(attack: str, n: int) -> Sample:
         signals = Signals(logits, member, labels, ids, arms, 0)
         forget, control = np.flatnonzero(marks), np.flatnonzero(~marks)
         U, R = (
-            mounted(attack, signals, signals.runs_of(arm), forget, control).auc()
+            score_arm(attack, signals, signals.runs_of(arm), forget, control).auc()
             for arm in ("unlearned", "retrained")
         )
         difference = welch(U, R)

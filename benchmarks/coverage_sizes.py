@@ -18,7 +18,7 @@ from auditkit.statistics.margins import Margins, calibrated
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.spared import Spread, excess_spreads, spared, statistics
-from auditkit.verdict.decide import conclude, judge, passes
+from auditkit.verdict.decision import conclude, judge, passes
 from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
 from auditkit.verdict.memory_tests import nothing_remembered, residual_finding, spared_finding
 from benchmarks.coverage_cases import accuracies

@@ -19,7 +19,7 @@ import torch
 from auditkit.claims.privacy import Privacy
 from auditkit.data import Dataset, ForgetRequest, draw_sets, load
 from auditkit.dp.dp_sgd import noise_needed
-from auditkit.dp.one_run_audit import PrivacyFinding, audit_privacy
+from auditkit.dp.one_run_audit import DpAuditResult, audit_privacy
 from auditkit.models.architectures import mlp
 
 SIZES = {
@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def audited(data: Dataset, sizes: dict[str, int], privacy: Privacy, seed: int) -> PrivacyFinding:
+def audited(data: Dataset, sizes: dict[str, int], privacy: Privacy, seed: int) -> DpAuditResult:
     """One audit, sets, canaries and weights drawn from its seed."""
     sets = draw_sets(data, ForgetRequest(fraction=0.2), **sizes, seed=seed)
     train = np.concatenate([sets.retain, sets.forget])
@@ -49,7 +49,7 @@ def audited(data: Dataset, sizes: dict[str, int], privacy: Privacy, seed: int) -
     )
 
 
-def line(name: str, seed: int, found: PrivacyFinding, seconds: float) -> str:
+def line(name: str, seed: int, found: DpAuditResult, seconds: float) -> str:
     """A row of the table."""
     return (
         f"{name:8} {seed:6} {found.noise_multiplier:7.3f} {found.accounted:10.3f} {found.bound:7.2f} "
@@ -58,7 +58,7 @@ def line(name: str, seed: int, found: PrivacyFinding, seconds: float) -> str:
     )
 
 
-def summary(name: str, claimed: float, findings: Sequence[PrivacyFinding]) -> str:
+def summary(name: str, claimed: float, findings: Sequence[DpAuditResult]) -> str:
     """What came out over all seeds of one training."""
     bounds, accuracies = ([getattr(f, what) for f in findings] for what in ("bound", "accuracy"))
     return (

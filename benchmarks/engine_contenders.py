@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from auditkit.core.environment import environment
 from auditkit.engine.plan import Plan, cores, stacks, threads
-from auditkit.engine.queue import Backend, Results, Workers, opened, results
+from auditkit.engine.queue import Backend, Results, WorkerConfig, results, worker_session
 from auditkit.models.architectures import mlp
 from auditkit.runs.tasks import Task, Train
 from auditkit.training import Recipe, fit, initialise
@@ -51,7 +51,7 @@ def engine(
         )
         for k, own in enumerate(parts)
     ]
-    own_workers = Workers(workers, plan.threads)
+    own_workers = WorkerConfig(workers, plan.threads)
     done = kept_workers(workers, plan.threads)(tasks) if keep else results(tasks, own_workers)
     return [
         job.accuracy(seed, logits)
@@ -63,7 +63,7 @@ def engine(
 @functools.cache
 def kept_workers(workers: int, threads: int) -> Callable[[Sequence[Task]], Results]:
     """The queue with so many workers, kept until `end_workers`."""
-    return _KEPT.enter_context(opened(Workers(workers, threads)))
+    return _KEPT.enter_context(worker_session(WorkerConfig(workers, threads)))
 
 
 def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None = None) -> list[float]:
@@ -195,7 +195,7 @@ def queue_seconds(backend: Backend, workers: int, n: int, megabytes: int) -> tup
     """Seconds until the first of n empty tasks is back, and seconds a task after that."""
     tasks = empty_tasks(n, megabytes=megabytes)
     start = time.perf_counter()
-    back = [time.perf_counter() for _ in results(tasks, Workers(workers, 1, backend))]
+    back = [time.perf_counter() for _ in results(tasks, WorkerConfig(workers, 1, backend))]
     return back[0] - start, (back[-1] - back[0]) / (n - 1)
 
 

@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from auditkit.claims.claim import BUILT_IN, read_claim
 from auditkit.core.errors import AuditError, UsageError
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.data import load
-from auditkit.engine.plan import Work, flops
+from auditkit.engine.plan import TrainingWorkload, flops
 from auditkit.models.architectures import Build, cnn, mlp
 from auditkit.study.study import asked_records, prepare
 from auditkit.training import Recipe, initialise, run_seed
@@ -57,10 +57,12 @@ class Job:
         left_out = np.delete(np.arange(len(self.x)), self.members(seed))
         return float((logits[left_out].argmax(axis=1) == self.y[left_out]).mean())
 
-    def work(self, runs: int) -> Work:
+    def work(self, runs: int) -> TrainingWorkload:
         """The job as the engine's planning sees it."""
         x, y = torch.from_numpy(self.x[: self.records]), torch.from_numpy(self.y[: self.records])
-        return Work(self.build, x, y, self.recipe, self.records, {"benchmark": runs}, self.x.nbytes)
+        return TrainingWorkload(
+            self.build, x, y, self.recipe, self.records, {"benchmark": runs}, self.x.nbytes
+        )
 
     def shortened(self) -> "Job":
         """The job with one epoch: as much memory, less time."""
@@ -125,7 +127,7 @@ def _digits(device: str, quick: bool) -> Job:
     """As many records a run as the built-in claim's originals have, its model and its recipe."""
     claim, problems = read_claim(BUILT_IN)
     assert not problems, problems
-    study = prepare(claim, Path(), [], Silent())
+    study = prepare(claim, Path(), [], NullReporter())
     recipe = replace(study.recipe, epochs=1) if quick else study.recipe
     pool: Sequence[int] = asked_records(study).tolist()
     x, y = study.data.x[pool], study.data.y[pool]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from auditkit.core.canonical import to_plain
-from auditkit.core.progress import OnConsole
+from auditkit.core.progress import ConsoleReporter
 from auditkit.engine.cost import Resources
 from auditkit.reproduction.audits import OURS, audits
 from auditkit.reproduction.table import table
@@ -40,7 +40,12 @@ def main() -> None:
             audit = audits("reduced", source)["procedures"]
             claim = audit.claim.model_copy(update={"seed": seed})
             own = table(
-                "erase", claim, TRIED, attack=audit.attack, given=Resources(jobs=given.jobs), tell=OnConsole()
+                "erase",
+                claim,
+                TRIED,
+                attack=audit.attack,
+                given=Resources(jobs=given.jobs),
+                tell=ConsoleReporter(),
             )
             for row in own.rows[2:]:
                 print(said(own, row, seed), flush=True)

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from auditkit.data import Dataset, load, nearest_distances
-from auditkit.data.stratified import allot, draw_by_class, without
+from auditkit.data.stratified import draw_by_class, largest_remainder, without
 from auditkit.models.architectures import answer, mlp
 from auditkit.statistics.margins import Floats, Ints, Margins, hinge
 from auditkit.training import Recipe, fit, initialise, run_seed
@@ -126,7 +126,7 @@ def build(name: str, directory: Path | None, bank: Path) -> None:
     rng = np.random.default_rng(run_seed(0, f"estimators, {name}", 0))
     stock = np.bincount(data.y)
     every = np.arange(len(data.y))
-    train = np.sort(draw_by_class(data.y, every, allot(plan.train, stock, stock), rng))
+    train = np.sort(draw_by_class(data.y, every, largest_remainder(plan.train, stock, stock), rng))
     outside = rng.permutation(without(len(data.y), train))[: plan.outside]
     ask = Asker(data, train, outside, plan.pool, rng)
     kept: Kept = {
@@ -198,7 +198,7 @@ def controls(labels: Ints, gone: Ints, kept: Ints, plan: Plan, rng: np.random.Ge
     left = np.bincount(kept, minlength=labels.max() + 1)
     wanted = np.where(left > 0, np.bincount(labels[gone], minlength=len(left)), 0)
     spare = np.where(left > 0, np.bincount(labels[pool], minlength=len(left)), 0)
-    counts = allot(plan.control, wanted if wanted.any() else left, spare)
+    counts = largest_remainder(plan.control, wanted if wanted.any() else left, spare)
     return np.sort(draw_by_class(labels, pool, counts, rng))
 
 

@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from auditkit.claims.claim import parse_claim
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.engine.cost import Resources
-from auditkit.engine.queue import Workers
-from auditkit.runs.assemble import places_of, signals_of
-from auditkit.runs.collect import collect
-from auditkit.runs.queries import questions
+from auditkit.engine.queue import WorkerConfig
+from auditkit.runs.assemble import set_indices, signals_of
+from auditkit.runs.collect import train_and_query
+from auditkit.runs.queries import build_queries
 from auditkit.signals.measurements import COMPARED, margins_of
-from auditkit.statistics.exposure import Exposure, exposure, in_sight, overlap
+from auditkit.statistics.exposure import Exposure, exposure, memorised_independently, overlap
 from auditkit.statistics.margins import Ints, Margins, stacked
 from auditkit.study.planning import plan_for
 from auditkit.study.study import prepare
@@ -44,12 +44,12 @@ def margins(seed: int, ids: Sequence[str], procedure: dict[str, Any]) -> Mapping
     """Arm -> its margins under this audit seed, forget records in the order of their ids."""
     claim, problems = parse_claim(said(seed=seed, forget={"ids": ids}, procedure=procedure))
     assert not problems, problems
-    study, tell = prepare(claim, HERE, [], Silent()), Silent()
+    study, tell = prepare(claim, HERE, [], NullReporter()), NullReporter()
     plan, jobs = plan_for(study, Resources(jobs=1), None, tell)
-    asked = questions(study)
-    found = collect(study, asked, plan, Workers(jobs, plan.threads, "loky", None), "", tell)
+    asked = build_queries(study)
+    found = train_and_query(study, asked, plan, WorkerConfig(jobs, plan.threads, "loky", None), "", tell)
     signals = signals_of(study, asked, found)
-    forget, control = signals.positions(np.array(ids)), places_of(study, signals).control
+    forget, control = signals.positions(np.array(ids)), set_indices(study, signals).control
     return {
         arm: Margins(margins_of(signals, arm, forget), margins_of(signals, arm, control)) for arm in COMPARED
     }
@@ -58,7 +58,7 @@ def margins(seed: int, ids: Sequence[str], procedure: dict[str, Any]) -> Mapping
 def named(arms: Mapping[str, Margins], arm: str) -> tuple[Ints, Exposure]:
     """The records asked about, and what is found of them in an arm."""
     O, R, H = arms["original"], arms["retrained"], arms["honest"]
-    seen = in_sight(O, stacked(R, H) if arm == "honest" else H, R)
+    seen = memorised_independently(O, stacked(R, H) if arm == "honest" else H, R)
     return seen, exposure(arms[arm], R, seen)
 
 
@@ -70,7 +70,7 @@ def null_rate(arms: Mapping[str, Margins], times: int) -> tuple[float, float]:
     for _ in range(times):
         order = rng.permutation(pool.runs)
         U, R, H = (pool.take(order[k * n : (k + 1) * n]) for k in range(3))
-        x = exposure(U, R, in_sight(arms["original"].take(np.arange(n)), H, R))
+        x = exposure(U, R, memorised_independently(arms["original"].take(np.arange(n)), H, R))
         found.append((x.remembered.any(), x.below.any()))
     remembered, below = np.mean(found, axis=0)
     return float(remembered), float(below)
@@ -82,7 +82,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     seeds = range(parser.parse_args().seeds)
     claim, _ = parse_claim(said())
-    first = prepare(claim, HERE, [], Silent())
+    first = prepare(claim, HERE, [], NullReporter())
     ids = [str(i) for i in first.data.ids[first.sets.forget]]
     cases = (("FNN", FNN, "unlearned"), ("fine-tuned", TUNED, "unlearned"), ("no-op", FNN, "original"))
     found: dict[tuple[str, int], tuple[Ints, Exposure]] = {}

@@ -25,11 +25,11 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from auditkit.claims.claim import read_claim
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.models.architectures import answer
-from auditkit.probes.relearning import relearned
-from auditkit.runs.queries import Questions, questions
-from auditkit.signals.measurements import near_margins
+from auditkit.probes.relearning import relearn
+from auditkit.runs.queries import QueryPlan, build_queries
+from auditkit.signals.measurements import jittered_margins
 from auditkit.signals.signals import phi
 from auditkit.statistics.margins import Floats, Margins, hinge
 from auditkit.statistics.residual import memory, rho, rho_interval
@@ -74,7 +74,7 @@ class World:
     """A study with its original and retrained runs."""
 
     study: Study
-    asked: Questions
+    asked: QueryPlan
     originals: Sequence[nn.Module]
     retrained: Sequence[nn.Module]
 
@@ -106,12 +106,12 @@ class World:
         labels, x = torch.cat([forget.y, control.y]).numpy(), torch.cat([forget.x, control.x])
         n, seed = len(forget.y), run_seed(self.study.claim.seed, "inspect", 0)
         logits = [answer(model, x) for model in models]
-        again = [relearned(m, retain, forget, control.x, self.study.recipe, seed) for m in models]
+        again = [relearn(m, retain, forget, control.x, self.study.recipe, seed) for m in models]
         found = {"exact": np.array([hinge(z, labels) for z in logits])}
         for query, near in self.asked.near.items():
             inputs = torch.from_numpy(near.reshape(-1, *near.shape[2:]))
             drawn = [answer(model, inputs).reshape(1, *near.shape[:2], -1) for model in models]
-            found[query] = np.concatenate([near_margins(z, labels) for z in drawn])
+            found[query] = np.concatenate([jittered_margins(z, labels) for z in drawn])
         found["relearned"] = np.array([hinge(z, labels) for z in again])
         sure = [phi(z, labels) for z in logits]  # orders records as their losses do
         return Answers(
@@ -131,9 +131,9 @@ def world(claim_file: Path, seed: int, runs: int, bank: Path) -> World:
     claim, problems = read_claim(claim_file)
     given = claim.runs.model_copy(update={"per_arm": runs})
     claim = claim.model_copy(update={"seed": seed, "runs": given})
-    study = prepare(claim, claim_file.parent, problems, Silent())
+    study = prepare(claim, claim_file.parent, problems, NullReporter())
     arms = [_runs(study, arm, bank) for arm in ("original", "retrained")]
-    return World(study, questions(study), *arms)
+    return World(study, build_queries(study), *arms)
 
 
 def _runs(study: Study, arm: str, bank: Path) -> list[nn.Module]:

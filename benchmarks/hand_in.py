@@ -20,7 +20,7 @@ from torch import nn
 
 from auditkit.claims.claim import Claim, ReleaseClaim, read_claim
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.evidence.schema import Evidence, Ran
 from auditkit.models.architectures import answer
 from auditkit.pipeline import audit
@@ -48,7 +48,9 @@ def seeds_of(study: Study, arm: str, n: int) -> list[int]:
 
 def studied(claim: Claim, folder: Path) -> Study:
     """The data and the sets of a claim about handed-in things that need not exist yet."""
-    return prepare(claim.model_copy(update={"release": None, "predictions": None}), folder, [], Silent())
+    return prepare(
+        claim.model_copy(update={"release": None, "predictions": None}), folder, [], NullReporter()
+    )
 
 
 def write_answers(study: Study, path: Path) -> None:

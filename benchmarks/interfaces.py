@@ -18,18 +18,18 @@ from torch import nn
 
 from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import parse_claim
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.engine.cost import Resources
-from auditkit.engine.queue import Workers
+from auditkit.engine.queue import WorkerConfig
 from auditkit.evidence.schema import Number, Ran
-from auditkit.runs.assemble import places_of, signals_of
-from auditkit.runs.collect import collect
-from auditkit.runs.queries import questions
-from auditkit.signals.interface import withheld
-from auditkit.signals.measurements import arms_of
+from auditkit.runs.assemble import set_indices, signals_of
+from auditkit.runs.collect import train_and_query
+from auditkit.runs.queries import build_queries
+from auditkit.signals.interface import detect_interface
+from auditkit.signals.measurements import build_arms
 from auditkit.study.planning import plan_for
 from auditkit.study.study import prepare
-from auditkit.verdict import audit_arms
+from auditkit.verdict import decide
 
 HOW = (
     "logits",
@@ -84,21 +84,21 @@ def decided(seed: int, ways: list[str], counts: Counter[tuple[str, str, str]]) -
         {"seed": seed, "procedure": {"name": "retrain"}, "criteria": {"reported": [], "recoveries": []}}
     )
     assert not problems, problems
-    study, tell = prepare(claim, Path(), [], Silent()), Silent()
+    study, tell = prepare(claim, Path(), [], NullReporter()), NullReporter()
     plan, jobs = plan_for(study, Resources(jobs=1), None, tell)
-    whole, workers = questions(study), Workers(jobs, plan.threads, "loky", None)
-    every = collect(study, whole, plan, workers, "", tell)
+    whole, workers = build_queries(study), WorkerConfig(jobs, plan.threads, "loky", None)
+    every = train_and_query(study, whole, plan, workers, "", tell)
     claimed = np.array([arm == "unlearned" for arm, _ in every.rows])
     assert not every.withheld["unlearned"].words
     for how in ways:
         cut = told(how, torch.from_numpy(np.array(every.logits[claimed]))).numpy()
-        asked = whole.through(withheld(cut))
-        found = collect(study, asked, plan, workers, "", tell)
+        asked = whole.through(detect_interface(cut))
+        found = train_and_query(study, asked, plan, workers, "", tell)
         signals = signals_of(study, asked, found)
-        places = places_of(study, signals)
-        scores, skipped = run_battery(signals, claim.criteria.mounted, places.forget, places.control)
-        arms = arms_of(signals, found.near, places, scores, skipped)
-        findings, controls, verdict = audit_arms(arms, claim.criteria, len(places.test), seed)
+        places = set_indices(study, signals)
+        scores, skipped = run_battery(signals, claim.criteria.all_attacks, places.forget, places.control)
+        arms = build_arms(signals, found.near, places, scores, skipped)
+        findings, controls, verdict = decide(arms, claim.criteria, len(places.test), seed)
         exact = findings[0].number if isinstance(findings[0], Ran) else None
         outcomes = {
             "honest claim": (verdict.outcome, exact),

@@ -16,11 +16,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from auditkit.calibration import fakes_by_training as retraining
-from auditkit.calibration.gallery import Entry
+from auditkit.calibration.gallery import GalleryCase
 from auditkit.calibration.trials import Trial, trials
 from auditkit.claims.claim import read_claim
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import OnConsole
+from auditkit.core.progress import ConsoleReporter
 from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores
 from auditkit.runs.bank import EXACT
@@ -95,9 +95,10 @@ def main() -> None:
     directory = given.directory and given.directory.resolve()
     claim = claim.model_copy(update={"data": claim.data.model_copy(update={"directory": directory})})
     gallery = {
-        f"{share:g} kept": Entry(retraining.partly_deleted, {"share": share}).claimed for share in SHARES
+        f"{share:g} kept": GalleryCase(retraining.partly_deleted, {"share": share}).claimed
+        for share in SHARES
     }
-    resources, tell = Resources(jobs=given.jobs), OnConsole()
+    resources, tell = Resources(jobs=given.jobs), ConsoleReporter()
     bank = fill(claim, gallery, folder=given.claim.parent, given=resources, tell=tell)
     cases = dict.fromkeys((EXACT, *gallery), given.claims)
     found = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, given.jobs or cores())

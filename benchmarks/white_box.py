@@ -21,7 +21,7 @@ from torch import nn
 
 from auditkit.calibration.fakes_by_training import new_head
 from auditkit.claims.claim import parse_claim
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.models.architectures import answer
 from auditkit.probes import OBSERVATIONS, RECOVERIES, Observe
 from auditkit.statistics.margins import Floats, Ints, Margins, hinge
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     claim, problems = parse_claim({"seed": given.seed})
-    study = prepare(claim, Path(), problems, Silent())
+    study = prepare(claim, Path(), problems, NullReporter())
     retain, forget, control = (
         Records(torch.from_numpy(study.data.x[rows]), torch.from_numpy(study.data.y[rows]))
         for rows in (study.sets.retain, study.sets.forget, study.sets.control)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from auditkit.reports.format import Record, decimal, exact, in_order, interval, number
+from auditkit.reports.labels import ARM_LABELS
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
-from auditkit.reports.words import ARM_LABELS
 
 Numbers = Mapping[str, Any]  # arm -> Number
 
@@ -45,7 +45,7 @@ def residual_memory(per_run: Mapping[str, Sequence[float]], numbers: Numbers, ma
     axes.set_yticks(range(len(arms)), [ARM_LABELS.get(arm, arm) for arm in arms])
     axes.set_xlabel(f"residual memory ρ (shaded: margin ±{exact(margin)})", fontsize=8.5, color=INK)
     axes.margins(x=0.06)
-    quiet(axes)
+    minimal_axes(axes)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=9)
     told = "; ".join(f"{arm} {number(numbers[arm])}" for arm in arms if arm in numbers)
@@ -89,7 +89,7 @@ def gaps(rows: Sequence[tuple[str, Record]], margin: float) -> str:
         f"AUC, unlearned minus retrained (shaded: margin ±{exact(margin)})", fontsize=8.5, color=INK
     )
     axes.margins(x=0.04)
-    quiet(axes)
+    minimal_axes(axes)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0, labelcolor=INK, labelsize=7.5)
     told = "; ".join(f"{title} {number(found)}" for title, found in rows)
@@ -122,7 +122,7 @@ def roc(name: str, title: str, points: Sequence[Record]) -> str:
     axes.set_xlabel("false-positive rate", fontsize=8.5, color=INK)
     axes.set_ylabel("true-positive rate", fontsize=8.5, color=INK)
     axes.legend(loc="lower right", fontsize=7.5, frameon=False, handlelength=2.8, labelcolor=INK)
-    quiet(axes)
+    minimal_axes(axes)
     return inline(figure, f"figure-roc-{name}", f"ROC points of the attack {title}: " + _told(points))
 
 
@@ -140,7 +140,7 @@ def _told(points: Sequence[Record]) -> str:
     return "; ".join(lines) + "."
 
 
-def quiet(axes: Axes) -> None:
+def minimal_axes(axes: Axes) -> None:
     """Little more than the data: thin frame below and left, small muted numbers."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)

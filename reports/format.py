@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.ticker import EngFormatter
 
-from auditkit.reports.words import ARM_ORDER
+from auditkit.reports.labels import ARM_ORDER
 
 Record = Mapping[str, Any]  # a dataclass of auditkit.evidence.schema, as JSON gives it back
 
@@ -47,7 +47,7 @@ def number(number: Record) -> str:
     return " ".join(filter(None, (decimal(number["value"]), interval(number))))
 
 
-def chance(p: float | None) -> str:
+def format_p(p: float | None) -> str:
     """A p-value to three decimals; one that would read 0.000 is "< 0.001", None is "none"."""
     if p is None:
         return "none"

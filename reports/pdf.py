@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
-from auditkit.reports.places import FALLBACK, MONO, REGULAR, SEMIBOLD
+from auditkit.reports.font_files import FALLBACK, MONO, REGULAR, SEMIBOLD
 
 _FACES = (
     ("Report Sans", 400, REGULAR),

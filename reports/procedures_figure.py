@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from auditkit.reports.figures import quiet
+from auditkit.reports.figures import minimal_axes
 from auditkit.reports.format import Record, decimal, exact
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
 
@@ -76,7 +76,7 @@ def _scale(axes: Axes) -> None:
     axes.set_xlim(left=CHEAPEST * 0.8)
     axes.set_xticks([0.003, 0.01, 0.03, 0.1, 0.3, 1], ["≤0.003", "0.01", "0.03", "0.1", "0.3", "1"])
     axes.minorticks_off()
-    quiet(axes)
+    minimal_axes(axes)
 
 
 def numbered(found: Record) -> list[tuple[int, Record]]:

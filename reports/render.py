@@ -10,14 +10,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from auditkit.reports import figures, words
+from auditkit.reports import figures, labels
 from auditkit.reports import format as formats
 from auditkit.reports.format import Record
 from auditkit.reports.toml import toml
 
 # The functions of format.py that the templates use as filters.
 FORMATS = (
-    "bases", "bound", "chance", "clock", "counted", "decimal", "duration", "exact", "in_order", "interval",
+    "bases", "bound", "format_p", "clock", "counted", "decimal", "duration", "exact", "in_order", "interval",
     "memory", "number", "percent", "phrase", "size", "title",
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ def render(evidence_json: bytes, run: Mapping[str, object]) -> Rendered:
     something: a report with a hole is worse than none.
     """
     evidence = json.loads(evidence_json)
-    content = {"e": evidence, "run": run, "w": words}
+    content = {"e": evidence, "run": run, "w": labels}
     page = environment(autoescape=True).get_template("report.html.j2")
     # In Markdown there is no Markup to tell escaped text by: what `finalize` sees is all escaped.
     note = environment(autoescape=False, finalize=_plain).get_template("summary.md.j2")
@@ -55,7 +55,7 @@ def render_calibration(calibration_json: bytes) -> str:
 
     calibration_json: the bytes of calibration.json. Equal input gives equal text; raises as `render` does.
     """
-    content = {"c": json.loads(calibration_json), "w": words}
+    content = {"c": json.loads(calibration_json), "w": labels}
     return environment(autoescape=True).get_template("calibration.html.j2").render(content)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from auditkit.reports import words
+from auditkit.reports import labels
 from auditkit.reports.format import Record, in_order
 from auditkit.reports.procedures_figure import procedures
 from auditkit.reports.render import environment
@@ -80,7 +80,7 @@ class Reproduced:
 
 @dataclass(frozen=True)
 class Figure:
-    """name: of its file. heading, caption: in words. svg: the drawing."""
+    """name: of its file. heading, caption: in labels. svg: the drawing."""
 
     name: str
     heading: str
@@ -92,7 +92,7 @@ def render_reproduction(found: Mapping[str, Any]) -> Reproduced:
     """The documents of a reproduction. found: reproduction.json. Equal input gives equal text; raises KeyError or
     jinja2.UndefinedError where something is missing."""
     drawn = list(_drawn(found["data"]))
-    content = {"r": found, "w": words, "figures": drawn}
+    content = {"r": found, "w": labels, "figures": drawn}
     page, note = environment(autoescape=True), environment(autoescape=False)
     for one in (page, note):
         one.filters["numbers_of"] = numbers_of

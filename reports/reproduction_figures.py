@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from auditkit.reports.figures import quiet
+from auditkit.reports.figures import minimal_axes
 from auditkit.reports.format import Record, decimal
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
 
@@ -53,7 +53,7 @@ def saw_tooth(name: str, subject: str, curve: Curve) -> str:
         seen = [point["seen"][measure] for point in curve]
         axes.plot(epochs, seen, color=ACCENT, marker="o", markersize=3.6, linewidth=1.3, label="as published")
         axes.set_ylabel(label, fontsize=8.5, color=INK)
-        quiet(axes)
+        minimal_axes(axes)
     _widen(panels[0])
     _legend(panels[0], ncols=2, loc="lower left")
     _epochs(panels[-1])
@@ -77,7 +77,7 @@ def varying_rates(name: str, subject: str, curves: Curves) -> str:
     axes.set_ylabel("accuracy, held-out records", fontsize=8.5, color=INK)
     _epochs(axes)
     _widen(axes)
-    quiet(axes)
+    minimal_axes(axes)
     _legend(figure, ncols=3 if len(curves) > 5 else len(curves), loc="outside lower center")
     return inline(figure, name, f"Accuracy after every epoch, {subject}. {_last_turns(curves)}")
 
@@ -97,7 +97,7 @@ def with_attack(name: str, subject: str, curves: Curves) -> str:
             _score(axes, point, height)
         axes.set_title(variant, fontsize=8.5, weight="bold", color=INK, loc="left")
         axes.margins(y=0.4)
-        quiet(axes)
+        minimal_axes(axes)
     _widen(grid[0])
     _below(grid, "epoch (shaded: unlearning)")
     figure.supylabel("accuracy, held-out records", fontsize=8.5, color=INK)
@@ -122,7 +122,7 @@ def against_time(name: str, subject: str, curves: Curves) -> str:
         axes.plot(times, off, color=INK, linestyle=DOTTED, linewidth=1.3, label="official test, gates off")
         _sets(axes, times, points)
         axes.set_title(run, fontsize=8.5, weight="bold", color=INK, loc="left")
-        quiet(axes)
+        minimal_axes(axes)
     _below(grid, "t, epochs of unlearning")
     _legend(figure, ncols=4, loc="outside lower center", of=grid[0])
     figure.supylabel("accuracy", fontsize=8.5, color=INK)
@@ -144,7 +144,7 @@ def against_k(name: str, subject: str, layers: Mapping[str, Sequence[Record]]) -
         _sets(axes, [row["k"] for row in found], found)
         axes.set_title(layer, fontsize=8.5, weight="bold", color=INK, loc="left")
         axes.set_xlabel("K, units switched off", fontsize=8.5, color=INK)
-        quiet(axes)
+        minimal_axes(axes)
     grid[0].set_ylabel("accuracy", fontsize=8.5, color=INK)
     _legend(figure, ncols=3, loc="outside lower center", of=grid[0])
     told = "; ".join(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
 
-from auditkit.reports.figures import quiet
+from auditkit.reports.figures import minimal_axes
 from auditkit.reports.format import Record, decimal, exact
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
 
@@ -101,7 +101,7 @@ def fading_neurons(name: str, subject: str, found: Record) -> str:
     above.set_xlabel("rank of the unit by activation on the forget records", fontsize=8.5, color=INK)
     above.set_ylabel(f"left at t = {exact(found['t'])}", fontsize=8.5, color=INK)
     above.set_ylim(0, 1.02)
-    quiet(above)
+    minimal_axes(above)
     most = max((value for neuron in shown for value in neuron["by_class"]), default=1.0)
     for row, neuron in enumerate(shown):
         _neuron(axes, row, neuron, most)

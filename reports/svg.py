@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
-from auditkit.reports.places import REGULAR, SEMIBOLD
+from auditkit.reports.font_files import REGULAR, SEMIBOLD
 
 # Every colour of a figure: on paper and light screens, on dark screens. Figures use no other.
 INK, MUTED, LINE, ACCENT, BAND = "#1d2733", "#5b6876", "#c3ccd5", "#0b5cad", "#dfeaf6"

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from auditkit.calibration import rates as r
-from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
+from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, GalleryCase
 from auditkit.calibration.trials import Trial, trials
 from auditkit.claims.claim import Claim
 from auditkit.claims.required import required_tests
 from auditkit.core.canonical import canonical
 from auditkit.core.environment import VERSION
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Silent, Teller
+from auditkit.core.progress import NullReporter, Reporter
 from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores
 from auditkit.reports import render_calibration
@@ -27,12 +27,12 @@ def calibrate(
     claim: Claim,
     out: Path,
     *,
-    fakes: Mapping[str, Entry] = GALLERY,
+    fakes: Mapping[str, GalleryCase] = GALLERY,
     claims: int = CLAIMS,
     jobs: int | None = None,
     folder: Path = Path(),
     problems: Sequence[str] = (),
-    tell: Teller | None = None,
+    tell: Reporter | None = None,
 ) -> r.Calibration:
     """Put claims whose answer is known to the decision, and leave the table at `out` as JSON and as HTML.
 
@@ -41,7 +41,7 @@ def calibrate(
     Interrupted, the same call goes on where training was. Raises UsageError with every problem before anything is
     trained, AuditError where it cannot run.
     """
-    tell = tell or Silent()
+    tell = tell or NullReporter()
     _check_place(out)
     gallery = {name: entry.claimed for name, entry in {**HONEST, **fakes, **LIMITS}.items()}
     bank = fill(
@@ -57,7 +57,7 @@ def calibrate(
 
 
 def summed_up(
-    bank: Bank, claim: Claim, fakes: Mapping[str, Entry], found: Mapping[str, Sequence[Trial]]
+    bank: Bank, claim: Claim, fakes: Mapping[str, GalleryCase], found: Mapping[str, Sequence[Trial]]
 ) -> r.Calibration:
     """The table of these trials: case -> trials, which were drawn from this bank."""
     tests = required_tests(claim.criteria)
@@ -83,11 +83,13 @@ def summed_up(
     )
 
 
-def row(case: str, fakes: Mapping[str, Entry], found: Sequence[Trial], tests: Sequence[str]) -> r.CaseRates:
+def row(
+    case: str, fakes: Mapping[str, GalleryCase], found: Sequence[Trial], tests: Sequence[str]
+) -> r.CaseRates:
     """The row of one case."""
     if case == EXACT:
         return r.rates(case, "exact", "retrained once more, from scratch on retain alone", "", found, tests)
-    tables: dict[r.Kind, Mapping[str, Entry]] = {"honest": HONEST, "fake": fakes, "limit": LIMITS}
+    tables: dict[r.Kind, Mapping[str, GalleryCase]] = {"honest": HONEST, "fake": fakes, "limit": LIMITS}
     [(kind, entry)] = [(kind, table[case]) for kind, table in tables.items() if case in table]
     return r.rates(case, kind, entry.meaning, entry.fools, found, tests)
 

@@ -9,8 +9,8 @@ from joblib import Parallel, delayed
 from auditkit.claims.claim import Criteria
 from auditkit.evidence.schema import Control, Finding, Outcome, Ran, Verdict
 from auditkit.runs.bank import Bank, draw
-from auditkit.verdict import audit_arms
-from auditkit.verdict.decide import obstacle
+from auditkit.verdict import decide
+from auditkit.verdict.decision import blocking_reason
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Trial:
 def trial(bank: Bank, case: str, criteria: Criteria, runs: int, seed: int, k: int) -> Trial:
     """Claim k of a case, decided."""
     arms = draw(bank, case, runs, seed, k)
-    return told(*audit_arms(arms, criteria, bank.test_records, seed + k))
+    return trial_result(*decide(arms, criteria, bank.test_records, seed + k))
 
 
-def told(findings: Sequence[Finding], controls: Sequence[Control], verdict: Verdict) -> Trial:
+def trial_result(findings: Sequence[Finding], controls: Sequence[Control], verdict: Verdict) -> Trial:
     """What matters of a decision."""
     failed = [f"control: {control.name}" for control in controls if not control.passed]
     rho = next(f for f in findings if f.name == "residual memory, exact")
     return Trial(
         outcome=verdict.outcome,
         refuted_by=tuple(f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"),
-        in_the_way=(*failed, *(f.name for f in findings if obstacle(f))),
+        in_the_way=(*failed, *(f.name for f in findings if blocking_reason(f))),
         rho=rho.number.value if isinstance(rho, Ran) else None,
     )
 

@@ -168,7 +168,7 @@ class Criteria(Part):
         return self.model_copy(update={"alpha": share * self.alpha})
 
     @property
-    def mounted(self) -> tuple[str, ...]:
+    def all_attacks(self) -> tuple[str, ...]:
         """Every attack that is mounted, required or not, each once."""
         return tuple(dict.fromkeys((*self.attacks, *self.reported)))
 
@@ -227,16 +227,16 @@ def read_claim(path: Path) -> tuple[Claim, list[str]]:
 def parse_claim(raw: dict[str, Any]) -> tuple[Claim, list[str]]:
     """The same from the parsed TOML."""
     try:
-        return settled(Claim.model_validate(raw)), []
+        return fill_defaults(Claim.model_validate(raw)), []
     except ValidationError as error:
         problems = [_problem(e) for e in error.errors()]
         sound = raw
         for e in error.errors():
             sound = _without(sound, e["loc"])
-        return settled(Claim.model_validate(sound)), problems
+        return fill_defaults(Claim.model_validate(sound)), problems
 
 
-def settled(claim: Claim) -> Claim:
+def fill_defaults(claim: Claim) -> Claim:
     """The claim with the margins of its kind written out where it says nothing of them, so that they are locked."""
     return with_margins(claim, ONE_RUN_MARGINS) if claim.kind == "endpoint" else claim
 

@@ -50,7 +50,7 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None,
     with failures(as_json):
         from auditkit.claims.claim import BUILT_IN, read_claim
         from auditkit.core.canonical import canonical
-        from auditkit.core.progress import OnConsole
+        from auditkit.core.progress import ConsoleReporter
 
         path = claim or BUILT_IN
         stated, problems = read_claim(path)
@@ -59,13 +59,13 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None,
             from auditkit.predictions import audit_predictions
 
             evidence = audit_predictions(
-                stated, place, folder=path.parent, problems=problems, tell=OnConsole(), lock=lock
+                stated, place, folder=path.parent, problems=problems, tell=ConsoleReporter(), lock=lock
             )
         else:
             from auditkit.engine.cost import Resources
             from auditkit.pipeline import audit as run_audit
 
-            resources, tell = Resources(**given), OnConsole()
+            resources, tell = Resources(**given), ConsoleReporter()
             evidence = run_audit(
                 stated, place, folder=path.parent, problems=problems, given=resources, tell=tell, lock=lock
             )
@@ -101,13 +101,19 @@ def calibrate(claim: Path | None, out: Path | None, claims: int, jobs: int | Non
         from auditkit.calibration.calibrate import calibrate as run_calibration
         from auditkit.claims.claim import BUILT_IN, read_claim
         from auditkit.core.canonical import canonical
-        from auditkit.core.progress import OnConsole
+        from auditkit.core.progress import ConsoleReporter
 
         path = claim or BUILT_IN
         stated, problems = read_claim(path)
         place = out or Path("calibrations") / (claim.stem if claim else stated.name)
         found = run_calibration(
-            stated, place, claims=claims, jobs=jobs, folder=path.parent, problems=problems, tell=OnConsole()
+            stated,
+            place,
+            claims=claims,
+            jobs=jobs,
+            folder=path.parent,
+            problems=problems,
+            tell=ConsoleReporter(),
         )
         if as_json:
             click.echo(canonical(found))
@@ -123,10 +129,10 @@ def calibrate(claim: Path | None, out: Path | None, claims: int, jobs: int | Non
 def report(bundle: Path, as_json: bool) -> None:
     """Render the report of BUNDLE again from its evidence. Exits 0 once it is written."""
     with failures(as_json):
-        from auditkit.core.progress import OnConsole
+        from auditkit.core.progress import ConsoleReporter
         from auditkit.evidence.report_files import report as render_again
 
-        files = render_again(bundle, OnConsole())
+        files = render_again(bundle, ConsoleReporter())
         click.echo(json.dumps({"written": files}) if as_json else "\n".join(str(bundle / f) for f in files))
 
 
@@ -157,10 +163,10 @@ def list_(as_json: bool) -> None:
 def fetch(name: str) -> None:
     """Download data set NAME (mnist or fashion-mnist) into the user's cache, resuming where it stopped."""
     with failures(as_json=False):
-        from auditkit.core.progress import OnConsole
+        from auditkit.core.progress import ConsoleReporter
         from auditkit.data import fetch as download
 
-        with OnConsole().downloads() as progress:
+        with ConsoleReporter().downloads() as progress:
             click.echo(str(download(name, progress=progress)))
 
 

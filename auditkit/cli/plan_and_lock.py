@@ -18,14 +18,14 @@ def plan(claim: Path | None, as_json: bool, **given: Any) -> None:
     with failures(as_json):
         from auditkit.claims.claim import BUILT_IN, read_claim
         from auditkit.core.canonical import to_plain
-        from auditkit.core.progress import OnConsole
+        from auditkit.core.progress import ConsoleReporter
         from auditkit.engine.cost import Resources
-        from auditkit.study.power_forecast import foresee, in_words
+        from auditkit.study.power_forecast import forecast, in_words
         from auditkit.study.study import prepare
 
-        path, tell = claim or BUILT_IN, OnConsole()
+        path, tell = claim or BUILT_IN, ConsoleReporter()
         stated, problems = read_claim(path)
-        found = foresee(prepare(stated, path.parent, problems, tell), Resources(**given), tell)
+        found = forecast(prepare(stated, path.parent, problems, tell), Resources(**given), tell)
         click.echo(json.dumps(to_plain(found)) if as_json else "\n".join(in_words(found)))
 
 
@@ -42,22 +42,22 @@ def lock(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> N
     """
     with failures(as_json):
         from auditkit.claims.claim import BUILT_IN, read_claim
-        from auditkit.core.progress import OnConsole
+        from auditkit.core.progress import ConsoleReporter
         from auditkit.evidence.bundle import LOCK, key_path
 
-        path, tell = claim or BUILT_IN, OnConsole()
+        path, tell = claim or BUILT_IN, ConsoleReporter()
         stated, problems = read_claim(path)
         place = out or default_place(claim, stated.name)
         if stated.predictions:  # needs no torch
             from auditkit import predictions
 
-            sha256 = predictions.begin(stated, place, folder=path.parent, problems=problems).lock_sha256
+            sha256 = predictions.lock_audit(stated, place, folder=path.parent, problems=problems).lock_sha256
         else:
             from auditkit.engine.cost import Resources
-            from auditkit.study.lock import begin
+            from auditkit.study.lock import lock_audit
 
             resources = Resources(**given)
-            sha256 = begin(
+            sha256 = lock_audit(
                 stated, place, folder=path.parent, problems=problems, given=resources, tell=tell
             ).lock_sha256
         tell.say(f"keep {key_path(place)}: nobody can audit by this lock without it")

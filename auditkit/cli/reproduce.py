@@ -36,12 +36,12 @@ def fnn(size: str, sources: tuple[str, ...], out: Path | None, as_json: bool, **
     that auditkit has, and an audit of each. Interrupted, the same command goes on. Exits 0 once the page is written."""
     with failures(as_json):
         from auditkit.core.canonical import canonical
-        from auditkit.core.progress import OnConsole
+        from auditkit.core.progress import ConsoleReporter
         from auditkit.engine.cost import Resources
         from auditkit.reproduction.publish import publish
         from auditkit.reproduction.reproduce import reproduce as run
 
-        place, tell = out or Path("reproductions") / f"fnn-{size}", OnConsole()
+        place, tell = out or Path("reproductions") / f"fnn-{size}", ConsoleReporter()
         found = run(size, sources or SOURCES, place, given=Resources(**given), tell=tell)
         content = canonical(found)
         publish(content, place)

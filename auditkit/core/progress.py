@@ -22,7 +22,7 @@ PAUSE = 30.0
 DownloadProgress = Callable[[str, int, int | None], None]
 
 
-class Teller(Protocol):
+class Reporter(Protocol):
     """Says lines, and follows the work of a stage."""
 
     def say(self, text: str) -> None:
@@ -35,7 +35,7 @@ class Teller(Protocol):
         """Follow downloads; call what it gives with (file, bytes so far, bytes in all if known)."""
 
 
-class Silent:
+class NullReporter:
     """Says nothing: for use as a library."""
 
     def say(self, text: str) -> None:
@@ -52,7 +52,7 @@ class Silent:
         yield lambda file, done, total: None
 
 
-class OnConsole:
+class ConsoleReporter:
     """Writes to standard error: bars on a terminal, plain lines elsewhere (as in CI)."""
 
     def __init__(self) -> None:

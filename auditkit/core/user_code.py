@@ -46,14 +46,14 @@ def resolve(name: str, folder: Path, table: Mapping[str, Function], key: str) ->
     # Whatever the user's module raises is what they need to read; SystemExit would end us with its own code.
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"{key} = {name!r}: it could not be imported: {told(error)}; mend it, or correct the name"
+            f"{key} = {name!r}: it could not be imported: {describe_error(error)}; mend it, or correct the name"
         ) from error
     if not callable(found):
         raise UsageError(f"{key} = {name!r}: it must be a function, found {type(found).__name__}; name one")
     return typing.cast(Function, found)
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What a user's own code raised, in one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
@@ -93,7 +93,7 @@ def option_problems(
         table = _table(function, known)
     except Exception as error:  # noqa: BLE001 -- the annotations may be the user's own
         return [
-            f"{part}.options: the function's parameters could not be read: {told(error)}; mend its annotations"
+            f"{part}.options: the function's parameters could not be read: {describe_error(error)}; mend its annotations"
         ]
     try:
         # Strict and as JSON: a list may stand for a tuple, but no text for a number. The function is given

@@ -48,7 +48,7 @@ def _grid(values: Inputs) -> Inputs | None:
     return np.asarray(grid)
 
 
-def moved(x: Inputs, direction: npt.NDArray[np.float64], radius: float, within: Domain) -> Inputs:
+def perturb(x: Inputs, direction: npt.NDArray[np.float64], radius: float, within: Domain) -> Inputs:
     """x moved along a direction by the radius (Euclidean), within the domain: float32, of the shape of x.
 
     x: float32 (records, *shape); direction: of the same shape. A feature that does not vary stays; one at its bound

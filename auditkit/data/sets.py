@@ -7,7 +7,7 @@ import numpy as np
 
 from auditkit.core.errors import UsageError
 from auditkit.data.dataset import Dataset
-from auditkit.data.stratified import Indices, allot, draw_by_class, without
+from auditkit.data.stratified import Indices, draw_by_class, largest_remainder, without
 
 SHOWN = 5  # how many offenders a message names
 
@@ -110,7 +110,7 @@ def draw_sets(
     kept = np.bincount(y[retain], minlength=k)
     wanted = np.where(kept > 0, np.bincount(y[forget], minlength=k), 0)
     spare = np.bincount(y[eligible], minlength=k)
-    counts = allot(control, wanted if wanted.any() else kept, spare)
+    counts = largest_remainder(control, wanted if wanted.any() else kept, spare)
     controls = draw_by_class(y, eligible, counts, rng)
     left = rng.permutation(without(len(y), retain, forget, controls))
     return Sets(
@@ -130,7 +130,7 @@ def _draw_training(
     named = _named(dataset, request)
     pool = without(len(y), named)
     stock = np.bincount(y[pool], minlength=dataset.n_classes)
-    drawn = draw_by_class(y, pool, allot(train - len(named), stock, stock), rng)
+    drawn = draw_by_class(y, pool, largest_remainder(train - len(named), stock, stock), rng)
     if request.fraction is not None:
         shuffled = rng.permutation(drawn)
         size = forget_size(dataset, request, train)
@@ -165,7 +165,7 @@ def forget_size(dataset: Dataset, request: ForgetRequest, train: int) -> int:
         return round(request.fraction * train)
     if request.label is not None:
         stock = np.bincount(dataset.y)
-        return int(allot(train, stock, stock)[request.label])
+        return int(largest_remainder(train, stock, stock)[request.label])
     return len(request.ids or ())
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from auditkit.core.errors import UsageError
-from auditkit.core.user_code import resolve, told
+from auditkit.core.user_code import describe_error, resolve
 from auditkit.data.catalogue import (
     CHECKSUMS,
     LICENCES,
@@ -167,7 +167,7 @@ def load_own(source: str, folder: Path = Path()) -> Dataset:
     except UsageError as error:
         raise UsageError(*(f"data.source = {source!r}: {problem}" for problem in error.problems)) from error
     except (Exception, SystemExit) as error:  # whatever the user's code raises is what they need to read
-        raise UsageError(f"data.source = {source!r}: it failed: {told(error)}; mend it") from error
+        raise UsageError(f"data.source = {source!r}: it failed: {describe_error(error)}; mend it") from error
     module, _, name = source.partition(":")
     return make_dataset(
         Path(module).name.removesuffix(".py"),

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Indices = NDArray[np.int64]
 
 
-def allot(total: int, weights: Indices, room: Indices) -> Indices:
+def largest_remainder(total: int, weights: Indices, room: Indices) -> Indices:
     """Split `total` over classes in proportion to `weights` (largest remainder), at most `room` in each.
 
     What a full class cannot take goes to the others in proportion to the room they have left; all arrays are

@@ -27,7 +27,7 @@ from auditkit.training import run_seed
 
 
 @dataclass(frozen=True)
-class PrivacyFinding:
+class DpAuditResult:
     """What the audit of a DP claim found.
 
     epsilon, delta: as claimed. noise_multiplier: that the training used. accounted: the epsilon at delta that
@@ -97,7 +97,7 @@ def audit_privacy(
     privacy: Privacy,
     seed: int,
     alpha: float = 0.05,
-) -> PrivacyFinding:
+) -> DpAuditResult:
     """Train one model as claimed, canaries among its records, and say how much it gives away.
 
     x_train, y_train: the records to train on. x_own, y_own: the attacker's own with their true labels, at least
@@ -122,7 +122,7 @@ def audit_privacy(
             f"= {privacy.learning_rate:g} or the noise"
         )
     right, bound = measured(logits, canaries, privacy, alpha=alpha, seed=seed)
-    return PrivacyFinding(
+    return DpAuditResult(
         epsilon=privacy.epsilon,
         delta=privacy.delta,
         noise_multiplier=trained.noise_multiplier,

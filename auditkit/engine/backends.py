@@ -42,7 +42,7 @@ Work = Callable[[Task, Path], Any]
 
 
 @dataclass(frozen=True)
-class Workers:
+class WorkerConfig:
     """Who does the work. jobs: how many tasks at a time, None for all that there is room for. threads: those of
     each task. address: of a cluster that is already running; without one Dask and Ray start their own here."""
 
@@ -69,7 +69,7 @@ class Pool:
     check: Callable[[], None] = lambda: None
 
 
-def hired(workers: Workers, work: Work) -> AbstractContextManager[Pool]:
+def open_pool(workers: WorkerConfig, work: Work) -> AbstractContextManager[Pool]:
     """Have workers that do `work`; they are ended, or their cluster is left, with whatever is still out.
 
     Raises UsageError where they are not named as they must be, AuditError where they cannot be had.
@@ -83,7 +83,7 @@ def line(error: BaseException) -> str:
 
 
 @contextmanager
-def _loky(workers: Workers, work: Work) -> Iterator[Pool]:
+def _loky(workers: WorkerConfig, work: Work) -> Iterator[Pool]:
     environment = dict.fromkeys(THREADS, str(workers.threads))
 
     def start() -> Any:
@@ -123,7 +123,7 @@ def _end_with(driver: int) -> None:
 
 
 @contextmanager
-def _dask(workers: Workers, work: Work) -> Iterator[Pool]:
+def _dask(workers: WorkerConfig, work: Work) -> Iterator[Pool]:
     try:
         import dask
         from dask.distributed import Client, KilledWorker
@@ -155,7 +155,7 @@ def _dask(workers: Workers, work: Work) -> Iterator[Pool]:
 
 
 @contextmanager
-def _dask_cluster(workers: Workers) -> Iterator[Any]:
+def _dask_cluster(workers: WorkerConfig) -> Iterator[Any]:
     """The user's, or a new one on this machine."""
     from dask.distributed import LocalCluster
 
@@ -182,7 +182,7 @@ def _scratch(place: str | None = None) -> TemporaryDirectory[str]:
 
 
 @contextmanager
-def _ray(workers: Workers, work: Work) -> Iterator[Pool]:
+def _ray(workers: WorkerConfig, work: Work) -> Iterator[Pool]:
     # Ray tells of dead workers on standard output, where `--json` puts its document.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:
@@ -216,7 +216,7 @@ def _ray(workers: Workers, work: Work) -> Iterator[Pool]:
 
 
 @contextmanager
-def _ray_cluster(workers: Workers) -> Iterator[None]:
+def _ray_cluster(workers: WorkerConfig) -> Iterator[None]:
     """Be a driver of the user's cluster, or of a new one on this machine."""
     import ray
 
@@ -238,7 +238,7 @@ def _ray_cluster(workers: Workers) -> Iterator[None]:
         yield
 
 
-def _ask(workers: Workers, *arguments: str) -> None:
+def _ask(workers: WorkerConfig, *arguments: str) -> None:
     """AuditError where Python, called with these arguments and the address, finds no cluster. A process of its
     own can be ended: what does not answer as a cluster keeps Dask's client waiting for ever, and Ray's for
     two minutes, whatever they are told."""
@@ -252,7 +252,7 @@ def _ask(workers: Workers, *arguments: str) -> None:
             raise ConnectionError(done.stderr.strip().rpartition("\n")[2])
 
 
-def _room(workers: Workers, at_a_time: int) -> int:
+def _room(workers: WorkerConfig, at_a_time: int) -> int:
     """How many tasks may be out: as many as the user allows a cluster, or one at work and one to follow for
     each worker."""
     return workers.jobs if workers.address and workers.jobs else 2 * at_a_time
@@ -262,7 +262,7 @@ def _missing(extra: str) -> UsageError:
     return UsageError(f"--backend {extra} needs its extra; install it: pip install 'auditkit[{extra}]'")
 
 
-def _reach(workers: Workers) -> None:
+def _reach(workers: WorkerConfig) -> None:
     """UsageError for what cannot be an address, AuditError where nothing listens: their own clients wait
     longer, and say less."""
     address = str(workers.address)
@@ -279,7 +279,7 @@ def _reach(workers: Workers) -> None:
 
 
 @contextmanager
-def _answering(workers: Workers) -> Iterator[None]:
+def _answering(workers: WorkerConfig) -> Iterator[None]:
     """AuditError where the cluster is not there."""
     try:
         yield

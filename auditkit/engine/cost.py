@@ -10,7 +10,7 @@ from auditkit.engine import store
 from auditkit.engine.plan import (
     Measured,
     Plan,
-    Work,
+    TrainingWorkload,
     cores,
     fastest,
     flops,
@@ -64,7 +64,9 @@ def problems(given: Resources, locked: Plan | None) -> list[str]:
     return found
 
 
-def planned(work: Work, given: Resources, identity: Mapping[str, object], locked: Plan | None) -> Measured:
+def planned(
+    work: TrainingWorkload, given: Resources, identity: Mapping[str, object], locked: Plan | None
+) -> Measured:
     """The plan to take, with its cost: the one locked before, or the one asked for, or the fastest that fits
     into the memory, measured now or on this machine before.
 
@@ -136,7 +138,7 @@ class Cost:
     disk: int
 
 
-def cost(measured: Measured, work: Work, given: Resources, answers: int) -> Cost:
+def cost(measured: Measured, work: TrainingWorkload, given: Resources, answers: int) -> Cost:
     """The cost under the plan, with as many workers as were asked for, else as there is work, cores and
     memory for. answers: how many numbers one run answers with."""
     plan, parts = measured.plan, [len(s) for n in work.runs.values() for s in stacks(n, measured.plan.width)]
@@ -181,7 +183,7 @@ def refusals(cost: Cost, given: Resources) -> list[str]:
     return found
 
 
-def process_bytes(work: Work) -> int:
+def process_bytes(work: TrainingWorkload) -> int:
     """The memory a worker takes besides its stack."""
     return PROCESS_BYTES + 2 * work.data_bytes
 

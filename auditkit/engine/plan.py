@@ -50,7 +50,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class TrainingWorkload:
     """What is to be trained, as far as its cost goes.
 
     records: of each run, at most. runs: what may share a stack, by name -> how many. x, y: some records to try
@@ -97,7 +97,7 @@ def most_workers(plan: Plan) -> int:
     return torch.cuda.device_count() if plan.device == "cuda" else max(1, cores() // plan.threads)
 
 
-def seconds(measured: Measured, work: Work, workers: int) -> float:
+def seconds(measured: Measured, work: TrainingWorkload, workers: int) -> float:
     """About how long `workers` workers train all runs."""
     plan = measured.plan
     sizes = [len(stack) for runs in work.runs.values() for stack in stacks(runs, plan.width)]
@@ -106,7 +106,9 @@ def seconds(measured: Measured, work: Work, workers: int) -> float:
     return max(longest_queue, default=0.0)
 
 
-def measure(work: Work, *, devices: Sequence[str], threads: int | None, memory: int | None) -> list[Measured]:
+def measure(
+    work: TrainingWorkload, *, devices: Sequence[str], threads: int | None, memory: int | None
+) -> list[Measured]:
     """Time the first steps of every plan worth trying: ever wider stacks on each device and number of
     threads, until two in a row do less than a narrower one did; those that may be the fastest several times.
     threads: only so many. memory: bytes a stack may take, if it is wider than one run."""
@@ -139,17 +141,17 @@ def _widths(most: int) -> list[int]:
     return sorted({2**k for k in range(most.bit_length()) if 2**k < most} | {most})
 
 
-def _timed_again(measured: Measured, work: Work) -> Measured:
+def _timed_again(measured: Measured, work: TrainingWorkload) -> Measured:
     return replace(measured, step_seconds=min(measured.step_seconds, step_seconds(work, measured.plan)))
 
 
-def _within(factor: float, measured: Sequence[Measured], work: Work) -> list[Measured]:
+def _within(factor: float, measured: Sequence[Measured], work: TrainingWorkload) -> list[Measured]:
     """Those no more than `factor` times slower than the fastest, on all cores of this machine."""
     cost = {m: seconds(m, work, most_workers(m.plan)) for m in measured}
     return [m for m in measured if cost[m] <= factor * min(cost.values())]
 
 
-def fastest(measured: Sequence[Measured], work: Work) -> Measured:
+def fastest(measured: Sequence[Measured], work: TrainingWorkload) -> Measured:
     """The plan to take: the fastest on all cores of this machine, or one as good as that."""
     usual = min(
         max(1, USUAL_BYTES // (OPTIMISER_COPIES * weight_bytes(work))), max(work.runs.values(), default=1)
@@ -158,13 +160,13 @@ def fastest(measured: Sequence[Measured], work: Work) -> Measured:
     return min(close, key=lambda m: (m.plan.threads, abs(math.log2(m.plan.width / usual)), m.plan.width))
 
 
-def weight_bytes(work: Work) -> int:
+def weight_bytes(work: TrainingWorkload) -> int:
     """The size of one run's weights."""
     weights: int = sum(p.numel() * p.element_size() for p in initialise(work.build, 0).parameters())
     return weights
 
 
-def step_seconds(work: Work, plan: Plan) -> float:
+def step_seconds(work: TrainingWorkload, plan: Plan) -> float:
     """The seconds that a step of one stack takes under the plan, without what comes before the first."""
     keep_freed_memory()
     x, y = work.x.to(plan.device), work.y.to(plan.device)
@@ -197,7 +199,7 @@ def threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def stack_bytes(work: Work) -> int:
+def stack_bytes(work: TrainingWorkload) -> int:
     """The memory that one run of a stack takes while a step is made: its weights, gradients and optimiser
     state, and what backward needs of a batch, measured."""
     model = initialise(work.build, 0).train()
@@ -215,7 +217,7 @@ def stack_bytes(work: Work) -> int:
     return OPTIMISER_COPIES * weight_bytes(work) + 2 * activations
 
 
-def flops(work: Work) -> int:
+def flops(work: TrainingWorkload) -> int:
     """Floating-point operations of all matrix products and convolutions of training, forward and backward."""
     n = min(work.recipe.batch_size, work.records, len(work.x))
     model: nn.Module = initialise(work.build, 0).train()

@@ -20,11 +20,11 @@ from typing import IO
 
 from auditkit.core.errors import AuditError
 from auditkit.engine import backends as pools
-from auditkit.engine.backends import BACKENDS, Backend, Pool, Workers, hired, line
+from auditkit.engine.backends import BACKENDS, Backend, Pool, WorkerConfig, line, open_pool
 from auditkit.engine.store import store_directory
 from auditkit.engine.task import Task, Tensors
 
-__all__ = ["BACKENDS", "Backend", "Workers", "log_path", "opened", "results"]
+__all__ = ["BACKENDS", "Backend", "WorkerConfig", "log_path", "results", "worker_session"]
 
 ATTEMPTS = 3
 """How often a task is tried whose worker dies."""
@@ -40,20 +40,20 @@ Deaths = dict[int, Exception]
 
 
 @dataclass(frozen=True)
-class Failed:
+class TaskFailure:
     """What a worker returns in place of a result. problems: in words, as not every error can be sent."""
 
     problems: Sequence[str]
 
 
-def results(tasks: Sequence[Task], workers: Workers) -> Results:
-    """Do all tasks, by workers of their own: see `opened`. Close it to end all work at once."""
-    with opened(workers) as results_of:
+def results(tasks: Sequence[Task], workers: WorkerConfig) -> Results:
+    """Do all tasks, by workers of their own: see `worker_session`. Close it to end all work at once."""
+    with worker_session(workers) as results_of:
         yield from results_of(tasks)
 
 
 @contextmanager
-def opened(workers: Workers) -> Iterator[Callable[[Sequence[Task]], Results]]:
+def worker_session(workers: WorkerConfig) -> Iterator[Callable[[Sequence[Task]], Results]]:
     """Gives a function that does tasks, lot after lot, by the same workers. They are hired when there is a
     first task, and ended with the block, whatever they do.
 
@@ -64,7 +64,7 @@ def opened(workers: Workers) -> Iterator[Callable[[Sequence[Task]], Results]]:
     named as it must be.
     """
     with ExitStack() as stack:
-        hire = cache(lambda: stack.enter_context(hired(workers, work)))
+        hire = cache(lambda: stack.enter_context(open_pool(workers, work)))
 
         def results_of(tasks: Sequence[Task]) -> Results:
             if workers.backend == "loky" and workers.jobs == 1:
@@ -90,7 +90,7 @@ def _tried(
     tasks: Sequence[Task], numbers: Sequence[int], pool: Pool, room: int
 ) -> Generator[tuple[int, Tensors], None, Deaths]:
     """Try each of the numbered tasks once. Returns those that were out when a worker died."""
-    waiting, out = iter(numbers), dict[Future[Tensors | Failed], int]()
+    waiting, out = iter(numbers), dict[Future[Tensors | TaskFailure], int]()
     deaths, in_a_row = Deaths(), 0
     while True:
         for k in islice(waiting, room - len(out)):
@@ -112,7 +112,7 @@ def _tried(
                 if in_a_row == HOPELESS * room:
                     raise _dead(tasks, {k: error}) from error
                 continue
-            if isinstance(result, Failed):
+            if isinstance(result, TaskFailure):
                 raise AuditError(*result.problems)
             in_a_row = 0
             yield k, result
@@ -143,7 +143,7 @@ def _dead(tasks: Sequence[Task], deaths: Mapping[int, Exception]) -> AuditError:
     )
 
 
-def work(task: Task, log: Path) -> Tensors | Failed:
+def work(task: Task, log: Path) -> Tensors | TaskFailure:
     """In a worker: perform the task, with a log that is there for as long as it has not succeeded."""
     with _ONE_AT_A_TIME, _opened(log) as file:
         here = f"{socket.gethostname()}, process {os.getpid()}"
@@ -153,11 +153,11 @@ def work(task: Task, log: Path) -> Tensors | Failed:
             result = task.perform()
         except AuditError as error:
             traceback.print_exc(file=file)
-            return Failed(error.problems)
+            return TaskFailure(error.problems)
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- a user's own code may even exit
             traceback.print_exc(file=file)
             told = f"{task.what} (seeds {_seeds(task)}): {line(error)}; its log is {log} on {here}"
-            return Failed([told])
+            return TaskFailure([told])
         finally:
             faulthandler.disable()
     with suppress(OSError):

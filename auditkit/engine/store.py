@@ -52,7 +52,7 @@ LONGEST_HEADER = 100_000_000
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoredResult:
     """A file in the store.
 
     what: what it holds, in human words, or UNFINISHED, or NOT_READABLE. last_used: POSIX seconds.
@@ -119,7 +119,7 @@ def save(identity: Mapping[str, object], tensors: Tensors) -> None:
             aside.unlink()
 
 
-def contents() -> list[Entry]:
+def contents() -> list[StoredResult]:
     """Every file in the store, the longest unused first; links and directories are passed over.
 
     Raises AuditError where the store cannot be read.
@@ -223,7 +223,7 @@ def _fingerprint(tensors: Tensors) -> str:
     return total.hexdigest()
 
 
-def _entry(item: os.DirEntry[str]) -> Entry | None:
+def _entry(item: os.DirEntry[str]) -> StoredResult | None:
     """The file as an entry; None for links, directories, and what another process has just removed."""
     try:
         if not item.is_file(follow_symlinks=False):
@@ -231,7 +231,7 @@ def _entry(item: os.DirEntry[str]) -> Entry | None:
         status = item.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return Entry(item.name, _what(Path(item.path)), status.st_size, status.st_mtime)
+    return StoredResult(item.name, _what(Path(item.path)), status.st_size, status.st_mtime)
 
 
 def _what(path: Path) -> str:
@@ -256,14 +256,14 @@ def _header(path: Path) -> Any:
         return json.loads(file.read(min(length, LONGEST_HEADER)))
 
 
-def _expired(entry: Entry, unused_days: float | None, now: float) -> bool:
+def _expired(entry: StoredResult, unused_days: float | None, now: float) -> bool:
     unused = now - entry.last_used
     if PART.fullmatch(entry.name):
         return unused > HOUR
     return FINISHED.fullmatch(entry.name) is not None and (unused_days is None or unused >= unused_days * DAY)
 
 
-def _remove(entry: Entry) -> bool:
+def _remove(entry: StoredResult) -> bool:
     """Remove the file. False if another process was faster."""
     path = store_directory() / entry.name
     try:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from auditkit.attacks import ATTACKS, NotApplicable
-from auditkit.attacks.battery import mounted
+from auditkit.attacks.battery import score_arm
 from auditkit.attacks.posterior_difference import before_after
 from auditkit.evidence.numbers import METHOD, difference_number, mean_number, plain_number
 from auditkit.evidence.schema import (
@@ -18,7 +18,7 @@ from auditkit.evidence.schema import (
     OperatingPoint,
     SwapLine,
 )
-from auditkit.signals.measurements import Places
+from auditkit.signals.measurements import SetIndices
 from auditkit.signals.signals import Signals
 from auditkit.statistics.agreement import Agreement as Found
 from auditkit.statistics.agreement import agreement as find
@@ -176,7 +176,7 @@ def _tpr_number(rates: Floats, records: int, alpha: float) -> Number:
     return Number(value, low, high, 1 - 2 * alpha, len(rates), records, method, f"{METHOD}#means")
 
 
-def finders(scores: Mapping[str, Mapping[str, Scores]]) -> Mapping[str, Found]:
+def attack_agreement(scores: Mapping[str, Mapping[str, Scores]]) -> Mapping[str, Found]:
     """Which forget records how many attacks find, in each arm: counted are attacks that scored every forget record, and
     control records enough to say at AGREED_FPR who is found. Empty with no such attack."""
     counted = {
@@ -193,7 +193,7 @@ def finders(scores: Mapping[str, Mapping[str, Scores]]) -> Mapping[str, Found]:
 
 
 def agreement(found: Mapping[str, Found]) -> Agreement | None:
-    """On how many forget records the attacks agree; found: of `finders`."""
+    """On how many forget records the attacks agree; found: of `attack_agreement`."""
     if not found:
         return None
     n, records = found["retrained"].attacks, len(found["retrained"].found)
@@ -209,7 +209,7 @@ def agreement(found: Mapping[str, Found]) -> Agreement | None:
     )
 
 
-def both_versions(signals: Signals, places: Places, alpha: float) -> BeforeAfter:
+def both_versions(signals: Signals, places: SetIndices, alpha: float) -> BeforeAfter:
     """What the original and a later model give away together."""
     found = before_after(signals, places.forget, places.control)
     records = len(places.forget) + len(places.control)
@@ -230,7 +230,7 @@ def swap_lines(
             continue  # they ask for what the runs of the swapped world have not
         try:
             worlds = [
-                mounted(name, signals, signals.runs_of(arm), *records)
+                score_arm(name, signals, signals.runs_of(arm), *records)
                 for arm, records in (
                     ("unlearned", (forget, stand_ins)),
                     ("swapped unlearned", (stand_ins, forget)),

@@ -13,7 +13,7 @@ from auditkit.statistics.exposure import (
     Exposure,
     exposure,
     halves_overlap,
-    in_sight,
+    memorised_independently,
     worst_auc,
     worst_share,
 )
@@ -33,7 +33,7 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
         return None
     seen, found = _found(arms)
     # Pooled, the two retrained arms say nothing of how they differ.
-    seen_by_both = in_sight(O, stacked(R, H), R)
+    seen_by_both = memorised_independently(O, stacked(R, H), R)
     honest = exposure(H, R, seen_by_both)
     runs, records = R.runs, len(found.forget)
     halves = halves_overlap(U, R, seen)
@@ -76,7 +76,7 @@ def exposure_arrays(arms: Arms) -> dict[str, npt.NDArray[np.generic]]:
 
 def _found(arms: Arms) -> tuple[Ints, Exposure]:
     O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
-    seen = in_sight(O, H, R)
+    seen = memorised_independently(O, H, R)
     return seen, exposure(U, R, seen)
 
 

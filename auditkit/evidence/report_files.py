@@ -4,22 +4,22 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from auditkit.core.progress import Silent, Teller
+from auditkit.core.progress import NullReporter, Reporter
 from auditkit.evidence.bundle import read_bundle, write_bundle
 from auditkit.reports import PdfUnavailable, pdf, render
 
 
-def report(out: Path, tell: Teller | None = None) -> list[str]:
+def report(out: Path, tell: Reporter | None = None) -> list[str]:
     """Render the report of a finished bundle again; returns the names of the files written.
 
     Raises UsageError where there is no finished bundle, IntegrityError where its files were altered.
     """
-    files = report_files(read_bundle(out), tell or Silent())
+    files = report_files(read_bundle(out), tell or NullReporter())
     write_bundle(out, files)
     return list(files)
 
 
-def report_files(files: Mapping[str, bytes], tell: Teller) -> dict[str, bytes]:
+def report_files(files: Mapping[str, bytes], tell: Reporter) -> dict[str, bytes]:
     """report.html, summary.md and, where the libraries for it are there, report.pdf.
 
     files: at least evidence.json and run.json.

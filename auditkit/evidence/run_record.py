@@ -15,11 +15,11 @@ from auditkit.core.canonical import salted
 from auditkit.evidence import memory_numbers as summary
 from auditkit.evidence.schema import ArmSummary
 from auditkit.evidence.scope import UNLEARNED
-from auditkit.signals.measurements import Places, accuracy
+from auditkit.signals.measurements import SetIndices, accuracy
 from auditkit.signals.signals import Signals
 
 
-def arm_summary(name: str, signals: Signals, places: Places, alpha: float, kind: str) -> ArmSummary:
+def arm_summary(name: str, signals: Signals, places: SetIndices, alpha: float, kind: str) -> ArmSummary:
     """One arm's accuracies, and what it is in a claim of this kind."""
     parts = {s: getattr(places, s) for s in ("retain", "forget", "test")}
     found = {s: (accuracy(signals, name, part), len(part)) for s, part in parts.items()}

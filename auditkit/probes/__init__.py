@@ -16,9 +16,9 @@ from auditkit.probes.boundary import boundary_distances
 from auditkit.probes.errors import NotObservable
 from auditkit.probes.gradient_norm import gradient_norms
 from auditkit.probes.label_stability import under_noise, under_shifts
-from auditkit.probes.probing import probed
-from auditkit.probes.relearning import relearned
-from auditkit.probes.rescaling import rescaled
+from auditkit.probes.probing import linear_probe
+from auditkit.probes.relearning import relearn
+from auditkit.probes.rescaling import rescale
 from auditkit.statistics.margins import Floats
 from auditkit.training import Recipe
 from auditkit.training.records import Records
@@ -40,5 +40,5 @@ OBSERVATIONS: dict[str, Observe] = {
 }
 """name in `Signals.observed` -> what gives one number a record"""
 
-RECOVERIES: dict[str, Recover] = {"relearned": relearned, "probe": probed, "rescaled": rescaled}
+RECOVERIES: dict[str, Recover] = {"relearn": relearn, "probe": linear_probe, "rescale": rescale}
 """name of a query -> what makes suppressed memory show again"""

@@ -25,7 +25,7 @@ FLAT = 1e-5
 """The largest slope that ends the regression: with RIDGE, weights are then right to about a thousandth."""
 
 
-def probed(
+def linear_probe(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
     """Logits of the fresh last layer on forget, then on control records: float32 (forget + control, classes).

@@ -24,7 +24,7 @@ CHUNK = 512
 """Records whose gradients are taken together; a step is on all of them."""
 
 
-def relearned(
+def relearn(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
     """Logits on the forget records, each from a copy that was tuned on the half it is not in, then on control

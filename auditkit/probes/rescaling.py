@@ -23,7 +23,7 @@ from auditkit.training import Recipe
 from auditkit.training.records import Records
 
 
-def rescaled(
+def rescale(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
     """Logits on forget, then on control records, of the model with its gates off and its units at unit length:

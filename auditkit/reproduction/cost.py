@@ -16,7 +16,7 @@ from auditkit.statistics.margins import Ints
 from auditkit.study.study import Study
 from auditkit.training import fit, initialise
 from auditkit.training.records import Records
-from auditkit.unlearning.binding import bound
+from auditkit.unlearning.binding import bind_procedure
 
 SHORT = 2.0
 """Seconds; what takes less is timed again, and the median of TIMES taken."""
@@ -35,7 +35,7 @@ class Cost:
 def cost_of(study: Study, procedure: ProcedureClaim) -> Cost:
     """What the procedure costs on one model of the study. What it does must not depend on how well the model was
     trained: it is tried out on a fresh one."""
-    unlearn = bound(procedure.name, study.folder, dict(procedure.options), study.recipe)
+    unlearn = bind_procedure(procedure.name, study.folder, dict(procedure.options), study.recipe)
     retain, forget = _records(study, study.sets.retain), _records(study, study.sets.forget)
     return counted(lambda: unlearn([_fresh(study)], retain, forget, [0]))
 

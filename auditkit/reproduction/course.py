@@ -60,7 +60,7 @@ class Point:
 
 
 @dataclass
-class Course:
+class Trajectory:
     """A network and how far it has come, as `start` makes it. epochs: how many it has been through. rng: the
     order of its records and its dropout. attack: the attack model by which it is measured."""
 
@@ -149,7 +149,7 @@ def start(
     seed: int,
     layers: Sequence[str] = LAYERS,
     attack: AttackModel = "perceptron",
-) -> Course:
+) -> Trajectory:
     """The paper's network, untrained, its gates attached and off, with Adam at 0.01 and batches of 64.
 
     layers: those of LAYERS that forget. Everything that is drawn depends on `seed` alone, and torch's global
@@ -163,7 +163,7 @@ def start(
     # A "step" schedule looks at the number of an epoch alone, not at how many there will be.
     recipe = Recipe(epochs=0, batch_size=64, learning_rate=0.01, schedule="step", gamma=gamma)
     optimiser = recipe.optimise(list(model.parameters()))
-    return Course(parts, model, layers, recipe, optimiser, np.random.default_rng(seed), attack)
+    return Trajectory(parts, model, layers, recipe, optimiser, np.random.default_rng(seed), attack)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from auditkit.reproduction.course import LAYERS, Course, Measured
+from auditkit.reproduction.course import LAYERS, Measured, Trajectory
 from auditkit.unlearning.fnn_rates import ranks, time_constants
 
 KS: Mapping[str, Sequence[int]] = {
@@ -30,7 +30,7 @@ class TopK:
     seen: Measured
 
 
-def top_k(course: Course, layer: str, ks: Sequence[int], *, t: float = 1.0) -> list[TopK]:
+def top_k(course: Trajectory, layer: str, ks: Sequence[int], *, t: float = 1.0) -> list[TopK]:
     """The network measured with its gates at time t, for each K. Only units of `layer` fade.
 
     course: a network that has learned, with gates on all of LAYERS; its weights stay as they are. ks: numbers of

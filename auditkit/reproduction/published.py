@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from auditkit.reproduction.course import LAYERS, Course, Point, start
+from auditkit.reproduction.course import LAYERS, Point, Trajectory, start
 from auditkit.reproduction.paper_attack import AttackModel
 from auditkit.reproduction.sizes import Parts
 from auditkit.training import run_seed
@@ -52,12 +52,12 @@ def learn_and_unlearn(
     epoch of learning. gamma: by which the learning rate, 0.01 at first, is multiplied after each epoch.
     """
     course = start(parts, gamma=gamma, seed=seed, layers=layers, attack=attack)
-    generator = chance(seed)
+    rng = generator(seed)
     points = []
     for turn in range(1, turns + 1):
         course.learn(first if turn == 1 else 1)
         points.append(course.point(turn, "learn", 0))
-        order_units(course, variant, generator)
+        order_units(course, variant, rng)
         for t in UNLEARNING_EPOCHS:
             course.unlearn(t)
             points.append(course.point(turn, "unlearn", t))
@@ -84,7 +84,7 @@ def one_shot(
     for epoch in range(LEARNING_EPOCHS):
         course.learn(1 if epoch else first)
         points.append(course.point(1, "learn", 0))
-    order_units(course, variant, chance(seed))
+    order_units(course, variant, generator(seed))
     for t in range(1, longest + 1):
         course.unlearn(t, descent=descent)
         points.append(course.point(1, "unlearn", t))
@@ -99,7 +99,7 @@ def learned(
     gamma: float = 0.07,
     layers: Sequence[str] = LAYERS,
     attack: AttackModel = "perceptron",
-) -> Course:
+) -> Trajectory:
     """The network as it is before the unlearning of a one-shot run, and has been through nothing else."""
     course = start(parts, gamma=gamma, seed=seed, layers=layers, attack=attack)
     for epoch in range(LEARNING_EPOCHS):
@@ -107,7 +107,7 @@ def learned(
     return course
 
 
-def order_units(course: Course, variant: str, generator: torch.Generator) -> None:
+def order_units(course: Trajectory, variant: str, generator: torch.Generator) -> None:
     """Give every unit the time constant that the variant says, by what the forget records excite now."""
     options = VARIANTS[variant]
     course.set_constants(
@@ -118,6 +118,6 @@ def order_units(course: Course, variant: str, generator: torch.Generator) -> Non
     )
 
 
-def chance(seed: int) -> torch.Generator:
+def generator(seed: int) -> torch.Generator:
     """Of the variants whose rates are random: by `seed` alone, and not that of anything else in the run."""
     return torch.Generator().manual_seed(run_seed(seed, "rates", 0))

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed
 from auditkit.core.canonical import canonical, digest, to_plain
 from auditkit.core.environment import VERSION, environment
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Silent, Teller
+from auditkit.core.progress import NullReporter, Reporter
 from auditkit.data import SOURCES, load
 from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores, threads
@@ -31,7 +31,7 @@ PIECES = ".pieces"
 
 
 @dataclass(frozen=True)
-class Piece:
+class Experiment:
     """One experiment. name: unique, and the name of its file. identity: all that its result depends on, but for the
     code. make: gives the result."""
 
@@ -46,7 +46,7 @@ def reproduce(
     out: Path,
     *,
     given: Resources | None = None,
-    tell: Teller | None = None,
+    tell: Reporter | None = None,
 ) -> dict[str, Any]:
     """Make every experiment of this size on these data sets that is not there yet, and leave page, figures and
     numbers at `out`. Returned: what is in reproduction.json.
@@ -54,7 +54,7 @@ def reproduce(
     size: one of SIZES. sources: names of data sets. Interrupted, the same call goes on. Raises UsageError before
     anything is trained where a data set is not there or the place cannot be written to.
     """
-    tell, given = tell or Silent(), given or Resources()
+    tell, given = tell or NullReporter(), given or Resources()
     _check(size, out)
     committed = {source: _commitment(size, source) for source in sources}  # refuses before anything is made
     pieces = out / PIECES
@@ -80,7 +80,7 @@ def reproduce(
                 "data": committed[source],
                 "device": _device(given),
             }
-            piece = Piece(f"{source} table {name}", identity, make)
+            piece = Experiment(f"{source} table {name}", identity, make)
             [(_, found[source][f"table {name}"])] = _made([piece], pieces, 1, tell)
     return {
         "schema": 1,
@@ -97,12 +97,12 @@ def command(size: str, sources: Sequence[str]) -> str:
     return " ".join(["auditkit reproduce fnn", f"--size {size}", *(f"--data {source}" for source in sources)])
 
 
-def _experiments(size: str, source: str, commitment: str, given: Resources) -> list[Piece]:
+def _experiments(size: str, source: str, commitment: str, given: Resources) -> list[Experiment]:
     """The experiments that need no audit. commitment: of the data."""
     device = _device(given)
     common = {"size": asdict(SIZES[size]), "data": commitment, "device": device}
     return [
-        Piece(f"{source} {name}", {**common, "name": name}, make)
+        Experiment(f"{source} {name}", {**common, "name": name}, make)
         for name, make in experiments(size, source, device).items()
     ]
 
@@ -121,7 +121,7 @@ def _commitment(size: str, source: str) -> str:
     return data.commitment()
 
 
-def _made(pieces: Sequence[Piece], kept: Path, jobs: int, tell: Teller) -> Iterator[tuple[str, Any]]:
+def _made(pieces: Sequence[Experiment], kept: Path, jobs: int, tell: Reporter) -> Iterator[tuple[str, Any]]:
     """Each piece with its result, those first that are kept. What is made anew is kept at once."""
     missing = []
     for piece in pieces:
@@ -148,15 +148,15 @@ def _numbered(k: int, make: Callable[[], object]) -> tuple[int, object]:
         return k, make()
 
 
-def _identity(piece: Piece) -> str:
+def _identity(piece: Experiment) -> str:
     return digest({"code": environment(), "of": dict(piece.identity)})
 
 
-def _place(piece: Piece, kept: Path) -> Path:
+def _place(piece: Experiment, kept: Path) -> Path:
     return kept / f"{piece.name.replace(' ', '-')}.json"
 
 
-def _open(piece: Piece, kept: Path) -> Any:
+def _open(piece: Experiment, kept: Path) -> Any:
     """The result that is kept of this very piece; None where there is none, or it cannot be read."""
     try:
         document = json.loads(_place(piece, kept).read_bytes())
@@ -165,7 +165,7 @@ def _open(piece: Piece, kept: Path) -> Any:
     return document["result"] if document.get("identity") == _identity(piece) else None
 
 
-def _keep(piece: Piece, result: object, kept: Path) -> Any:
+def _keep(piece: Experiment, result: object, kept: Path) -> Any:
     """Keep a result, whole or not at all; returned as it will be read."""
     plain = to_plain(result)
     place = _place(piece, kept)

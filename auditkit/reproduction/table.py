@@ -10,30 +10,30 @@ from joblib import Parallel, delayed
 from auditkit.attacks import loss
 from auditkit.claims.claim import Claim, Criteria, ProcedureClaim
 from auditkit.core.canonical import digest
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.engine.cost import Resources
 from auditkit.engine.plan import threads
-from auditkit.engine.queue import Workers
+from auditkit.engine.queue import WorkerConfig
 from auditkit.evidence.numbers import accuracy_number, mean_number
 from auditkit.evidence.schema import Number, Ran, Skipped
 from auditkit.reproduction.cost import Cost, cost_of, cost_of_retraining
 from auditkit.reproduction.paper_attack import AttackModel, attack_accuracy
 from auditkit.reproduction.sentences import sentences
 from auditkit.reproduction.values import Decided, Row, Table
-from auditkit.runs.assemble import places_of, signals_of
+from auditkit.runs.assemble import set_indices, signals_of
 from auditkit.runs.bank import Bank, common_queries
-from auditkit.runs.collect import Collected
+from auditkit.runs.collect import RunAnswers
 from auditkit.runs.fill_bank import bank_of, collected_alike, widened
-from auditkit.runs.queries import questions
-from auditkit.runs.stacks import Claimed
-from auditkit.signals.measurements import Places, accuracy, parts_of
+from auditkit.runs.queries import build_queries
+from auditkit.runs.stacks import UnlearnedArm
+from auditkit.signals.measurements import SetIndices, accuracy, group_records
 from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.margins import Ints
 from auditkit.study.planning import plan_for
 from auditkit.study.study import Study, prepare
-from auditkit.verdict import audit_arms, with_diverged
-from auditkit.verdict.decide import obstacle
+from auditkit.verdict import decide, with_diverged
+from auditkit.verdict.decision import blocking_reason
 
 MEMORY = "residual memory, "
 """What the names of the tests of residual memory begin with."""
@@ -46,7 +46,7 @@ def table(
     *,
     attack: AttackModel,
     given: Resources,
-    tell: Teller,
+    tell: Reporter,
 ) -> Table:
     """Every procedure applied to the same originals, and judged as an audit of it would be: same sets, same retrained
     runs, same controls, same criteria, which are the claim's. attack: how the paper's attack learns.
@@ -56,21 +56,21 @@ def table(
     claim = widened(claim, 1.0)
     study = prepare(claim, Path(), (), tell)
     plan, jobs = plan_for(study, given, None, tell)
-    workers = Workers(jobs, plan.threads, given.backend, given.address)
-    asked = questions(study)
-    gallery = {key: Claimed(procedure) for key, procedure in procedures.items()}
+    workers = WorkerConfig(jobs, plan.threads, given.backend, given.address)
+    asked = build_queries(study)
+    gallery = {key: UnlearnedArm(procedure) for key, procedure in procedures.items()}
     about = {
         "claim": claim.model_dump(mode="json"),
         "gallery": {k: p.model_dump() for k, p in procedures.items()},
     }
-    parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
+    parts = group_records(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
     rows: dict[str, Row] = {}
     retrainings: list[Cost] = []
     diverged: dict[str, None] = {}
     for found, names in collected_alike(study, asked, gallery, plan, workers, digest(about), tell):
         tell.say(f"judging {len(names)} procedures ...")
         signals = signals_of(study, asked, found)
-        arm = _Asked(signals, places_of(study, signals), found, claim.criteria, attack)
+        arm = _Asked(signals, set_indices(study, signals), found, claim.criteria, attack)
         bank = bank_of(signals, found, arm.places, parts, claim, names, about)
         for key in ("original", "retrained"):
             rows.setdefault(key, arm.row(key, key))
@@ -145,7 +145,7 @@ def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Dec
     O, U, R, H = common_queries(bank.original, own.arm, bank.pool.take(first), bank.pool.take(second))
     arms = Arms(O, U, R, H, {**bank.skipped, **own.skipped}, bank.parts)
     findings, controls, verdict = with_diverged(
-        audit_arms(arms, claim.criteria, bank.test_records, claim.seed), diverged
+        decide(arms, claim.criteria, bank.test_records, claim.seed), diverged
     )
     wrong = [f"control: {control.name}" for control in controls if not control.passed]
     return Decided(
@@ -153,7 +153,7 @@ def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Dec
         verdict.sentence,
         {f.name.removeprefix(MEMORY): _number(f) for f in findings if f.name.startswith(MEMORY)},
         tuple(f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"),
-        (*wrong, *(f.name for f in findings if obstacle(f))),
+        (*wrong, *(f.name for f in findings if blocking_reason(f))),
     )
 
 
@@ -174,8 +174,8 @@ class _Asked:
     """What every arm answered, through one interface."""
 
     signals: Signals
-    places: Places
-    found: Collected
+    places: SetIndices
+    found: RunAnswers
     criteria: Criteria
     attack: AttackModel
 

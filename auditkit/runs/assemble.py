@@ -26,10 +26,10 @@ from auditkit.evidence.schema import (
     Verdict,
 )
 from auditkit.evidence.scope import SCOPES, UNSAID, of_checkpoint
-from auditkit.runs.collect import Collected
-from auditkit.runs.queries import Questions
-from auditkit.signals.measurements import COMPARED, Places, arm_of
-from auditkit.signals.signals import Replaced, Signals
+from auditkit.runs.collect import RunAnswers
+from auditkit.runs.queries import QueryPlan
+from auditkit.signals.measurements import COMPARED, SetIndices, build_arm
+from auditkit.signals.signals import OverlayArray, Signals
 from auditkit.statistics.agreement import Agreement as Found
 from auditkit.statistics.arms import Arms, Scores
 from auditkit.statistics.margins import Floats
@@ -58,12 +58,12 @@ NOT_CHECKED = (
 """What this version of the audit does not look at. Said in every report."""
 
 
-def places_of(study: Study, signals: Signals) -> Places:
+def set_indices(study: Study, signals: Signals) -> SetIndices:
     """Where the records of each set stand in the signals, found by their ids."""
-    return Places(*(signals.positions(study.data.ids[getattr(study.sets, name)]) for name in SETS))
+    return SetIndices(*(signals.positions(study.data.ids[getattr(study.sets, name)]) for name in SETS))
 
 
-def signals_of(study: Study, asked: Questions, collected: Collected) -> Signals:
+def signals_of(study: Study, asked: QueryPlan, collected: RunAnswers) -> Signals:
     """The answers of all runs as signals. An unlearned run, in whatever state, counts as trained on what its
     original was: it was."""
     records, arms = asked.records, np.array([arm for arm, _ in collected.rows])
@@ -73,7 +73,7 @@ def signals_of(study: Study, asked: Questions, collected: Collected) -> Signals:
     )
     nothing = np.broadcast_to(np.nan, member.shape)
     observed: dict[str, Any] = {
-        name: Replaced(nothing, asked.beside, values) for name, values in collected.observed.items()
+        name: OverlayArray(nothing, asked.beside, values) for name, values in collected.observed.items()
     }
     return Signals(
         logits=collected.logits,
@@ -104,7 +104,7 @@ def _marked(positions: npt.NDArray[np.int64], n: int) -> npt.NDArray[np.bool_]:
 
 def assemble(
     study: Study,
-    asked: Questions,
+    asked: QueryPlan,
     plan: Plan,
     signals: Signals,
     arms: Arms,
@@ -122,8 +122,8 @@ def assemble(
     looks: those that were made; intervals are of the level of the last."""
     findings, controls, verdict = decision
     criteria = study.claim.criteria.model_copy(update={"alpha": looks[-1].level})
-    places = places_of(study, signals)
-    other = {state: arm_of(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
+    places = set_indices(study, signals)
+    other = {state: build_arm(signals, _arm_in(study, state), {}, places, {}) for state in study.states}
     labels = signals.labels[places.forget]
     return Evidence(
         schema=1,
@@ -146,7 +146,7 @@ def assemble(
         before_after=None if study.released else battery.both_versions(signals, places, criteria.alpha),
         swap=battery.swap_lines(
             signals,
-            criteria.mounted,
+            criteria.all_attacks,
             places.forget,
             signals.positions(study.data.ids[study.stand_ins]) if study.claim.runs.swap else places.forget,
             criteria.alpha,
@@ -192,7 +192,7 @@ def _arm_in(study: Study, state: str) -> str:
     return "unlearned" if state == study.state else f"unlearned, {state}"
 
 
-def _data_summary(study: Study, asked: Questions) -> DataSummary:
+def _data_summary(study: Study, asked: QueryPlan) -> DataSummary:
     return DataSummary(
         name=study.data.name,
         origin=study.data.origin,

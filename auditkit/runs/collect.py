@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.errors import AuditError
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.engine import store
 from auditkit.engine.plan import Plan
-from auditkit.engine.queue import Workers, results
-from auditkit.runs.queries import Questions
-from auditkit.runs.stacks import Claimed, Stack, shared, task_of, worklist
+from auditkit.engine.queue import WorkerConfig, results
+from auditkit.runs.queries import QueryPlan
+from auditkit.runs.stacks import RunStack, UnlearnedArm, build_task, plan_stacks, shared
 from auditkit.runs.tasks import Task, Tensors
-from auditkit.signals.interface import Interface, coarsest, withheld
+from auditkit.signals.interface import Interface, detect_interface, merge_interfaces
 from auditkit.signals.signals import create_logits, open_logits
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.prediction import BESIDE_ONE
@@ -35,7 +35,7 @@ LEAST_RUNS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Collected:
+class RunAnswers:
     """Everybody's answers.
 
     logits: float32 (rows, records, classes), memory-mapped. rows: the arm and the number of each run there;
@@ -56,19 +56,19 @@ class Collected:
     diverged: Sequence[str]
 
 
-def collect(
+def train_and_query(
     study: Study,
-    asked: Questions,
+    asked: QueryPlan,
     plan: Plan,
-    workers: Workers,
+    workers: WorkerConfig,
     lock_sha256: str,
-    tell: Teller,
+    tell: Reporter,
     per_arm: int | None = None,
-    claimed: Mapping[str, Claimed] | None = None,
-) -> Collected:
+    claimed: Mapping[str, UnlearnedArm] | None = None,
+) -> RunAnswers:
     """Train every arm, unlearn, and ask: the first `per_arm` runs of each (all, if it is not given), and all shadow
-    runs. claimed: see `worklist`."""
-    listed = worklist(study, asked, plan, lock_sha256, claimed)
+    runs. claimed: see `plan_stacks`."""
+    listed = plan_stacks(study, asked, plan, lock_sha256, claimed)
     last = study.claim.runs.per_arm if per_arm is None else per_arm
     every = [stack for stack in listed if stack.arm == "shadow" or stack.runs.stop <= last]
     _do([stack for stack in every if stack.trained], "training", study, asked, plan, workers, tell)
@@ -81,19 +81,19 @@ def collect(
     return _gathered(every)
 
 
-def asked_alike(
+def collect_through_common_interface(
     study: Study,
-    whole: Questions,
+    whole: QueryPlan,
     plan: Plan,
-    workers: Workers,
+    workers: WorkerConfig,
     lock_sha256: str,
-    tell: Teller,
+    tell: Reporter,
     per_arm: int,
-) -> tuple[Questions, Collected]:
+) -> tuple[QueryPlan, RunAnswers]:
     """The same, and if the unlearned models withhold something every arm is asked again through the same interface.
     whole: questions through no interface, as only from plain answers can be seen what they do not say. Returned with
     what was asked in the end."""
-    collected = collect(study, whole, plan, workers, lock_sha256, tell, per_arm)
+    collected = train_and_query(study, whole, plan, workers, lock_sha256, tell, per_arm)
     unsaid = collected.withheld["unlearned"]
     if not unsaid.words:
         return whole, collected
@@ -101,17 +101,17 @@ def asked_alike(
         f"the unlearned models withhold something: {'; '.join(unsaid.words)}; asking every model alike ..."
     )
     asked = whole.through(unsaid)
-    return asked, collect(study, asked, plan, workers, lock_sha256, tell, per_arm)
+    return asked, train_and_query(study, asked, plan, workers, lock_sha256, tell, per_arm)
 
 
 def _do(
-    stage: Sequence[Stack],
+    stage: Sequence[RunStack],
     verb: str,
     study: Study,
-    asked: Questions,
+    asked: QueryPlan,
     plan: Plan,
-    workers: Workers,
-    tell: Teller,
+    workers: WorkerConfig,
+    tell: Reporter,
 ) -> None:
     """Have the stacks done that the store does not have; each result is kept as soon as it is there."""
     missing = [stack for stack in stage if store.load(stack.answers, tell.say) is None]
@@ -121,7 +121,7 @@ def _do(
 
     @lru_cache(maxsize=1)
     def make(k: int) -> Task:
-        return task_of(
+        return build_task(
             study, asked, plan, given, missing[k], _weights(missing[k], tell), _proxies(missing[k], tell)
         )
 
@@ -151,14 +151,14 @@ class _Tasks(Sequence[Task]):
         return self.make(k)
 
 
-def _weights(stack: Stack, tell: Teller) -> Tensors | None:
+def _weights(stack: RunStack, tell: Reporter) -> Tensors | None:
     weights = store.load(stack.weights, tell.say)
     if weights is None and not stack.trained:
         raise _gone()
     return weights
 
 
-def _proxies(stack: Stack, tell: Teller) -> Tensors | None:
+def _proxies(stack: RunStack, tell: Reporter) -> Tensors | None:
     if stack.proxies is None:
         return None
     if (weights := store.load(stack.proxies, tell.say)) is None:
@@ -172,7 +172,7 @@ def _gone() -> AuditError:
     )
 
 
-def _answers(stacks: Sequence[Stack]) -> Iterator[tuple[Stack, Tensors]]:
+def _answers(stacks: Sequence[RunStack]) -> Iterator[tuple[RunStack, Tensors]]:
     for stack in stacks:
         if (answers := store.load(stack.answers)) is None:
             raise _gone()
@@ -193,7 +193,7 @@ def _reopened(path: Path) -> npt.NDArray[np.float32]:
     return logits
 
 
-def _gathered(stacks: Sequence[Stack]) -> Collected:
+def _gathered(stacks: Sequence[RunStack]) -> RunAnswers:
     """The answers of all stacks, a stack at a time: logits in files, the rest in memory."""
     rows = [(stack.arm, run) for stack in stacks for run in stack.runs]
     logits = _Files(len(rows))
@@ -231,17 +231,17 @@ def _gathered(stacks: Sequence[Stack]) -> Collected:
         for arm, own in near.items()
     }
     files = logits.reopened()
-    unsaid = {arm: coarsest(of_stacks) for arm, of_stacks in seen.items()}
+    unsaid = {arm: merge_interfaces(of_stacks) for arm, of_stacks in seen.items()}
     return _without(
         diverged,
-        Collected(files.pop(""), rows, joined, files, observed, unsaid, tuple(diverged.values())),
+        RunAnswers(files.pop(""), rows, joined, files, observed, unsaid, tuple(diverged.values())),
     )
 
 
 def _unsaid(answers: Tensors) -> Interface:
     """What the models of a stack withhold on the records or near them."""
     told = (t.numpy() for name, t in answers.items() if name == "logits/" or name.startswith("drawn/"))
-    return coarsest([withheld(logits) for logits in told])
+    return merge_interfaces([detect_interface(logits) for logits in told])
 
 
 class _Files:
@@ -263,7 +263,7 @@ class _Files:
         return {query: _reopened(path) for query, (path, _) in self._open.items()}
 
 
-def _without(diverged: Mapping[tuple[str, int], str], found: Collected) -> Collected:
+def _without(diverged: Mapping[tuple[str, int], str], found: RunAnswers) -> RunAnswers:
     """The answers without the runs that diverged: a shadow run by itself, any other number in every arm."""
     if not diverged:
         return found

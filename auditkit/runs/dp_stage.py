@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.dp.one_run_audit import audit_privacy
 from auditkit.engine.plan import Plan, threads
 from auditkit.evidence.schema import Number, PrivacySummary
@@ -16,7 +16,7 @@ METHOD = (
 )
 
 
-def put_to_the_test(study: Study, plan: Plan, tell: Teller) -> PrivacySummary:
+def run_dp_audit(study: Study, plan: Plan, tell: Reporter) -> PrivacySummary:
     """Train one model with Opacus and the settings of the claim's privacy part, which need not be those of the
     compared arms, canaries among its records, and see what it gives away. Always on the CPU, and on as many threads as the plan has for a run, so that the result is the same
     wherever the rest is computed."""

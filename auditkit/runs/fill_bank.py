@@ -10,17 +10,17 @@ from auditkit.claims.claim import Claim, ProcedureClaim
 from auditkit.claims.required import required_tests
 from auditkit.core.canonical import digest
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.engine.cost import Resources
 from auditkit.engine.plan import Plan
-from auditkit.engine.queue import Workers
-from auditkit.runs.assemble import places_of, signals_of
+from auditkit.engine.queue import WorkerConfig
+from auditkit.runs.assemble import set_indices, signals_of
 from auditkit.runs.bank import Bank, Case, joined
-from auditkit.runs.collect import Collected, collect
-from auditkit.runs.queries import Questions, questions
-from auditkit.runs.stacks import Claimed
+from auditkit.runs.collect import RunAnswers, train_and_query
+from auditkit.runs.queries import QueryPlan, build_queries
+from auditkit.runs.stacks import UnlearnedArm
 from auditkit.signals.interface import NOTHING, Interface
-from auditkit.signals.measurements import Places, arm_of, parts_of
+from auditkit.signals.measurements import SetIndices, build_arm, group_records
 from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Arm, Scores
 from auditkit.statistics.margins import Ints
@@ -35,12 +35,12 @@ NOOP = ProcedureClaim(name="noop")
 
 def fill(
     claim: Claim,
-    gallery: Mapping[str, Claimed],
+    gallery: Mapping[str, UnlearnedArm],
     *,
     folder: Path = Path(),
     problems: Sequence[str] = (),
     given: Resources,
-    tell: Teller,
+    tell: Reporter,
     fold: float = FOLD,
 ) -> Bank:
     """The bank of a claim's study: its model, its data, its training; `fold` times as many runs as it has.
@@ -57,8 +57,8 @@ def fill(
     prepare(claim, folder, problems, tell)
     study = prepare(widened(claim, fold), folder, (), tell)
     plan, jobs = plan_for(study, given, None, tell)
-    workers = Workers(jobs, plan.threads, given.backend, given.address)
-    asked = questions(study)
+    workers = WorkerConfig(jobs, plan.threads, given.backend, given.address)
+    asked = build_queries(study)
     about: dict[str, object] = {
         "data": {"name": study.data.name, "commitment": study.data.commitment()},
         "claim": claim.model_dump(
@@ -71,25 +71,25 @@ def fill(
     for found, names in collected_alike(study, asked, gallery, plan, workers, digest(about), tell):
         tell.say("attacking every run ...")
         signals = signals_of(study, asked, found)
-        parts = parts_of(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
+        parts = group_records(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
         told = {**about, "diverged": list(found.diverged)}
-        banks.append((bank_of(signals, found, places_of(study, signals), parts, claim, names, told), names))
+        banks.append((bank_of(signals, found, set_indices(study, signals), parts, claim, names, told), names))
     (bank, _), *others = banks
     return replace(bank, apart={name: other for other, names in others for name in names})
 
 
 def collected_alike(
     study: Study,
-    asked: Questions,
-    gallery: Mapping[str, Claimed],
+    asked: QueryPlan,
+    gallery: Mapping[str, UnlearnedArm],
     plan: Plan,
-    workers: Workers,
+    workers: WorkerConfig,
     key: str,
-    tell: Teller,
-) -> Iterator[tuple[Collected, Sequence[str]]]:
+    tell: Reporter,
+) -> Iterator[tuple[RunAnswers, Sequence[str]]]:
     """The answers of every arm, with the cases whose models withhold nothing; then, for those that withhold something,
-    every arm asked again through the same interface. key: see `collect`."""
-    everything = collect(study, asked, plan, workers, key, tell, claimed=gallery)
+    every arm asked again through the same interface. key: see `train_and_query`."""
+    everything = train_and_query(study, asked, plan, workers, key, tell, claimed=gallery)
     through: dict[Interface, list[str]] = {NOTHING: []}
     for name in gallery:
         through.setdefault(everything.withheld[f"unlearned, {name}"], []).append(name)
@@ -97,7 +97,7 @@ def collected_alike(
     for interface, names in through.items():
         tell.say(f"{', '.join(names)}: {'; '.join(interface.words)}; asking every model alike ...")
         made = {name: gallery[name] for name in names}
-        yield collect(study, asked.through(interface), plan, workers, key, tell, claimed=made), names
+        yield train_and_query(study, asked.through(interface), plan, workers, key, tell, claimed=made), names
 
 
 def widened(claim: Claim, fold: float) -> Claim:
@@ -118,8 +118,8 @@ def widened(claim: Claim, fold: float) -> Claim:
 
 def bank_of(
     signals: Signals,
-    collected: Collected,
-    places: Places,
+    collected: RunAnswers,
+    places: SetIndices,
     parts: Sequence[Ints],
     claim: Claim,
     gallery: Sequence[str],
@@ -144,10 +144,10 @@ def bank_of(
 
 def _arm(
     signals: Signals,
-    collected: Collected,
-    places: Places,
+    collected: RunAnswers,
+    places: SetIndices,
     name: str,
     scores: Mapping[str, Mapping[str, Scores]],
 ) -> Arm:
     own = {attack: by_arm[name].asked() for attack, by_arm in scores.items()}
-    return arm_of(signals, name, collected.near[name], places, own)
+    return build_arm(signals, name, collected.near[name], places, own)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS
 from auditkit.data import nearest_distances
-from auditkit.data.jitter import domain, moved
-from auditkit.runs.tasks import Inspect
+from auditkit.data.jitter import domain, perturb
+from auditkit.runs.tasks import ProbeSpec
 from auditkit.signals.interface import NOTHING, Interface
 from auditkit.study.study import SETS, Study, asked_records
 from auditkit.training import run_seed
@@ -24,7 +24,7 @@ MOST_OBSERVED = {"boundary distance": 200}
 
 
 @dataclass(frozen=True, eq=False)
-class Questions:
+class QueryPlan:
     """What every model is asked, besides all records of the audit as they are.
 
     records: those, as positions in the data set. near: jittered query -> float32 (DRAWS, near records, *shape),
@@ -37,14 +37,14 @@ class Questions:
     beside: npt.NDArray[np.int64]
     near: Mapping[str, npt.NDArray[np.float32]]
     radii: Mapping[str, float]
-    inspect: Inspect | None
+    inspect: ProbeSpec | None
     interface: Interface = NOTHING
 
-    def through(self, interface: Interface) -> "Questions":
+    def through(self, interface: Interface) -> "QueryPlan":
         """The same questions, but that the answers come through this interface."""
         return replace(self, interface=interface)
 
-    def of(self, arm: str) -> "Questions":
+    def of(self, arm: str) -> "QueryPlan":
         """What the models of an arm are asked: only those that are compared are looked into."""
         return replace(self, inspect=None) if arm.startswith(("shadow", "swapped", "proxy")) else self
 
@@ -59,7 +59,7 @@ class Questions:
         return total.hexdigest()
 
 
-def questions(study: Study) -> Questions:
+def build_queries(study: Study) -> QueryPlan:
     """What the models of this study are asked.
 
     A jittered input lies at the radius (Euclidean) in a random direction, as far as the domain of the data allows (see
@@ -76,16 +76,16 @@ def questions(study: Study) -> Questions:
         query = f"jitter {share:g}"
         rng = np.random.default_rng(run_seed(study.claim.seed, query, 0))
         draws = (rng.standard_normal(beside.shape) for _ in range(DRAWS))
-        near[query] = np.stack([moved(beside, noise, share * usual, within) for noise in draws])
+        near[query] = np.stack([perturb(beside, noise, share * usual, within) for noise in draws])
         steps = (near[query] - beside).reshape(DRAWS * len(beside), -1)
         radii[query] = float(np.median(np.linalg.norm(steps, axis=1)))
     records = asked_records(study)
     order = np.argsort(records)
     places = order[np.searchsorted(records, candidates, sorter=order)]
-    return Questions(records, places, near, radii, _inspect(study))
+    return QueryPlan(records, places, near, radii, _inspect(study))
 
 
-def _inspect(study: Study) -> Inspect | None:
+def _inspect(study: Study) -> ProbeSpec | None:
     """How the models are looked at in hand; None where neither the attacks nor the claim ask for it."""
     observed, recovered = _observed(study), study.claim.criteria.recoveries
     if not observed and not recovered:
@@ -93,14 +93,14 @@ def _inspect(study: Study) -> Inspect | None:
     ends = np.cumsum([len(getattr(study.sets, name)) for name in SETS])
     retain, forget, control, *_ = np.split(np.arange(ends[-1]), ends[:-1])
     seed = run_seed(study.claim.seed, "inspect", 0)
-    return Inspect(observed, recovered, retain, forget, control, study.recipe, seed)
+    return ProbeSpec(observed, recovered, retain, forget, control, study.recipe, seed)
 
 
 def _observed(study: Study) -> dict[str, npt.NDArray[np.int64]]:
     """What the claim's attacks need to be measured, and on which of forget then control records."""
     forget, control = len(study.sets.forget), len(study.sets.control)
     found = {}
-    for attack in study.claim.criteria.mounted:
+    for attack in study.claim.criteria.all_attacks:
         if name := ATTACKS[attack].observes:
             most = MOST_OBSERVED.get(name, forget + control) // 2
             found[name] = np.concatenate([_spread(forget, most), forget + _spread(control, most)])

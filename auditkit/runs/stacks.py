@@ -11,8 +11,8 @@ from auditkit.claims.claim import ProcedureClaim
 from auditkit.core.canonical import digest
 from auditkit.core.environment import environment
 from auditkit.engine.plan import Plan, stacks
-from auditkit.runs.queries import Questions
-from auditkit.runs.tasks import Task, Tensors, Train, Trained, Unlearn
+from auditkit.runs.queries import QueryPlan
+from auditkit.runs.tasks import LoadedWeights, Task, Tensors, Train, Unlearn
 from auditkit.study.study import Study, between_looks, run_seeds
 from auditkit.training import run_seed
 from auditkit.unlearning.binding import is_built_in
@@ -22,7 +22,7 @@ Identity = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Claimed:
+class UnlearnedArm:
     """An arm made from the originals. procedure: by which. proxies: whether it is also given as many models
     of the claimant's own, retrained without the forget records."""
 
@@ -31,7 +31,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, eq=False)
-class Stack:
+class RunStack:
     """Some runs of one arm, done as one task.
 
     runs: which of the arm. state: for an arm that shows the procedure's models in a state the claim is not
@@ -62,13 +62,13 @@ class Stack:
         return self.arm.startswith("unlearned") and self.state is None
 
 
-def worklist(
+def plan_stacks(
     study: Study,
-    asked: Questions,
+    asked: QueryPlan,
     plan: Plan,
     lock_sha256: str,
-    claimed: Mapping[str, Claimed] | None = None,
-) -> list[Stack]:
+    claimed: Mapping[str, UnlearnedArm] | None = None,
+) -> list[RunStack]:
     """Every stack of the audit, arm by arm, the unlearned ones after the originals. claimed: arms that are made from
     the originals in place of the claim's own, each the arm "unlearned, <name>"."""
     common: Identity = {
@@ -81,7 +81,7 @@ def worklist(
     if study.own_code:
         # What a user's own code reads cannot be known: its runs are used again within this audit alone.
         common |= {"own_code": study.own_code, "lock": lock_sha256}
-    found: list[Stack] = []
+    found: list[RunStack] = []
     for arm in study.trained:
         stacks_of_arm = list(_trained(study, arm, asked.of(arm).commitment(), plan, common))
         found += stacks_of_arm
@@ -100,15 +100,15 @@ def worklist(
 
 def _claimed(
     study: Study,
-    asked: Questions,
+    asked: QueryPlan,
     plan: Plan,
     common: Identity,
-    claimed: Mapping[str, Claimed],
-    before: Sequence[Stack],
-) -> list[Stack]:
+    claimed: Mapping[str, UnlearnedArm],
+    before: Sequence[RunStack],
+) -> list[RunStack]:
     """The arms in place of the claim's own, and before them the proxies that some of them are given."""
     originals = [stack for stack in before if stack.arm == "original"]
-    proxies: list[Stack] = []
+    proxies: list[RunStack] = []
     if any(arm.proxies for arm in claimed.values()):
         proxies = list(_trained(study, "proxy", asked.of("proxy").commitment(), plan, common))
     found = [*proxies]
@@ -120,7 +120,7 @@ def _claimed(
     return found
 
 
-def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -> Iterator[Stack]:
+def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -> Iterator[RunStack]:
     members, seeds = study.members(arm), run_seeds(study.claim, arm)
     for runs in _stacked(study, arm, plan):
         own = [seeds[k] for k in runs]
@@ -135,7 +135,7 @@ def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -
             "weights": digest(weights),
             "asked": asked,
         }
-        yield Stack(arm, runs, own, None, weights, runs.start, answers)
+        yield RunStack(arm, runs, own, None, weights, runs.start, answers)
 
 
 def _stacked(study: Study, arm: str, plan: Plan) -> Iterator[range]:
@@ -149,12 +149,12 @@ def _stacked(study: Study, arm: str, plan: Plan) -> Iterator[range]:
 def _unlearned(
     study: Study,
     arm: str,
-    originals: Sequence[Stack],
+    originals: Sequence[RunStack],
     state: str | None,
     asked: str,
     procedure: ProcedureClaim | None = None,
-    proxies: Sequence[Stack] | None = None,
-) -> Iterator[Stack]:
+    proxies: Sequence[RunStack] | None = None,
+) -> Iterator[RunStack]:
     named = procedure or study.claim.procedure
     seeds = run_seeds(study.claim, "unlearned" if state else arm)
     for k, stack in enumerate(originals):
@@ -173,10 +173,10 @@ def _unlearned(
                 "seeds": [str(seed) for seed in own],
                 "sets": [digest(part.tolist()) for part in (study.sets.retain, study.forgotten(arm))],
             }
-            yield Stack(arm, runs, own, state, stack.weights, stack.runs.start, answers, named, given)
+            yield RunStack(arm, runs, own, state, stack.weights, stack.runs.start, answers, named, given)
 
 
-def _released(study: Study, asked: str) -> Stack:
+def _released(study: Study, asked: str) -> RunStack:
     """The released model as a stack of one run, which is only asked."""
     assert study.released is not None
     what = f"{study.data.name}, released model"
@@ -191,7 +191,7 @@ def _released(study: Study, asked: str) -> Stack:
         "weights": digest(weights),
         "asked": asked,
     }
-    return Stack(
+    return RunStack(
         "unlearned", range(1), [run_seed(study.claim.seed, "unlearned", 0)], None, weights, 0, answers
     )
 
@@ -202,7 +202,7 @@ def _what(study: Study, arm: str, runs: range) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class TaskInputs:
     """What all tasks of an audit are given alike, made once.
 
     x: float32 (records, *shape), y: int64 (records,): every record of the audit. near_labels: of the records
@@ -215,20 +215,20 @@ class Shared:
     here: npt.NDArray[np.int64]
 
 
-def shared(study: Study, asked: Questions) -> Shared:
+def shared(study: Study, asked: QueryPlan) -> TaskInputs:
     """What all tasks of this study are given."""
     here = np.full(len(study.data.y), -1, dtype=np.int64)
     here[asked.records] = np.arange(len(asked.records))
     near_labels = study.data.y[np.concatenate([study.sets.forget, study.sets.control])]
-    return Shared(study.data.x[asked.records], study.data.y[asked.records], near_labels, here)
+    return TaskInputs(study.data.x[asked.records], study.data.y[asked.records], near_labels, here)
 
 
-def task_of(
+def build_task(
     study: Study,
-    asked: Questions,
+    asked: QueryPlan,
     plan: Plan,
-    given: Shared,
-    stack: Stack,
+    given: TaskInputs,
+    stack: RunStack,
     weights: Tensors | None,
     proxies: Tensors | None = None,
 ) -> Task:
@@ -252,18 +252,18 @@ def task_of(
 
 def _make(
     study: Study,
-    stack: Stack,
+    stack: RunStack,
     here: npt.NDArray[np.int64],
     weights: Tensors | None,
     proxies: Tensors | None,
-) -> Train | Trained | Unlearn:
+) -> Train | LoadedWeights | Unlearn:
     own = study.claim.training.train
     if weights is None:
         members = here[study.members(stack.arm)[stack.runs.start : stack.runs.stop]]
         return Train(members, study.recipe, None if own is None else (own, study.folder.resolve()))
     named = stack.procedure
     if named is None:  # trained before, or released
-        return Trained(weights)
+        return LoadedWeights(weights)
     rows = [k - stack.weights_from for k in stack.runs]
     return Unlearn(
         weights={name: values[rows] for name, values in weights.items()},

@@ -25,11 +25,11 @@ from auditkit.engine.memory import keep_freed_memory
 from auditkit.engine.plan import Plan, threads
 from auditkit.models.architectures import Build, answer
 from auditkit.probes import OBSERVATIONS, RECOVERIES
-from auditkit.signals.interface import NOTHING, Interface, through
-from auditkit.signals.measurements import near_margins
+from auditkit.signals.interface import NOTHING, Interface, apply_interface
+from auditkit.signals.measurements import jittered_margins
 from auditkit.training import Recipe, fit, initialise
 from auditkit.training.records import Records
-from auditkit.unlearning.binding import bound, call_own
+from auditkit.unlearning.binding import bind_procedure, call_user_code
 
 Tensors = dict[str, torch.Tensor]
 """What a task returns: "weights/<name>" (runs, ...) if it trained, "logits/" (runs, records, classes), and, each the
@@ -52,7 +52,7 @@ class Train:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class LoadedWeights:
     """The stack as it was trained before. weights: name -> (runs, ...)."""
 
     weights: Mapping[str, torch.Tensor]
@@ -61,7 +61,7 @@ class Trained:
 @dataclass(frozen=True, eq=False)
 class Unlearn:
     """Make the stack from trained runs by a procedure. weights: of those runs. retain, forget: positions
-    among the task's records. procedure, folder, options, recipe: see `auditkit.unlearning.binding.bound`. proxies: weights
+    among the task's records. procedure, folder, options, recipe: see `auditkit.unlearning.binding.bind_procedure`. proxies: weights
     of as many models of the claimant's own, which a procedure is given that asks for them."""
 
     weights: Mapping[str, torch.Tensor]
@@ -75,7 +75,7 @@ class Unlearn:
 
 
 @dataclass(frozen=True, eq=False)
-class Inspect:
+class ProbeSpec:
     """What is looked at with the models in hand. observed: name in `auditkit.probes.OBSERVATIONS` -> which of the
     near records are asked about. recovered: names in RECOVERIES. retain, forget, control: positions among the
     task's records; near records are forget, then control. recipe: how the models were trained. seed: the same for
@@ -113,12 +113,12 @@ class Task:
     sent_from: Mapping[str, str]
     plan: Plan
     build: Build
-    make: Train | Trained | Unlearn
+    make: Train | LoadedWeights | Unlearn
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.int64]
     near: Mapping[str, npt.NDArray[np.float32]]
     near_labels: npt.NDArray[np.int64]
-    inspect: Inspect | None = None
+    inspect: ProbeSpec | None = None
     interface: Interface = NOTHING
 
     def perform(self) -> "Tensors":
@@ -162,11 +162,11 @@ def perform(task: Task) -> Tensors:
 
 def _made(task: Task) -> list[nn.Module]:
     make = task.make
-    if isinstance(make, Trained):
+    if isinstance(make, LoadedWeights):
         return unpacked(task, make.weights)
     if isinstance(make, Unlearn):
         given = {} if make.proxies is None else {"proxies": unpacked(task, make.proxies)}
-        procedure = bound(make.procedure, make.folder, {**make.options, **given}, make.recipe)
+        procedure = bind_procedure(make.procedure, make.folder, {**make.options, **given}, make.recipe)
         records = task.records(make.retain), task.records(make.forget)
         return procedure(unpacked(task, make.weights), *records, task.seeds)
     models = [initialise(task.build, seed).to(task.plan.device) for seed in task.seeds]
@@ -174,7 +174,7 @@ def _made(task: Task) -> list[nn.Module]:
         train = named.resolve(*make.own, {}, "training.train")
         return [
             _alike(
-                call_own(make.own[0], partial(train, model, task.records(rows), seed), seed),
+                call_user_code(make.own[0], partial(train, model, task.records(rows), seed), seed),
                 model,
                 make.own[0],
             )
@@ -210,13 +210,13 @@ def _weights(models: Sequence[nn.Module]) -> Tensors:
 
 def _answers(task: Task, models: Sequence[nn.Module]) -> Tensors:
     def ask(model: nn.Module, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return through(task.interface, answer(model, torch.from_numpy(np.array(inputs))))
+        return apply_interface(task.interface, answer(model, torch.from_numpy(np.array(inputs))))
 
     answers: Tensors = {"logits/": torch.from_numpy(np.stack([ask(m, task.x) for m in models]))}
     for query, inputs in task.near.items():
         shape = inputs.shape[:2]
         drawn = [ask(m, inputs.reshape(-1, *inputs.shape[2:])).reshape(1, *shape, -1) for m in models]
-        margins = [near_margins(logits, task.near_labels) for logits in drawn]
+        margins = [jittered_margins(logits, task.near_labels) for logits in drawn]
         answers[f"near/{query}"] = torch.from_numpy(np.concatenate(margins))
         answers[f"logits/{query}"] = torch.from_numpy(np.concatenate([z.mean(axis=1) for z in drawn]))
         if isinstance(task.make, Unlearn):
@@ -224,7 +224,7 @@ def _answers(task: Task, models: Sequence[nn.Module]) -> Tensors:
     return answers if task.inspect is None else {**answers, **_inspected(task, task.inspect, models)}
 
 
-def _inspected(task: Task, inspect: Inspect, models: Sequence[nn.Module]) -> Tensors:
+def _inspected(task: Task, inspect: ProbeSpec, models: Sequence[nn.Module]) -> Tensors:
     """What the models show to whoever has them in hand; what one of them cannot be asked is left out."""
     answers: Tensors = {}
     retain, forget, control = (task.records(p) for p in (inspect.retain, inspect.forget, inspect.control))
@@ -240,7 +240,7 @@ def _inspected(task: Task, inspect: Inspect, models: Sequence[nn.Module]) -> Ten
         recover = RECOVERIES[name]
         with _as_far_as_it_goes():
             logits = [recover(m, retain, forget, control.x, inspect.recipe, inspect.seed) for m in models]
-            margins = near_margins(np.stack(logits)[:, None], task.near_labels)
+            margins = jittered_margins(np.stack(logits)[:, None], task.near_labels)
             if np.isfinite(margins).all():
                 answers[f"near/{name}"] = torch.from_numpy(margins)
     return answers

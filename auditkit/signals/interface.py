@@ -77,13 +77,15 @@ NOTHING = Interface()
 """The interface through which everything is said."""
 
 
-def withheld(logits: Logits) -> Interface:
+def detect_interface(logits: Logits) -> Interface:
     """What the runs of an arm withhold, any of them: float32 (runs, records, classes) -> Interface, NOTHING for
     honest logits. A run that has not answered with finite numbers says nothing of it."""
-    return coarsest([_withheld(np.asarray(run, np.float64)) for run in logits if np.isfinite(run).all()])
+    return merge_interfaces(
+        [_withheld(np.asarray(run, np.float64)) for run in logits if np.isfinite(run).all()]
+    )
 
 
-def coarsest(interfaces: Sequence[Interface]) -> Interface:
+def merge_interfaces(interfaces: Sequence[Interface]) -> Interface:
     """What any of the interfaces withholds."""
     telling = [i for i in interfaces if i.words]
     if not telling:
@@ -103,7 +105,7 @@ def coarsest(interfaces: Sequence[Interface]) -> Interface:
     )
 
 
-def through(interface: Interface, logits: Logits) -> Logits:
+def apply_interface(interface: Interface, logits: Logits) -> Logits:
     """What is left of logits that are asked for through an interface: float32, of the same shape (..., records,
     classes). Every arm goes through it, the claimed one too: what was withheld there already stays as it is.
 

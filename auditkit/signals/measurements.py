@@ -16,7 +16,7 @@ COMPARED = ("original", "unlearned", "retrained", "honest")
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class SetIndices:
     """Where the records of each set stand in the signals."""
 
     retain: Ints
@@ -26,23 +26,23 @@ class Places:
     population: Ints
 
 
-def arms_of(
+def build_arms(
     signals: Signals,
     near: Mapping[str, Mapping[str, Floats]],
-    places: Places,
+    places: SetIndices,
     scores: Mapping[str, Mapping[str, Scores]],
     skipped: Mapping[str, str],
     parts: Sequence[Ints] = (),
 ) -> Arms:
     """The compared arms.
 
-    near: arm -> jittered query -> `near_margins` of forget then control records.
+    near: arm -> jittered query -> `jittered_margins` of forget then control records.
     scores: attack -> arm -> scores; skipped: attack -> why it has none. parts: see `Arms`.
     """
 
     def arm(name: str) -> Arm:
         own = {attack: by_arm[name].asked() for attack, by_arm in scores.items()}
-        return arm_of(signals, name, near[name], places, own)
+        return build_arm(signals, name, near[name], places, own)
 
     # A recovery that the models of one arm cannot be put through says nothing of the others.
     common = set.intersection(*(set(near[name]) for name in COMPARED))
@@ -51,7 +51,7 @@ def arms_of(
     return Arms(original, unlearned, retrained, honest, skipped, parts)
 
 
-def parts_of(*owners: npt.NDArray[np.generic]) -> list[Ints]:
+def group_records(*owners: npt.NDArray[np.generic]) -> list[Ints]:
     """The forget records that belong together: those, two or more, that have one owner. owners: of each forget
     record, one array a kind: its class, its person."""
     return [own for kind in owners for own in _shared(kind) if len(own) > 1]
@@ -62,12 +62,12 @@ def _shared(kind: npt.NDArray[np.generic]) -> list[Ints]:
     return np.split(np.argsort(code, kind="stable"), np.cumsum(size)[:-1])
 
 
-def arm_of(
-    signals: Signals, arm: str, near: Mapping[str, Floats], places: Places, scores: Mapping[str, Scores]
+def build_arm(
+    signals: Signals, arm: str, near: Mapping[str, Floats], places: SetIndices, scores: Mapping[str, Scores]
 ) -> Arm:
     """One arm.
 
-    near: jittered query -> `near_margins` of forget then control records. scores: attack -> scores.
+    near: jittered query -> `jittered_margins` of forget then control records. scores: attack -> scores.
     """
     split = len(places.forget)
     exact = Margins(margins_of(signals, arm, places.forget), margins_of(signals, arm, places.control))
@@ -85,7 +85,7 @@ def margins_of(signals: Signals, arm: str, records: Ints) -> Floats:
     return margins
 
 
-def near_margins(logits: npt.NDArray[np.float32], labels: Ints) -> Floats:
+def jittered_margins(logits: npt.NDArray[np.float32], labels: Ints) -> Floats:
     """(runs, records): the hinge margin of each record, its mean over the jittered copies.
 
     logits: (runs, draws, records, classes); labels: (records,).
@@ -103,12 +103,12 @@ def accuracy(signals: Signals, arm: str, records: Ints) -> Floats:
     return np.array([row.mean() for row in right], dtype=np.float64)
 
 
-def score_arrays(
+def bundle_arrays(
     arms: Arms,
     scores: Mapping[str, Mapping[str, Scores]],
     found: Mapping[str, Agreement],
     ids: npt.NDArray[np.str_],
-    places: Places,
+    places: SetIndices,
 ) -> dict[str, npt.NDArray[np.generic]]:
     """All that the verdict is computed from, for scores/: margins and scores of every compared run; and how many
     attacks find each forget record in each arm.

@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.errors import UsageError
-from auditkit.signals.interface import Interface, coarsest, through, withheld
-from auditkit.signals.measurements import COMPARED, Places, near_margins
+from auditkit.signals.interface import Interface, apply_interface, detect_interface, merge_interfaces
+from auditkit.signals.measurements import COMPARED, SetIndices, jittered_margins
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.prediction import BESIDE_ONE
@@ -46,13 +46,13 @@ OPTIONAL = ("honest", "shadow", "shadow/member")
 
 
 @dataclass(frozen=True, eq=False)
-class Handed:
+class SubmittedPredictions:
     """What was handed in. near: arm -> jittered query -> margins, as `measure.arms_of` takes them. shares: of those
     queries. sha256: of the file. interface: what the unlearned models withhold, and so all arms do. notes: what of it
     was left out, in sentences."""
 
     signals: Signals
-    places: Places
+    places: SetIndices
     near: Mapping[str, Mapping[str, Floats]]
     shares: tuple[float, ...]
     sha256: str
@@ -65,7 +65,7 @@ class Handed:
         return len(self.signals.runs_of("unlearned"))
 
 
-def handed(path: Path, seed: int) -> Handed:
+def load_predictions(path: Path, seed: int) -> SubmittedPredictions:
     """The answers in a file laid out as above. seed: for anything random that attacks do with them. UsageError with
     everything that is wrong with the arrays."""
     try:
@@ -212,16 +212,16 @@ def _copies(arrays: Mapping[str, Array]) -> Iterator[str]:
                 seen[digest] = f"{arm} run {run}"
 
 
-def _handed(arrays: Mapping[str, Array], sha256: str, seed: int) -> Handed:
+def _handed(arrays: Mapping[str, Array], sha256: str, seed: int) -> SubmittedPredictions:
     """The arrays, which have been checked, as signals."""
     interface = _interface(arrays)
     arrays = {
-        name: through(interface, array.astype(np.float32)) if _answers(name) else array
+        name: apply_interface(interface, array.astype(np.float32)) if _answers(name) else array
         for name, array in arrays.items()
     }
     runs = _used(arrays)
     sets = arrays["sets"]
-    places = Places(*(np.flatnonzero(sets == name) for name in SETS))
+    places = SetIndices(*(np.flatnonzero(sets == name) for name in SETS))
     logits = [arrays[source][rows].astype(np.float32) for source, rows in runs.values()]
     arms = np.concatenate([np.full(len(rows), arm) for arm, (_, rows) in runs.items()])
     on_retain, on_both = sets == "retain", np.isin(sets, ("retain", "forget"))
@@ -244,7 +244,7 @@ def _handed(arrays: Mapping[str, Array], sha256: str, seed: int) -> Handed:
     beside = labels[np.concatenate([places.forget, places.control])]
     near = {
         arm: {
-            f"jitter {share:g}": near_margins(
+            f"jitter {share:g}": jittered_margins(
                 arrays[f"near/{share:g}/{source}"][rows].astype(np.float32), beside
             )
             for share in shares
@@ -252,13 +252,13 @@ def _handed(arrays: Mapping[str, Array], sha256: str, seed: int) -> Handed:
         for arm, (source, rows) in runs.items()
         if arm in COMPARED
     }
-    return Handed(signals, places, near, shares, sha256, interface, tuple(_notes(arrays, runs)))
+    return SubmittedPredictions(signals, places, near, shares, sha256, interface, tuple(_notes(arrays, runs)))
 
 
 def _interface(arrays: Mapping[str, Array]) -> Interface:
     """What the unlearned models do not say, on the records or near them."""
     claimed = [a for name, a in arrays.items() if _answers(name) and name.split("/")[-1] == "unlearned"]
-    return coarsest([withheld(logits.astype(np.float32)) for logits in claimed])
+    return merge_interfaces([detect_interface(logits.astype(np.float32)) for logits in claimed])
 
 
 def _answers(name: str) -> bool:

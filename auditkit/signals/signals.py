@@ -22,7 +22,7 @@ from auditkit.statistics.margins import Floats, Ints
 class Signals:
     """The answers of many runs on the same records.
 
-    logits: float32 (runs, records, classes), in memory, as `open_logits` gives them, or `Replaced`. member: bool
+    logits: float32 (runs, records, classes), in memory, as `open_logits` gives them, or `OverlayArray`. member: bool
     (runs, records), whether the run was trained on the record. labels: int64 (records,). ids: str
     (records,), unique; whatever else is known of a record is joined by id. arms: str (runs,), the arm of
     each run. seed: for anything random that an attack does with these signals. observed: what was measured with
@@ -76,7 +76,7 @@ class Signals:
 
 
 @dataclass(frozen=True, eq=False)
-class Replaced:
+class OverlayArray:
     """An array (runs, records, ...) in which what is said of some records is replaced; each run is put together
     when it is asked for. base: (runs, records, ...), places: (some,), values: (runs, some, ...)."""
 
@@ -98,7 +98,7 @@ class Replaced:
 def asked_near(signals: Signals, places: Ints, logits: npt.NDArray[np.float32]) -> Signals:
     """The same signals, but that the records at `places` were asked about near them: logits (runs, places,
     classes). What was observed with the models in hand was not asked there."""
-    found: Any = Replaced(signals.logits, places, logits)
+    found: Any = OverlayArray(signals.logits, places, logits)
     return replace(signals, logits=found, observed={})
 
 

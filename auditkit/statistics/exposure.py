@@ -23,7 +23,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
-from auditkit.statistics.spared import visible
+from auditkit.statistics.spared import memorised_records
 
 Mask = npt.NDArray[np.bool_]
 
@@ -55,13 +55,13 @@ class Exposure:
     false: Mask
 
 
-def in_sight(original: Margins, others: Margins, retrained: Margins) -> Ints:
+def memorised_independently(original: Margins, others: Margins, retrained: Margins) -> Ints:
     """The forget records in which the original runs show memory, compared with others that were trained without them:
     (records,), positions. What is then compared with the retrained runs must not be chosen by these same runs: their
     chance would be in the choice. The retrained runs give the scale alone.
     """
     reference = retrained.control.mean(axis=0)
-    return visible(calibrated(original, reference), calibrated(others, reference))
+    return memorised_records(calibrated(original, reference), calibrated(others, reference))
 
 
 def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:

@@ -44,7 +44,7 @@ def one_sided_power(n: int, sd: float, distance: float, alpha: float) -> float:
     return float(stats.nct.sf(stats.t.ppf(1 - alpha, n - 1), n - 1, distance * np.sqrt(n) / sd))
 
 
-def told_from(n: int, sd: float, alpha: float) -> float:
+def minimum_detectable_effect(n: int, sd: float, alpha: float) -> float:
     """The distance from a bound at which a one-sided t-test at level alpha finds the true mean on its side of it with
     probability POWER."""
     widest = sd * (stats.t.ppf(1 - alpha, n - 1) + 10)  # far beyond it

@@ -36,9 +36,9 @@ from auditkit.statistics.spared import (
     PLANTINGS,
     Spared,
     excess_spread,
+    memorised_records,
     p_value,
     statistic,
-    visible,
 )
 
 PROPOSED = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -119,7 +119,7 @@ def spared_one(
     reference = retrained.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (original, one, retrained))
     null = null_of_one(original, retrained, more_retrained, together)
-    seen = visible(O, R)
+    seen = memorised_records(O, R)
     T = statistic(O, U, R, together)
     rng = np.random.default_rng(seed)
     rejected = []

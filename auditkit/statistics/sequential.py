@@ -32,7 +32,7 @@ def schedule(looks: Sequence[int], runs: int) -> list[tuple[int, float]]:
 
 
 @dataclass(frozen=True)
-class Course:
+class OperatingCharacteristic:
     """How an audit is expected to go. runs: an arm, at each look. supported, refuted: the probability that it ends
     there, that way; what is missing to 1 is left inconclusive. expected_runs: mean number of runs an arm."""
 
@@ -52,7 +52,7 @@ def course(
     tests: int = 1,
     seed: int = 0,
     replicates: int = REPLICATES,
-) -> Course:
+) -> OperatingCharacteristic:
     """The course of an audit that goes by one mean against +-margin, simulated with Gaussian runs.
 
     planned: of `schedule`. mean, sd: of one run. tests: how many tests Holm's correction is over: a refutation must
@@ -73,7 +73,7 @@ def course(
         going_on &= ~(supported | refuted)
         ended.append((n, float(supported.mean()), float(refuted.mean())))
     runs, yes, no = zip(*ended, strict=True)
-    return Course(runs, yes, no, float(expected))
+    return OperatingCharacteristic(runs, yes, no, float(expected))
 
 
 def _mean_over_error(x: Floats, bound: float) -> Floats:

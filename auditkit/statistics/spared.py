@@ -100,7 +100,7 @@ def spared(
     o, u, r = (Spread.of(arm.forget) for arm in (O, U, R))
     kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
     T = statistic(O, U, R, together)
-    seen = visible(O, R)
+    seen = memorised_records(O, R)
 
     def noticed(kept: int) -> float:
         planted = _planted(o, u, seen, kept, seed)
@@ -155,7 +155,7 @@ def p_value(T: float, null: Floats) -> float:
     return float(p_values(np.array([T]), null)[0])
 
 
-def visible(O: Margins, R: Margins) -> Ints:
+def memorised_records(O: Margins, R: Margins) -> Ints:
     """The forget records in which memory is visible, delta/s > VISIBLE. O, R: calibrated."""
     return np.flatnonzero(shown(Spread.of(O.forget), Spread.of(R.forget))[0])
 

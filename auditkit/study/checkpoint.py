@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from auditkit.claims.claim import Claim
-from auditkit.core.user_code import told
+from auditkit.core.user_code import describe_error
 from auditkit.data import Dataset
 from auditkit.models.architectures import answer, builder
 from auditkit.training import initialise
@@ -23,7 +23,7 @@ SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Released:
+class Checkpoint:
     """A checkpoint. sha256: of its file. weights: name -> tensor, as the claim's model has them."""
 
     sha256: str
@@ -34,7 +34,7 @@ class Released:
         return {name: tensor[None].contiguous() for name, tensor in self.weights.items()}
 
 
-def released_model(claim: Claim, data: Dataset, folder: Path) -> tuple[Released | None, list[str]]:
+def load_checkpoint(claim: Claim, data: Dataset, folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """The checkpoint that a claim names, and why it cannot be audited. (None, []) for a claim that names none."""
     if claim.release is None:
         return None, []
@@ -57,7 +57,7 @@ def released_model(claim: Claim, data: Dataset, folder: Path) -> tuple[Released 
         remedy = "name the architecture that it was trained with, or the right file"
         return None, [f"{key}: must fit the claim's model {claim.model.name!r}, found {flaw}; {remedy}"]
     fitted = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    return Released(hashlib.sha256(content).hexdigest(), fitted), []
+    return Checkpoint(hashlib.sha256(content).hexdigest(), fitted), []
 
 
 class _Unreadable(Exception):  # noqa: N818 -- becomes a problem of the claim
@@ -79,7 +79,7 @@ def _read(content: bytes, suffix: str) -> Mapping[str, torch.Tensor]:
         raise
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
         raise _Unreadable(
-            f"must hold weights that can be read without running code, found: {told(error)[:200]}; save the state_dict with "
+            f"must hold weights that can be read without running code, found: {describe_error(error)[:200]}; save the state_dict with "
             "safetensors.torch.save_file"
         ) from error
     if not isinstance(found, Mapping) or not all(

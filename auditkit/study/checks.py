@@ -119,7 +119,7 @@ def forget_problems(claim: Claim) -> list[str]:
 def attack_problems(claim: Claim) -> list[str]:
     """Whether there are such attacks, and shadow runs enough to learn from."""
     problems = []
-    if unknown := [name for name in claim.criteria.mounted if name not in ATTACKS]:
+    if unknown := [name for name in claim.criteria.all_attacks if name not in ATTACKS]:
         problems.append(
             f"criteria.attacks, and criteria.reported, must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
             "remove it"

@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 from auditkit.claims.claim import Claim
 from auditkit.core.canonical import canonical
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.engine.cost import Resources
 from auditkit.engine.plan import Plan
 from auditkit.evidence.bundle import check_place, open_bundle, open_key
-from auditkit.study.lock_check import check_kept, promised
+from auditkit.study.lock_check import expected_lock, verify_lock
 from auditkit.study.planning import locked_plan, plan_for, plan_in
 from auditkit.study.study import Study, locked, prepare
 
 
-class Begun(NamedTuple):
+class LockedAudit(NamedTuple):
     """An audit whose criteria are locked, and of which nothing is trained yet. key: of the bundle's ids; lock_sha256:
     of its lock.json."""
 
@@ -26,28 +26,28 @@ class Begun(NamedTuple):
     lock_sha256: str
 
 
-def begin(
+def lock_audit(
     claim: Claim,
     out: Path,
     *,
     folder: Path,
     problems: Sequence[str],
     given: Resources,
-    tell: Teller,
+    tell: Reporter,
     lock: str | None = None,
-) -> Begun:
+) -> LockedAudit:
     """Check the claim, choose the plan, and lock both in the bundle at `out`.
 
-    lock: what the criteria must be, see `promised`. Raises UsageError with every problem, and then nothing is
+    lock: what the criteria must be, see `expected_lock`. Raises UsageError with every problem, and then nothing is
     written; where `out` or `lock` holds other criteria, with the names of what differs.
     """
     check_place(out)
-    promise, wrong = promised(lock, out) if lock else (None, [])
+    promise, wrong = expected_lock(lock, out) if lock else (None, [])
     study = prepare(claim, folder, [*problems, *wrong], tell)
     before = plan_in(promise.content) if promise and promise.content else locked_plan(out)
     plan, jobs = plan_for(study, given, before, tell)
     key = open_key(out)
     criteria = locked(study, plan, key)
     if promise:
-        check_kept(promise, canonical(criteria))
-    return Begun(study, plan, jobs, key, open_bundle(out, criteria))
+        verify_lock(promise, canonical(criteria))
+    return LockedAudit(study, plan, jobs, key, open_bundle(out, criteria))

@@ -11,14 +11,14 @@ from auditkit.evidence.bundle import LOCK, differences, key_path
 
 
 @dataclass(frozen=True)
-class Promise:
+class ExpectedLock:
     """What was locked before. content: the bytes of that lock.json, None where only its SHA-256 is known."""
 
     sha256: str
     content: bytes | None
 
 
-def promised(lock: str, out: Path) -> tuple[Promise | None, list[str]]:
+def expected_lock(lock: str, out: Path) -> tuple[ExpectedLock | None, list[str]]:
     """What an audit in `out` was promised to be held to, and what is wrong with that.
 
     lock: the SHA-256 of a lock.json, or its path. The key that salted its record ids must lie beside `out`: no lock
@@ -31,14 +31,14 @@ def promised(lock: str, out: Path) -> tuple[Promise | None, list[str]]:
             "`auditkit lock`, or put the key there"
         )
     if re.fullmatch("[0-9a-fA-F]{64}", lock):
-        return Promise(lock.lower(), _content_of(out / LOCK, lock.lower())), wrong
+        return ExpectedLock(lock.lower(), _content_of(out / LOCK, lock.lower())), wrong
     try:
         content = Path(lock).read_bytes()
         json.loads(content)
     except (OSError, ValueError) as error:
         wrong.append(f"--lock must be the SHA-256 of a lock.json, or that file, found {lock!r}: {error}")
         return None, wrong
-    return Promise(hashlib.sha256(content).hexdigest(), content), wrong
+    return ExpectedLock(hashlib.sha256(content).hexdigest(), content), wrong
 
 
 def _content_of(path: Path, sha256: str) -> bytes | None:
@@ -47,7 +47,7 @@ def _content_of(path: Path, sha256: str) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
-def check_kept(promise: Promise, criteria: bytes) -> None:
+def verify_lock(promise: ExpectedLock, criteria: bytes) -> None:
     """UsageError, naming what differs where that is known, unless the criteria are those that were promised."""
     found = hashlib.sha256(criteria).hexdigest()
     if found == promise.sha256:

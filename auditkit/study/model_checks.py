@@ -10,7 +10,7 @@ from torch import nn
 
 from auditkit.claims.claim import Claim
 from auditkit.core.errors import UsageError
-from auditkit.core.user_code import option_problems, resolve, told
+from auditkit.core.user_code import describe_error, option_problems, resolve
 from auditkit.data import Dataset
 from auditkit.models.architectures import MODELS, Build, answer, builder, image_size
 from auditkit.training import initialise
@@ -38,7 +38,7 @@ def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
     try:
         flaw = _flaw(builder(claim.model, folder, shape, classes), data, claim.seed)
     except (Exception, SystemExit) as error:  # noqa: BLE001 -- the model may be the user's own
-        flaw = told(error)
+        flaw = describe_error(error)
     if flaw is None and claim.privacy:
         return _not_private(claim, builder(claim.model, folder, shape, classes))
     if flaw is None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.engine.cost import (
     Cost,
     Resources,
@@ -19,7 +19,7 @@ from auditkit.engine.cost import (
     refusals,
     size,
 )
-from auditkit.engine.plan import Plan, Work, most_workers
+from auditkit.engine.plan import Plan, TrainingWorkload, most_workers
 from auditkit.study.study import Study, asked_records, between_looks, run_seeds
 
 PROBED = 2048
@@ -43,11 +43,11 @@ def plan_in(lock: bytes) -> Plan | None:
         return None  # opening the bundle says what is wrong with it
 
 
-def work_of(study: Study) -> Work:
+def work_of(study: Study) -> TrainingWorkload:
     """What training all arms means to the engine."""
     training = np.concatenate([study.sets.retain, study.sets.forget])
     tried = training[:PROBED]
-    return Work(
+    return TrainingWorkload(
         build=study.build,
         x=torch.from_numpy(study.data.x[tried]),
         y=torch.from_numpy(study.data.y[tried]),
@@ -63,7 +63,7 @@ def work_of(study: Study) -> Work:
 
 
 @dataclass(frozen=True)
-class Priced:
+class PlanCost:
     """A plan and what training all arms by it takes; cost: None where the training is the user's own, whose steps
     cannot be seen."""
 
@@ -72,18 +72,18 @@ class Priced:
     cost: Cost | None
 
 
-def plan_for(study: Study, given: Resources, before: Plan | None, tell: Teller) -> tuple[Plan, int]:
+def plan_for(study: Study, given: Resources, before: Plan | None, tell: Reporter) -> tuple[Plan, int]:
     """The plan of the audit and its number of workers, told with what it costs. before: the plan that is
     locked already. UsageError, before anything is trained, where it does not fit into what was given."""
-    found = priced(study, given, before, tell)
-    for line in told(study, found):
+    found = price_plan(study, given, before, tell)
+    for line in describe_plan(study, found):
         tell.say(line)
     if found.cost and (too_much := refusals(found.cost, given)):
         raise UsageError(*too_much)
     return found.plan, found.jobs
 
 
-def priced(study: Study, given: Resources, before: Plan | None, tell: Teller) -> Priced:
+def price_plan(study: Study, given: Resources, before: Plan | None, tell: Reporter) -> PlanCost:
     """The same with its price, and only what the reader must know of the data told."""
     if found := problems(given, before):
         raise UsageError(*found)
@@ -91,7 +91,7 @@ def priced(study: Study, given: Resources, before: Plan | None, tell: Teller) ->
         tell.say(f"warning: {warning}")
     if study.claim.training.train:
         plan = Plan(1, given.threads or 1, "cuda" if given.device == "cuda" else "cpu")
-        return Priced(plan, given.jobs or most_workers(plan), None)
+        return PlanCost(plan, given.jobs or most_workers(plan), None)
     work = work_of(study)
     identity = {
         "model": study.claim.model.model_dump(),
@@ -101,10 +101,10 @@ def priced(study: Study, given: Resources, before: Plan | None, tell: Teller) ->
     measured = planned(work, given, {**identity, "own": study.own_code}, before)
     answers = len(asked_records(study)) * study.data.n_classes
     expected = cost(measured, work, given, answers)
-    return Priced(measured.plan, expected.jobs, expected)
+    return PlanCost(measured.plan, expected.jobs, expected)
 
 
-def told(study: Study, found: Priced) -> list[str]:
+def describe_plan(study: Study, found: PlanCost) -> list[str]:
     """What will be done, and how, in two lines."""
     runs, plan, expected = study.claim.runs, found.plan, found.cost
     trained = sum(len(run_seeds(study.claim, arm)) for arm in study.trained)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from auditkit.claims.claim import Claim, Criteria
 from auditkit.claims.required import required_tests
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.engine.cost import Cost, Resources, refusals
 from auditkit.engine.plan import Plan
-from auditkit.statistics.power import POWER, runs_for_power, told_from
+from auditkit.statistics.power import POWER, minimum_detectable_effect, runs_for_power
 from auditkit.statistics.prediction import runs_for_prediction
-from auditkit.statistics.sequential import Course, course, schedule
-from auditkit.study.planning import priced, told
+from auditkit.statistics.sequential import OperatingCharacteristic, course, schedule
+from auditkit.study.planning import describe_plan, price_plan
 from auditkit.study.study import Study
 
 TRUTHS = {"an honest claim": 0.0, "half the memory left": 0.5, "a no-op": 1.0}
@@ -20,7 +20,7 @@ TRUTHS = {"an honest claim": 0.0, "half the memory left": 0.5, "a no-op": 1.0}
 
 
 @dataclass(frozen=True)
-class Sharpness:
+class Sensitivity:
     """What a look can see of residual memory. runs: an arm. level: of its tests. told_from_none, refuted: the smallest
     residual memory that is told from none, and that refutes whatever Holm's correction takes, with probability .8."""
 
@@ -31,7 +31,7 @@ class Sharpness:
 
 
 @dataclass(frozen=True)
-class Foresight:
+class PowerForecast:
     """What `auditkit plan` says. lines: runs and cost in words. cost: None where it cannot be seen. sd: of one run,
     the claim's planning SD. supported: the probability that an honest claim passes the
     test of residual memory; every other required test can only lower it. runs_needed: an arm, for it to be .8 with
@@ -47,14 +47,14 @@ class Foresight:
     tests: int
     supported: float
     runs_needed: int | None
-    looks: tuple[Sharpness, ...]
-    courses: Mapping[str, Course]
+    looks: tuple[Sensitivity, ...]
+    courses: Mapping[str, OperatingCharacteristic]
 
 
-def foresee(study: Study, given: Resources, tell: Teller) -> Foresight:
+def forecast(study: Study, given: Resources, tell: Reporter) -> PowerForecast:
     """The plan, cost and power of an audit. Nothing is trained but the few steps that are timed."""
     claim, criteria = study.claim, study.claim.criteria
-    found = priced(study, given, None, tell)
+    found = price_plan(study, given, None, tell)
     if found.cost and (too_much := refusals(found.cost, given)):
         raise UsageError(*too_much)
     # One run against n has the error that n differences of this standard deviation have.
@@ -63,9 +63,9 @@ def foresee(study: Study, given: Resources, tell: Teller) -> Foresight:
     tests = len(required_tests(criteria, private=claim.privacy is not None))
     courses = courses_of(claim, sd, tests)
     honest = next(iter(courses.values()))
-    return Foresight(
+    return PowerForecast(
         claim=claim.name,
-        lines=tuple(told(study, found)),
+        lines=tuple(describe_plan(study, found)),
         plan=found.plan,
         cost=found.cost,
         sd=criteria.planning_sd,
@@ -84,7 +84,7 @@ def foresee(study: Study, given: Resources, tell: Teller) -> Foresight:
     )
 
 
-def courses_of(claim: Claim, sd: float, tests: int) -> dict[str, Course]:
+def courses_of(claim: Claim, sd: float, tests: int) -> dict[str, OperatingCharacteristic]:
     """How an audit of this claim goes, for each of TRUTHS, by the test of residual memory alone."""
     criteria = claim.criteria
     return {
@@ -100,14 +100,16 @@ def courses_of(claim: Claim, sd: float, tests: int) -> dict[str, Course]:
     }
 
 
-def sharpness(runs: int, share: float, criteria: Criteria, sd: float, tests: int) -> Sharpness:
+def sharpness(runs: int, share: float, criteria: Criteria, sd: float, tests: int) -> Sensitivity:
     """What the look at so many runs, which spends `share` of alpha, can see."""
     level = share * criteria.alpha
-    beyond = told_from(runs, sd, level / tests / 2)
-    return Sharpness(runs, level, told_from(runs, sd, level), criteria.residual_memory + beyond)
+    beyond = minimum_detectable_effect(runs, sd, level / tests / 2)
+    return Sensitivity(
+        runs, level, minimum_detectable_effect(runs, sd, level), criteria.residual_memory + beyond
+    )
 
 
-def in_words(found: Foresight) -> list[str]:
+def in_words(found: PowerForecast) -> list[str]:
     """The same as a person reads it, line by line."""
     passing = (
         f"  an honest claim passes the test of residual memory, margin ±{found.margin:g}, with probability "

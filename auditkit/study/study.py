@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from auditkit.claims.claim import Claim, settled
+from auditkit.claims.claim import Claim, fill_defaults
 from auditkit.claims.required import required_tests
 from auditkit.core.canonical import commitment, digest
 from auditkit.core.environment import environment
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Teller
+from auditkit.core.progress import Reporter
 from auditkit.core.user_code import code_digest
 from auditkit.data import (
     Dataset,
@@ -26,7 +26,7 @@ from auditkit.data import (
 from auditkit.engine.plan import Plan
 from auditkit.models.architectures import Build, builder
 from auditkit.statistics.sequential import schedule
-from auditkit.study.checkpoint import Released, released_model
+from auditkit.study.checkpoint import Checkpoint, load_checkpoint
 from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
 from auditkit.training import Recipe, run_seed
 from auditkit.unlearning import OTHER_STATES
@@ -45,7 +45,7 @@ class Study:
     data: Dataset
     sets: Sets
     duplicates: NearDuplicates
-    released: Released | None = None
+    released: Checkpoint | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -140,7 +140,7 @@ def between_looks(claim: Claim, arm: str) -> list[range]:
     return [range(a, b) for a, b in pairwise([0, *ends])]
 
 
-def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -> Study:
+def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Reporter) -> Study:
     """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every problem,
     those already found in the claim's file first. A data set that cannot be had raises its own error."""
     if claim.predictions:
@@ -148,7 +148,7 @@ def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -
             *problems,
             "predictions: a claim about answers trains nothing, and there is nothing to plan; audit it, or lock it",
         )
-    claim = settled(claim)
+    claim = fill_defaults(claim)
     problems = [*problems, *claim_problems(claim, folder)]
     source, directory = claim.data.source, claim.data.directory
     try:
@@ -158,7 +158,7 @@ def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Teller) -
     except UsageError as error:
         raise UsageError(*problems, *error.problems) from error
     problems += data_problems(claim, data, folder)
-    released, unfit = released_model(claim, data, folder)
+    released, unfit = load_checkpoint(claim, data, folder)
     problems += unfit
     if problems:
         raise UsageError(*problems)

@@ -11,10 +11,10 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from auditkit.core.errors import UsageError
-from auditkit.core.user_code import told
+from auditkit.core.user_code import describe_error
 from auditkit.training import Recipe
 from auditkit.training.records import Records
-from auditkit.unlearning.binding import bound, option_problems, resolve
+from auditkit.unlearning.binding import bind_procedure, option_problems, resolve
 
 Given = Sequence[Any] | Dataset[Any] | DataLoader[Any]
 """Records as a caller has them: a pair (x, y) of tensors or arrays, or a data set or loader of such pairs."""
@@ -66,7 +66,7 @@ def forget(
     _check_answers(model, kept, gone)
     # Only a procedure that does not ask for a recipe goes without, and none uses the one given here.
     given = recipe or Recipe(epochs=0, batch_size=1, learning_rate=0.0)
-    (unlearned,) = bound(procedure, Path(), options, given)([model], kept, gone, [seed])
+    (unlearned,) = bind_procedure(procedure, Path(), options, given)([model], kept, gone, [seed])
     return unlearned
 
 
@@ -99,7 +99,7 @@ def _check_answers(model: nn.Module, retain: Records, forget: Records) -> None:
         answers = copy.deepcopy(model).eval()(forget.x[:2])
     except Exception as error:
         raise UsageError(
-            f"the model must answer the records, {forget.x.dtype} {tuple(forget.x.shape)}; it fails with {told(error)}; give "
+            f"the model must answer the records, {forget.x.dtype} {tuple(forget.x.shape)}; it fails with {describe_error(error)}; give "
             "records as it was trained on"
         ) from error
     if not isinstance(answers, torch.Tensor):

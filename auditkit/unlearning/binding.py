@@ -54,7 +54,7 @@ def model_problems(procedure: Callable[..., Any], options: Mapping[str, Any], mo
     return []
 
 
-def bound(name: str, folder: Path, options: Mapping[str, Any], recipe: Recipe) -> Procedure:
+def bind_procedure(name: str, folder: Path, options: Mapping[str, Any], recipe: Recipe) -> Procedure:
     """The procedure a claim names with its options set, and the recipe where it asks for one.
 
     A user's own, `unlearn(model, retain, forget, *, seed) -> model`, is called for one model after the other.
@@ -69,14 +69,14 @@ def bound(name: str, folder: Path, options: Mapping[str, Any], recipe: Recipe) -
         models: Sequence[nn.Module], retain: Records, forget: Records, seeds: Sequence[int]
     ) -> list[nn.Module]:
         return [
-            call_own(name, partial(function, model, retain, forget, seed=seed, **given), seed)
+            call_user_code(name, partial(function, model, retain, forget, seed=seed, **given), seed)
             for model, seed in zip(models, seeds, strict=True)
         ]
 
     return one_by_one
 
 
-def call_own(name: str, call: Callable[[], object], seed: int) -> nn.Module:
+def call_user_code(name: str, call: Callable[[], object], seed: int) -> nn.Module:
     """The model that a call of the user's own function makes; AuditError, with the run's seed, if it raises or
     makes no model. Torch's generator starts at the seed, and is afterwards as it was."""
     try:
@@ -85,7 +85,7 @@ def call_own(name: str, call: Callable[[], object], seed: int) -> nn.Module:
             model = call()
     except (Exception, SystemExit) as error:  # an exit would end us with a code that says something else
         raise AuditError(
-            f"{name!r} failed on the run with seed {seed}: {named.told(error)}; mend it and run the same command "
+            f"{name!r} failed on the run with seed {seed}: {named.describe_error(error)}; mend it and run the same command "
             "again"
         ) from error
     if not isinstance(model, nn.Module):

@@ -29,10 +29,10 @@ from auditkit.unlearning.fnn_steps import (
     close_gates,
     fading,
     fold_in,
+    gate_times,
     open_gates,
-    pass_time,
     rated_units,
-    readings,
+    run_gate_epochs,
     together,
     undrawable,
     unfading,
@@ -123,10 +123,10 @@ def unlearn(
                 rated(model, seed=seed)
                 for model, seed in zip(models, of_turn(seeds, "rates", turn), strict=True)
             ]
-        times = readings(clock, t, turn, unlearning_epochs)
+        times = gate_times(clock, t, turn, unlearning_epochs)
         for model, own, seed in zip(models, gates, of_turn(seeds, "unlearning", turn), strict=True):
             open_gates(model, own)
-            pass_time(model, forget, times, unlearning, steps, seed=seed)
+            run_gate_epochs(model, forget, times, unlearning, steps, seed=seed)
         if last and state != "folded and repaired":
             break
         for model, own, seed in zip(models, gates, of_turn(seeds, "fresh", turn), strict=True):

@@ -46,7 +46,7 @@ def unfading(model: nn.Module, layers: Sequence[str] | None) -> list[str]:
     ]
 
 
-def excitement(
+def mean_activation(
     model: nn.Module, names: Sequence[str], retain: Records, forget: Records, by: By
 ) -> dict[str, torch.Tensor]:
     """How strongly the forget records excite each unit of the named layers, (units,): their mean activation, or
@@ -74,7 +74,7 @@ def rated_units(
     """The time constants that `pace`, a `rates.time_constants` with its options set, gives to the units of these
     layers; those that are random are drawn from the seed, layer after layer."""
     generator = torch.Generator().manual_seed(seed)
-    excited = excitement(model, fading(model, layers), retain, forget, by)
+    excited = mean_activation(model, fading(model, layers), retain, forget, by)
     return {name: pace(activation, generator=generator) for name, activation in excited.items()}
 
 
@@ -92,7 +92,7 @@ def close_gates(model: nn.Module) -> None:
     fold(model)
 
 
-def readings(clock: Clock, t: float, turn: int, epochs: int) -> list[float]:
+def gate_times(clock: Clock, t: float, turn: int, epochs: int) -> list[float]:
     """What the clock reads at each of the unlearning epochs of a turn, counted from 0."""
     match clock:
         case "turn":
@@ -103,7 +103,7 @@ def readings(clock: Clock, t: float, turn: int, epochs: int) -> list[float]:
             return [t * (turn * epochs + u) for u in range(1, epochs + 1)]
 
 
-def pass_time(
+def run_gate_epochs(
     model: nn.Module,
     forget: Records,
     times: Sequence[float],

@@ -1,6 +1,6 @@
 """The verdict: required tests, controls, and what follows from them."""
 
-from auditkit.verdict.decide import audit_arms, look_at, with_diverged
-from auditkit.verdict.single_model import audit_endpoint
+from auditkit.verdict.decision import decide, record_look, with_diverged
+from auditkit.verdict.single_model import decide_single_model
 
-__all__ = ["audit_arms", "audit_endpoint", "look_at", "with_diverged"]
+__all__ = ["decide", "decide_single_model", "record_look", "with_diverged"]

@@ -9,7 +9,7 @@ from auditkit.evidence.numbers import difference_number
 from auditkit.evidence.schema import Finding, PrivacySummary, Ran, Skipped
 from auditkit.statistics.arms import Arms, record_error
 from auditkit.statistics.hypotheses import Equivalence, equivalence, not_worse, welch
-from auditkit.verdict.finding import ran
+from auditkit.verdict.finding import equivalence_finding
 
 
 def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
@@ -36,13 +36,15 @@ def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
         p_within=equivalence(mean, error, df, criteria.attack_gap).p_within,
         p_outside=equivalence(mean, with_records, df, criteria.attack_gap).p_outside,
     )
-    return ran(name, question, number, criteria.attack_gap, test, two_sided=True, needs_informative=False)
+    return equivalence_finding(
+        name, question, number, criteria.attack_gap, test, two_sided=True, needs_informative=False
+    )
 
 
 def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:
     """Whether the unlearned runs are still as useful as retrained ones."""
     loss = welch(arms.retrained.accuracy, arms.unlearned.accuracy)
-    return ran(
+    return equivalence_finding(
         "test accuracy",
         "Is the test accuracy at most the margin lower than after retraining?",
         difference_number(

@@ -4,7 +4,7 @@ from auditkit.evidence.schema import Number, Ran
 from auditkit.statistics.hypotheses import Equivalence
 
 
-def ran(
+def equivalence_finding(
     name: str,
     question: str,
     number: Number,

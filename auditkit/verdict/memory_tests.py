@@ -11,7 +11,7 @@ from auditkit.statistics.power import POWER
 from auditkit.statistics.prediction import rho_equivalence, spared_one
 from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.spared import spared
-from auditkit.verdict.finding import ran
+from auditkit.verdict.finding import equivalence_finding
 
 NULL_GROUPS = 999
 """Divisions of the retrained runs that make the null of the spared-records test."""
@@ -32,7 +32,7 @@ def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:
     if reason := nothing_remembered(seen, criteria.alpha):
         return Skipped(name, question, reason)
     test = rho_equivalence(seen, criteria.residual_memory)
-    return ran(
+    return equivalence_finding(
         name,
         question,
         rho_number(seen, criteria.alpha),

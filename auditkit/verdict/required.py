@@ -26,12 +26,12 @@ def required_findings(
     findings.append(spared_finding(arms, criteria, seed, share))
     findings += [gap_finding(arms, attack, here) for attack in criteria.attacks]
     findings.append(accuracy_finding(arms, here, test_records))
-    if reason := copied(arms.unlearned):
+    if reason := duplicate_runs_reason(arms.unlearned):
         return [Skipped(finding.name, finding.question, reason) for finding in findings]
     return findings
 
 
-def copied(U: Arm) -> str | None:
+def duplicate_runs_reason(U: Arm) -> str | None:
     """Why the runs of an arm are not the independent runs that every test takes them for, None if they
     may be: copies answer alike whatever they are asked, while two runs may well predict the same labels."""
     answers = [part for m in U.margins.values() for part in (m.forget, m.control)]

@@ -18,7 +18,7 @@ from auditkit.evidence.schema import Control, Finding, Number, Outcome, Ran, Ski
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.prediction import most_by_chance, runs_to_settle
 from auditkit.statistics.residual import memory
-from auditkit.verdict.decide import conclude, judge, obstacle, passes, said, verdict
+from auditkit.verdict.decision import blocking_reason, conclude, format_number, judge, passes, verdict
 from auditkit.verdict.required import required_findings
 
 HONEST = "each of the further retrained runs in turn, passed off as the released model"
@@ -31,12 +31,12 @@ SENTENCES: dict[Outcome, str] = {
 }
 
 
-def audit_endpoint(
+def decide_single_model(
     arms: Arms, criteria: Criteria, test_records: int, seed: int, besides: Sequence[Finding] = ()
 ) -> tuple[list[Finding], list[Control], Verdict]:
     """Decide a claim about one run, `arms.unlearned`, and the same for runs whose answer is known.
 
-    test_records, seed, besides: see `auditkit.verdict.audit_arms`.
+    test_records, seed, besides: see `auditkit.verdict.decide`.
     """
 
     def found(case: Arms) -> list[Finding]:
@@ -123,7 +123,7 @@ def _verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria:
     if refuted == [PRIVACY_TEST]:
         sentence = decided.sentence
     if isinstance(rho, Ran):
-        sentence = sentence.format(rho=said(rho))
+        sentence = sentence.format(rho=format_number(rho))
     open_yet = decided.outcome == "inconclusive" and all(c.passed for c in controls)
     decided = replace(decided, sentence=sentence, runs_needed=None, further_runs=None, outlook="")
     return _with_outlook(decided, findings, criteria) if open_yet else decided
@@ -147,7 +147,7 @@ def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
     number of retrained runs would do, as the noise of the one run stays."""
     needed = []
     for f in findings:
-        if not obstacle(f):
+        if not blocking_reason(f):
             continue
         if isinstance(f, Skipped) or f.result != "undecided" or f.margin is None:
             return None

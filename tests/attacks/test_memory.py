@@ -16,7 +16,7 @@ from auditkit.attacks.battery import ARMS, run_battery
 from auditkit.attacks.modified_entropy import _log_one_minus
 from auditkit.attacks.per_class import class_thresholds
 from auditkit.attacks.shadows import once
-from auditkit.signals.measurements import Places, arms_of
+from auditkit.signals.measurements import SetIndices, build_arms
 from auditkit.signals.signals import Signals, create_logits, log_softmax, open_logits, phi
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.roc import best_threshold
@@ -34,7 +34,7 @@ RECORDS, TEN = 4_000, 10
 """As many records, of as many classes."""
 ONE_RUN = RECORDS * TEN * 8
 """Bytes of one run's logits as float64: 320 kB."""
-PLACES = Places(*np.split(np.arange(RECORDS), [1_800, 2_000, 2_400, 3_400]))
+PLACES = SetIndices(*np.split(np.arange(RECORDS), [1_800, 2_000, 2_400, 3_400]))
 """Where the records of each set stand; the attacker has the last 600, besides forget and control."""
 OWN = np.concatenate([PLACES.forget, PLACES.control, PLACES.population])
 """What shadow runs are trained on halves of."""
@@ -94,11 +94,11 @@ def held_by_arms(signals: Signals) -> int:
         ]
         return sum(array.nbytes for array in [*margins, *(arm.accuracy for arm in found)])
 
-    return held(lambda: arms_of(signals, {arm: {} for arm in ARMS}, PLACES, {}, {}), size)
+    return held(lambda: build_arms(signals, {arm: {} for arm in ARMS}, PLACES, {}, {}), size)
 
 
 def test_measuring_the_arms_holds_one_run_at_a_time(tmp_path: Path) -> None:
-    """Beyond the margins that it gives, `arms_of` holds less than one run's logits, and with twice as many runs no more."""
+    """Beyond the margins that it gives, `build_arms` holds less than one run's logits, and with twice as many runs no more."""
     few, many = (held_by_arms(filed_signals(tmp_path / f"{n}.npy", n, 0)) for n in (16, 32))
     # Of one run the records of one set, never retain: float32, then float64, then a copy of that.
     assert few < ONE_RUN

@@ -20,7 +20,7 @@ from auditkit.attacks import ATTACKS
 from auditkit.claims.claim import REPORTED, STANDARD, parse_claim
 from auditkit.core.canonical import canonical
 from auditkit.core.errors import AuditError, IntegrityError, UsageError
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.engine.cost import Resources
 from auditkit.evidence.bundle import key_path, read_bundle
 from auditkit.evidence.report_files import report
@@ -116,7 +116,7 @@ def test_copies_of_forget_records_are_told_before_training(tmp_path: Path) -> No
     assert told.lines.index(f"warning: {warning}") < told.lines.index("attacking every compared run ...")
 
 
-class Told(Silent):
+class Told(NullReporter):
     """Remembers what was said."""
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from auditkit.claims.claim import BUILT_IN, Claim, parse_claim, read_claim
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.data import NearDuplicates, load
 from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
 from auditkit.study.study import plain_claim, prepare
@@ -90,7 +90,7 @@ def test_all_problems_of_a_claim_are_reported_at_once() -> None:
         }
     )
     with pytest.raises(UsageError) as refused:
-        prepare(claim, Path(), problems, Silent())
+        prepare(claim, Path(), problems, NullReporter())
     beginnings = [problem.split(" must ")[0].split(":")[0] for problem in refused.value.problems]
     assert beginnings == [
         "criteria.accuracy",
@@ -146,7 +146,7 @@ def test_what_to_forget_must_make_sense(forget: dict[str, Any], problem: str) ->
     """An empty, too large, ambiguous or unknown forget set is refused before training."""
     claim, problems = parse_claim({"forget": forget})
     with pytest.raises(UsageError, match=problem):
-        prepare(claim, Path(), problems, Silent())
+        prepare(claim, Path(), problems, NullReporter())
 
 
 def test_shadow_runs_need_a_population() -> None:
@@ -249,5 +249,5 @@ def test_a_claim_of_differential_privacy_that_cannot_be_audited_is_refused(
     data = {"train": 900, "control": 100, "test": 250, "population": 540}
     claim, problems = parse_claim({"data": data, "privacy": {}, **changes})
     with pytest.raises(UsageError) as refused:
-        prepare(claim, tmp_path, problems, Silent())
+        prepare(claim, tmp_path, problems, NullReporter())
     assert any(found.startswith(problem) for found in refused.value.problems), refused.value.problems

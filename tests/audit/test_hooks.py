@@ -14,7 +14,7 @@ from torch.func import stack_module_state
 
 from auditkit.claims.claim import Claim, parse_claim
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.core.user_code import option_problems, resolve
 from auditkit.data import Dataset, make_dataset
 from auditkit.data.sources import load_own
@@ -81,7 +81,7 @@ def flat(side: int = 8) -> Dataset:
 
 def test_a_claim_with_hooks_of_its_own_is_accepted(folder: Path) -> None:
     """The user's own data and model are those of the study, wherever the folder lies."""
-    study = prepare(claim_of(), folder, [], Silent())
+    study = prepare(claim_of(), folder, [], NullReporter())
     assert (study.data.name, study.data.x.shape, study.data.licence) == ("data", (300, 4), "ours")
     assert study.data.origin == "the function load_data of data.py"
     assert study.data.groups[:4].tolist() == ["0", "0", "1", "1"]
@@ -142,7 +142,7 @@ def test_a_model_that_cannot_be_used_is_one_problem(folder: Path, body: str, fou
         f"import torch\nfrom torch import nn\n\ndef build_model():\n    {body}\n"
     )
     with pytest.raises(UsageError) as refused:
-        prepare(claim_of(model={"name": "./model.py:build_model"}), folder, [], Silent())
+        prepare(claim_of(model={"name": "./model.py:build_model"}), folder, [], NullReporter())
     (problem,) = refused.value.problems
     assert problem.startswith(
         "model.name = './model.py:build_model' must build a model that answers records of shape (4,) with one "
@@ -190,7 +190,7 @@ def test_a_model_or_option_that_is_not_there_is_one_problem(
     (found,) = claim_problems(claim_of(model=model), folder)
     assert problem in found
     with pytest.raises(UsageError) as refused:
-        prepare(claim_of(model=model), folder, [], Silent())
+        prepare(claim_of(model=model), folder, [], NullReporter())
     assert list(refused.value.problems) == [found]
 
 
@@ -237,7 +237,7 @@ def test_data_that_cannot_be_used_is_one_problem(folder: Path, body: str, proble
     """A loader that fails, or returns what is no data set, is refused together with the claim's other problems."""
     (folder / "data.py").write_text(f"def load_data():\n    {body}\n")
     with pytest.raises(UsageError) as refused:
-        prepare(claim_of(), folder, ["another problem"], Silent())
+        prepare(claim_of(), folder, ["another problem"], NullReporter())
     other, found = refused.value.problems
     assert other == "another problem"
     assert problem in found
@@ -256,7 +256,7 @@ def test_a_loader_may_return_a_pair_of_tensors(folder: Path) -> None:
 def test_a_loader_that_is_not_there_is_one_problem(folder: Path) -> None:
     """A loader is named like every other function of the user's own."""
     with pytest.raises(UsageError, match=r"data.source = './none.py:load_data': it could not be imported"):
-        prepare(claim_of(data={"source": "./none.py:load_data"}), folder, [], Silent())
+        prepare(claim_of(data={"source": "./none.py:load_data"}), folder, [], NullReporter())
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from auditkit.models.architectures import MODELS, answer
-from auditkit.signals.interface import NOTHING, Interface, coarsest, through, withheld
+from auditkit.signals.interface import NOTHING, Interface, apply_interface, detect_interface, merge_interfaces
 from auditkit.training import Recipe, fit, initialise
 
 Logits = npt.NDArray[np.float32]
@@ -73,7 +73,7 @@ def test_nothing_is_withheld_by_honest_models(kind: str) -> None:
     after = np.stack([answer(m, torch.cat([x, x[:200], torch.zeros_like(x[:20])])) for m in trained])
     assert np.isfinite(after).all()
     for logits in (before, after, after * np.float32(1000), after[:, :40], after[:, :5]):
-        assert withheld(logits) == NOTHING
+        assert detect_interface(logits) == NOTHING
 
 
 def drawn(classes: int = 10) -> Logits:
@@ -142,8 +142,8 @@ def test_what_is_withheld_is_recognised_and_withheld_alike(how: str, classes: in
     """What one arm withholds is recognised, and through the same interface whole answers come to the same as its."""
     cut, expected = CUT[how]
     z = drawn(classes)
-    assert withheld(cut(z)) == expected
-    whole, claimed = (differences(through(expected, answers)) for answers in (z, cut(z)))
+    assert detect_interface(cut(z)) == expected
+    whole, claimed = (differences(apply_interface(expected, answers)) for answers in (z, cut(z)))
     # Sums of float32, and what lies half-way between two steps, come out one way or the other.
     off = np.abs(whole - claimed) > 0.002
     assert off.mean() < (0.03 if expected.top and expected.scale == "probabilities" else 0.001)
@@ -156,13 +156,13 @@ def test_labels_have_one_scale() -> None:
     """However labels are written, they come to 1 for the predicted class and 0 for the others."""
     z = drawn()
     for written in (z, one_hot(z, high=100), one_hot(z, high=0.91, low=0.01)):
-        assert np.array_equal(through(Interface(labels=True), written), one_hot(z))
+        assert np.array_equal(apply_interface(Interface(labels=True), written), one_hot(z))
 
 
 def test_nothing_withheld_leaves_answers_as_they_are() -> None:
     """Through an interface that withholds nothing every bit comes back."""
     z = drawn()
-    assert through(NOTHING, z) is z
+    assert apply_interface(NOTHING, z) is z
     assert NOTHING.words == ()
 
 
@@ -171,21 +171,21 @@ def test_answers_that_are_not_finite_are_not_hidden() -> None:
     z = drawn()
     z[0, :, 3], z[1, 7] = np.nan, np.inf
     for _, interface in CUT.values():
-        found = through(interface, z)
+        found = apply_interface(interface, z)
         assert np.isnan(found[0]).all()
         assert np.isnan(found[1, 7]).all()
         assert np.isfinite(found[2:]).all()
-    assert withheld(z[:1]) == NOTHING
+    assert detect_interface(z[:1]) == NOTHING
 
 
 def test_what_any_run_withholds_counts() -> None:
     """Of several runs the coarsest answers count; runs that say all add nothing."""
     z = drawn()
     mixed = np.concatenate([z[:2], z[2:3].clip(-3), z[3:].clip(-2)])
-    assert withheld(mixed) == Interface(lowest=-2)
-    assert withheld(np.concatenate([z[:3], one_hot(z[3:])])) == Interface(labels=True)
-    assert coarsest([]) == NOTHING
-    assert coarsest([Interface(step=0.1), NOTHING, Interface(step=1, highest=4)]) == Interface(
+    assert detect_interface(mixed) == Interface(lowest=-2)
+    assert detect_interface(np.concatenate([z[:3], one_hot(z[3:])])) == Interface(labels=True)
+    assert merge_interfaces([]) == NOTHING
+    assert merge_interfaces([Interface(step=0.1), NOTHING, Interface(step=1, highest=4)]) == Interface(
         step=1, highest=4
     )
 

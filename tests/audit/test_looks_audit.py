@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from auditkit.claims.claim import parse_claim
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.engine.cost import Resources
 from auditkit.engine.store import contents
 from auditkit.evidence.schema import Look
 from auditkit.pipeline import audit
 from auditkit.study.checks import claim_problems
-from auditkit.study.lock import begin
+from auditkit.study.lock import lock_audit
 from auditkit.verdict import memory_tests as memory
 
 LOOKING: dict[str, Any] = {
@@ -36,7 +36,7 @@ def test_a_no_op_ends_the_audit_at_the_first_look(tmp_path: Path, monkeypatch: p
     claim, problems = parse_claim(LOOKING)
     assert problems == []
     given = Resources(jobs=1, width=8)
-    begun = begin(claim, tmp_path / "out", folder=Path(), problems=[], given=given, tell=Silent())
+    begun = lock_audit(claim, tmp_path / "out", folder=Path(), problems=[], given=given, tell=NullReporter())
     evidence = audit(claim, tmp_path / "out", given=given, lock=begun.lock_sha256)
     assert evidence.lock_sha256 == begun.lock_sha256
     level = 0.05 * 6 / 16

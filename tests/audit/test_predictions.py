@@ -12,7 +12,7 @@ import pytest
 from auditkit.claims.claim import Claim, parse_claim
 from auditkit.core.errors import UsageError
 from auditkit.predictions import audit_predictions
-from auditkit.signals.predictions_file import handed
+from auditkit.signals.predictions_file import load_predictions
 
 FORGET, CONTROL, REST = 60, 120, 150
 SETS = np.repeat(["retain", "forget", "control", "test", "population"], [REST, FORGET, CONTROL, REST, REST])
@@ -132,7 +132,7 @@ def test_one_unlearned_run_is_judged_as_one_run(tmp_path: Path) -> None:
 def test_without_an_honest_arm_the_retrained_runs_are_divided(tmp_path: Path) -> None:
     """Every other retrained run stands for the honest control; originals are cut to as many, and the notes say so."""
     np.savez(tmp_path / "p.npz", **arrays(honest=None, unlearned=1))
-    given = handed(tmp_path / "p.npz", 0)
+    given = load_predictions(tmp_path / "p.npz", 0)
     arms = {arm: len(given.signals.runs_of(arm)) for arm in ("original", "unlearned", "retrained", "honest")}
     assert arms == {"original": 5, "unlearned": 1, "retrained": 5, "honest": 5}
     rows = np.load(tmp_path / "p.npz")["retrained"]
@@ -185,7 +185,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: Arrays, pro
     """Each of these is refused with what it must be and what was found."""
     np.savez(tmp_path / "p.npz", **arrays(**changes))
     with pytest.raises(UsageError) as error:
-        handed(tmp_path / "p.npz", 0)
+        load_predictions(tmp_path / "p.npz", 0)
     assert problem in "\n".join(error.value.problems)
 
 
@@ -196,7 +196,7 @@ def test_copies_are_refused(tmp_path: Path) -> None:
     given["unlearned"][0] = given["honest"][2]
     np.savez(tmp_path / "p.npz", **given)
     with pytest.raises(UsageError) as error:
-        handed(tmp_path / "p.npz", 0)
+        load_predictions(tmp_path / "p.npz", 0)
     assert list(error.value.problems) == [
         "p.npz: retrained run 3: must be a run of its own, found the answers of retrained run 1; hand in another",
         "p.npz: unlearned run 0: must be a run of its own, found the answers of honest run 2; hand in another",
@@ -207,13 +207,13 @@ def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
     """No file, no archive and pickled objects are refused, and nothing is unpickled."""
     path = tmp_path / "p.npz"
     with pytest.raises(UsageError, match="No such file"):
-        handed(path, 0)
+        load_predictions(path, 0)
     path.write_bytes(b"no archive")
     with pytest.raises(UsageError, match="plain arrays"):
-        handed(path, 0)
+        load_predictions(path, 0)
     np.savez(path, labels=np.array([object()]))
     with pytest.raises(UsageError, match="plain arrays"):
-        handed(path, 0)
+        load_predictions(path, 0)
 
 
 def test_criteria_that_need_more_than_was_handed_in_are_refused(tmp_path: Path) -> None:

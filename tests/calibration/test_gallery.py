@@ -11,12 +11,12 @@ from torch import nn
 from auditkit.calibration.fakes_by_answers import lookup_filter
 from auditkit.calibration.fakes_by_training import near_copies_kept, partly_deleted, without_others
 from auditkit.calibration.fakes_by_weights import ascended_to_proxy
-from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, Entry
+from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, GalleryCase
 from auditkit.models.architectures import answer, mlp
 from auditkit.training import Recipe, fit, initialise
 from auditkit.training.records import Records
 from auditkit.unlearning import UNLEARNERS
-from auditkit.unlearning.binding import bound
+from auditkit.unlearning.binding import bind_procedure
 
 EVERY = {**GALLERY, **LIMITS, **HONEST}
 RUNS, SEEDS = 2, [11, 12]
@@ -47,10 +47,10 @@ def world() -> dict[str, Any]:
     }
 
 
-def made(entry: Entry, world: dict[str, Any], seeds: list[int] = SEEDS) -> list[nn.Module]:
+def made(entry: GalleryCase, world: dict[str, Any], seeds: list[int] = SEEDS) -> list[nn.Module]:
     claimed = entry.claimed
     options = dict(claimed.procedure.options) | ({"proxies": world["proxies"]} if claimed.proxies else {})
-    procedure = bound(claimed.procedure.name, __file__, options, RECIPE)  # type: ignore[arg-type]
+    procedure = bind_procedure(claimed.procedure.name, __file__, options, RECIPE)  # type: ignore[arg-type]
     return procedure(world["models"], world["retain"], world["forget"], seeds)
 
 

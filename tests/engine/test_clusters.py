@@ -21,7 +21,7 @@ from auditkit.claims.claim import parse_claim
 from auditkit.core.errors import AuditError, UsageError
 from auditkit.engine import backends as pools
 from auditkit.engine.cost import Resources
-from auditkit.engine.queue import Backend, Workers, log_path, results
+from auditkit.engine.queue import Backend, WorkerConfig, log_path, results
 from auditkit.evidence.bundle import key_path
 from auditkit.pipeline import audit
 from tests.engine.small_tasks import built, dying, killed, sleeping, small_task
@@ -115,14 +115,14 @@ def ray_address() -> Iterator[str]:
 
 
 @pytest.fixture(params=["dask", "ray"])
-def cluster(request: pytest.FixtureRequest) -> Workers:
+def cluster(request: pytest.FixtureRequest) -> WorkerConfig:
     """Two workers of a running cluster, of each kind."""
     backend: Backend = request.param
-    return Workers(2, 1, backend, request.getfixturevalue(f"{backend}_address"))
+    return WorkerConfig(2, 1, backend, request.getfixturevalue(f"{backend}_address"))
 
 
 def test_on_a_cluster_what_dies_is_tried_again_and_named(
-    cluster: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    cluster: WorkerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A task whose worker is killed once succeeds; one whose worker always dies is named when all others are
     there, with its log; and the cluster tells the user nothing of it."""
@@ -149,7 +149,7 @@ def test_an_address_without_a_cluster_is_told_soon(backend: Backend, monkeypatch
 
     def told(address: str) -> str:
         with pytest.raises(AuditError, match=backend) as error:
-            list(results([small_task(0)], Workers(2, 1, backend, address)))
+            list(results([small_task(0)], WorkerConfig(2, 1, backend, address)))
         return f"{type(error.value).__name__}: {error.value}"
 
     start = time.monotonic()
@@ -166,7 +166,7 @@ def test_an_extra_that_is_not_there_is_named(backend: Backend, monkeypatch: pyte
     """Without the extra the user is told what to install."""
     monkeypatch.setitem(sys.modules, backend, None)  # as Python marks what it cannot import
     with pytest.raises(UsageError, match=rf"pip install 'auditkit\[{backend}\]'"):
-        list(results([small_task(0)], Workers(2, 1, backend)))
+        list(results([small_task(0)], WorkerConfig(2, 1, backend)))
 
 
 def test_a_dask_cluster_without_workers_or_lost_is_told(
@@ -180,9 +180,12 @@ def test_a_dask_cluster_without_workers_or_lost_is_told(
     with dask_scheduler() as (address, scheduler):
         monkeypatch.setattr(pools, "PATIENCE", 3)
         with pytest.raises(AuditError, match=r"a dask cluster with workers must answer .* workers arrived"):
-            list(results(tasks, Workers(2, 1, "dask", address)))
+            list(results(tasks, WorkerConfig(2, 1, "dask", address)))
         monkeypatch.undo()
-        with dask_workers(address, 1, 1), closing(results(tasks, Workers(2, 1, "dask", address))) as given:
+        with (
+            dask_workers(address, 1, 1),
+            closing(results(tasks, WorkerConfig(2, 1, "dask", address))) as given,
+        ):
             assert next(given)[0] == 0
             scheduler.kill()
             with pytest.raises(AuditError, match=r"workers must stay in reach .* goes on from there"):

@@ -23,7 +23,7 @@ from auditkit.engine.cost import (
 from auditkit.engine.plan import (
     Measured,
     Plan,
-    Work,
+    TrainingWorkload,
     fastest,
     flops,
     measure,
@@ -39,9 +39,9 @@ RECIPE = Recipe(epochs=3, batch_size=16, learning_rate=0.01)
 GB = 1_000_000_000
 
 
-def work(runs: Mapping[str, int] | None = None, records: int = 40) -> Work:
+def work(runs: Mapping[str, int] | None = None, records: int = 40) -> TrainingWorkload:
     rng = np.random.default_rng(0)
-    return Work(
+    return TrainingWorkload(
         build=partial(mlp, (6,), 3, hidden=(8,)),
         x=torch.from_numpy(rng.normal(size=(records, 6)).astype(np.float32)),
         y=torch.from_numpy(rng.integers(0, 3, records)),
@@ -99,7 +99,7 @@ def test_what_else_the_machine_does_does_not_decide(monkeypatch: pytest.MonkeyPa
     """A plan that was slow when it was first timed, and fast after that, counts as fast."""
     seen: list[Plan] = []
 
-    def hiccup(_work: Work, plan: Plan) -> float:
+    def hiccup(_work: TrainingWorkload, plan: Plan) -> float:
         seen.append(plan)
         return (1.4 if plan.width == 5 and seen.count(plan) == 1 else 1.0) * (3 + plan.width)
 
@@ -132,7 +132,7 @@ def test_no_stack_is_wider_than_memory_or_the_device_allow(monkeypatch: pytest.M
     within = measure(work(), devices=["cpu"], threads=1, memory=3 * one)
     assert max(m.plan.width for m in within) == 2
 
-    def full(_work: Work, plan: Plan) -> float:
+    def full(_work: TrainingWorkload, plan: Plan) -> float:
         if plan.width > 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return 1.0

@@ -21,7 +21,7 @@ from auditkit.core.environment import environment
 from auditkit.core.errors import AuditError, UsageError
 from auditkit.engine import queue
 from auditkit.engine.plan import Plan
-from auditkit.engine.queue import Workers, log_path, opened, results
+from auditkit.engine.queue import WorkerConfig, log_path, results, worker_session
 from auditkit.runs.tasks import Task, Tensors
 from tests.engine.small_tasks import (
     built,
@@ -35,7 +35,7 @@ from tests.engine.small_tasks import (
     small_task,
 )
 
-TWO = Workers(2, 1)
+TWO = WorkerConfig(2, 1)
 ROOM = 4
 """Tasks that may be out at a time with two workers."""
 
@@ -81,9 +81,9 @@ def test_workers_give_what_one_process_gives(tmp_path: Path, store: Path) -> Non
     notes = tmp_path / "notes"
     notes.mkdir()
     tasks = [small_task(k, noting(notes), plan=Plan(1, 3, "cpu")) for k in range(7)]
-    came, error = taken(results(tasks, Workers(2, 3)))
+    came, error = taken(results(tasks, WorkerConfig(2, 3)))
     by_workers = [note.read_text().split() for note in notes.iterdir()]
-    alone = dict(results(tasks, Workers(1, 3)))
+    alone = dict(results(tasks, WorkerConfig(1, 3)))
     assert (sorted(came), error) == (sorted(alone), "")
     for k, result in came.items():
         assert result.keys() == alone[k].keys()
@@ -106,9 +106,9 @@ def test_lot_after_lot_goes_to_the_same_workers(tmp_path: Path) -> None:
     def who() -> set[int]:
         return {int(note.read_text().split()[0]) for note in notes.iterdir()}
 
-    with opened(Workers(1, 1, "dask")) as never_used:
+    with worker_session(WorkerConfig(1, 1, "dask")) as never_used:
         assert list(never_used([])) == []
-    with opened(TWO) as results_of:
+    with worker_session(TWO) as results_of:
         for _ in range(2):
             assert len(dict(results_of([small_task(k, sleeping(notes, 0.3)) for k in range(4)]))) == 4
     assert len(who()) <= 2
@@ -244,10 +244,10 @@ def test_closing_ends_workers_at_once(tmp_path: Path) -> None:
 DRIVER = """
 import sys
 from pathlib import Path
-from auditkit.engine.queue import Workers, results
+from auditkit.engine.queue import WorkerConfig, results
 from tests.engine.small_tasks import sleeping, small_task
 
-for _ in results([small_task(k, sleeping(Path(sys.argv[1]), 60)) for k in range(4)], Workers(2, 1)):
+for _ in results([small_task(k, sleeping(Path(sys.argv[1]), 60)) for k in range(4)], WorkerConfig(2, 1)):
     pass
 """
 

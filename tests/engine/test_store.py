@@ -22,7 +22,7 @@ from auditkit.cli.main import main
 from auditkit.core.canonical import digest
 from auditkit.core.errors import AuditError
 from auditkit.engine.store import (
-    Entry,
+    StoredResult,
     Tensors,
     contents,
     load,
@@ -423,7 +423,7 @@ def test_the_store_says_what_it_holds(directory: Path) -> None:
     }
     assert len(entries) == 8
     old = paths["old run"].stat()
-    assert entries[paths["old run"].name] == Entry(
+    assert entries[paths["old run"].name] == StoredResult(
         paths["old run"].name, "shadow runs", old.st_size, old.st_mtime
     )
     assert [entry.last_used for entry in contents()] == sorted(entry.last_used for entry in entries.values())

@@ -8,8 +8,8 @@ import jinja2
 import pytest
 
 from auditkit.reports import render
+from auditkit.reports.labels import DOES_NOT_ESTABLISH
 from auditkit.reports.toml import toml
-from auditkit.reports.words import DOES_NOT_ESTABLISH
 from tests.reports import sample
 
 EVERY = pytest.mark.parametrize("name", sample.ALL)

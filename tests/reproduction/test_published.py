@@ -12,12 +12,12 @@ from torch import nn
 
 from auditkit.data import load
 from auditkit.models.architectures import answer, cnn
-from auditkit.reproduction.course import LAYERS, Course, answers, start
+from auditkit.reproduction.course import LAYERS, Trajectory, answers, start
 from auditkit.reproduction.over_forgetting import top_k
 from auditkit.reproduction.paper_attack import AttackModel
 from auditkit.reproduction.published import (
     VARIANTS,
-    chance,
+    generator,
     learn_and_unlearn,
     learned,
     one_shot,
@@ -37,12 +37,12 @@ def parts() -> Parts:
 
 
 @cache
-def trained() -> Course:
+def trained() -> Trajectory:
     """A network that has learned; not to be changed."""
     return learned(parts(), seed=1, first=TINY.first, attack=LOGISTIC)
 
 
-def course() -> Course:
+def course() -> Trajectory:
     return copy.deepcopy(trained())
 
 
@@ -65,7 +65,7 @@ def test_the_curve_is_the_algorithm_written_out() -> None:
     mine = start(parts(), gamma=0.07, seed=5)
     mine.learn()
     ranked = {name: (-mean).argsort(stable=True).argsort() + 1 for name, mean in mine.activations().items()}
-    order_units(mine, "VFR-rank", chance(5))
+    order_units(mine, "VFR-rank", generator(5))
     mine.unlearn(1)
     mine.unlearn(2)
 

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from auditkit.cli.main import main
 from auditkit.core.canonical import canonical
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.reports import render_reproduction
-from auditkit.reproduction.reproduce import Piece, _made, command, reproduce
+from auditkit.reproduction.reproduce import Experiment, _made, command, reproduce
 
 SILENT = ["--size", "tiny", "--data", "digits", "--jobs", "1"]
 
@@ -63,7 +63,7 @@ def test_a_piece_that_is_damaged_or_of_something_else_is_made_again(tmp_path: Pa
         return {"n": len(calls)}
 
     def run(identity: int) -> Any:
-        [(_, value)] = _made([Piece("digits one", {"is": identity}, make)], tmp_path, 1, Silent())
+        [(_, value)] = _made([Experiment("digits one", {"is": identity}, make)], tmp_path, 1, NullReporter())
         return value
 
     assert run(1) == run(1) == {"n": 1}

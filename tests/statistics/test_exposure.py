@@ -12,7 +12,7 @@ from auditkit.statistics.exposure import (
     drift,
     exposure,
     halves_overlap,
-    in_sight,
+    memorised_independently,
     overlap,
     worst_auc,
     worst_share,
@@ -80,7 +80,7 @@ def test_names_are_wrong_at_the_promised_rate(drifts: float) -> None:
     wrong, p = [], []
     for seed in range(150):
         world = World(seed, 1.5)
-        R, seen = world.arm(), in_sight(world.arm(1.0), world.arm(), world.arm())
+        R, seen = world.arm(), memorised_independently(world.arm(1.0), world.arm(), world.arm())
         found = exposure(world.arm(0.0, drifts), R, seen)
         wrong.append([found.remembered.any(), found.below.any(), found.false.any()])
         p.append(stats.t.sf(found.forget[seen], 2 * (RUNS - 1)))
@@ -96,7 +96,7 @@ def test_those_who_are_remembered_are_named(drifts: float) -> None:
     for seed in range(60):
         left = np.arange(FORGET) % 5 == 0
         world = World(seed, np.where(np.arange(FORGET) < 50, 2.5, 0.0))
-        seen = in_sight(world.arm(1.0), world.arm(), world.arm())
+        seen = memorised_independently(world.arm(1.0), world.arm(), world.arm())
         found = exposure(world.arm(np.where(left, 1.0, 0.0), drifts), world.arm(), seen)
         right = left & (world.memory > 0)
         false.append((found.remembered & ~right).sum() / max(1, found.remembered.sum()))
@@ -111,14 +111,16 @@ def test_rounding_is_no_memory() -> None:
     for runs in (7, 20, 33, 40):
         full = Margins(np.full((runs, 4), 30.0), np.tile(np.linspace(-3.3, 3.1, 21), (runs, 1)))
         half = full.take(np.arange(runs // 2))
-        assert not len(in_sight(half, full, full))
-        assert not len(in_sight(full, half, full))
+        assert not len(memorised_independently(half, full, full))
+        assert not len(memorised_independently(full, half, full))
 
 
 def test_pushing_below_is_seen_as_such() -> None:
     """Records that are pushed below retrained runs are named below, and not as remembered."""
     world = World(0, 2.5)
-    found = exposure(world.arm(-1.0), world.arm(), in_sight(world.arm(1.0), world.arm(), world.arm()))
+    found = exposure(
+        world.arm(-1.0), world.arm(), memorised_independently(world.arm(1.0), world.arm(), world.arm())
+    )
     assert found.below.mean() > 0.9
     assert not found.remembered.any()
 
@@ -165,7 +167,7 @@ def test_halves_name_the_same_records() -> None:
     assert overlap(~one & one, ~one & one).jaccard is None
     world = World(0, np.where(np.arange(FORGET) < 20, 4.0, 0.0))
     O, R = world.arm(1.0), world.arm()
-    halves = halves_overlap(O, R, in_sight(O, world.arm(), R))
+    halves = halves_overlap(O, R, memorised_independently(O, world.arm(), R))
     assert halves is not None
     assert halves.both >= 15
     assert halves.jaccard is not None

@@ -5,12 +5,12 @@ import pytest
 from auditkit.attacks.battery import run_battery
 from auditkit.signals.measurements import (
     COMPARED,
-    Places,
+    SetIndices,
     accuracy,
-    arm_of,
-    arms_of,
-    near_margins,
-    score_arrays,
+    build_arm,
+    build_arms,
+    bundle_arrays,
+    jittered_margins,
 )
 from auditkit.signals.signals import Signals
 from auditkit.statistics.agreement import Agreement
@@ -18,7 +18,7 @@ from auditkit.statistics.margins import Floats, hinge
 from auditkit.statistics.roc import auc
 
 RUNS, RECORDS, CLASSES, DRAWS = 3, 20, 4, 2
-PLACES = Places(*(np.arange(a, a + 4) for a in range(0, RECORDS, 4)))
+PLACES = SetIndices(*(np.arange(a, a + 4) for a in range(0, RECORDS, 4)))
 
 
 Jittered = dict[str, npt.NDArray[np.float32]]
@@ -37,7 +37,7 @@ def example() -> tuple[Signals, Jittered]:
 
 def near(signals: Signals, jittered: Jittered) -> dict[str, dict[str, Floats]]:
     labels = signals.labels[np.concatenate([PLACES.forget, PLACES.control])]
-    return {arm: {"jitter 0.1": near_margins(logits, labels)} for arm, logits in jittered.items()}
+    return {arm: {"jitter 0.1": jittered_margins(logits, labels)} for arm, logits in jittered.items()}
 
 
 def test_accuracy_is_the_share_of_right_answers() -> None:
@@ -55,7 +55,7 @@ def test_a_near_margin_is_the_mean_over_the_jittered_copies() -> None:
     """A record's jittered margin is the mean over draws of z_y - max of the others."""
     signals, jittered = example()
     labels = signals.labels[:8]
-    found = near_margins(jittered["honest"], labels)
+    found = jittered_margins(jittered["honest"], labels)
     for k in range(RUNS):
         for i, y in enumerate(labels):
             draws = [z[y] - max(np.delete(z, y)) for z in jittered["honest"][k, :, i].astype(np.float64)]
@@ -66,7 +66,7 @@ def test_an_arm_holds_the_margins_of_its_own_places() -> None:
     """Exact margins are those of the arm's own runs on the forget and control places; jittered ones, given for both together, are parted."""
     signals, jittered = example()
     beside = near(signals, jittered)["retrained"]
-    arm = arm_of(signals, "retrained", beside, PLACES, {})
+    arm = build_arm(signals, "retrained", beside, PLACES, {})
     h = hinge(signals.logits[signals.runs_of("retrained")], signals.labels)
     assert np.array_equal(arm.margins["exact"].forget, h[:, 4:8])
     assert np.array_equal(arm.margins["exact"].control, h[:, 8:12])
@@ -81,7 +81,7 @@ def test_one_run_at_a_time_is_all_runs_at_once_to_the_last_bit() -> None:
     beside = near(signals, jittered)
     split = np.concatenate([PLACES.forget, PLACES.control])
     for name in COMPARED:
-        arm = arm_of(signals, name, beside[name], PLACES, {})
+        arm = build_arm(signals, name, beside[name], PLACES, {})
         logits = signals.logits[signals.runs_of(name)]
         exact = hinge(logits, signals.labels)
         mean = hinge(jittered[name], signals.labels[split]).mean(axis=1)
@@ -101,7 +101,7 @@ def test_every_compared_arm_is_measured_from_its_own_runs() -> None:
     """Each arm has the AUCs, margins and accuracies of the runs that bear its name."""
     signals, jittered = example()
     scores, skipped = run_battery(signals, ["loss", "shokri-rf"], PLACES.forget, PLACES.control)
-    arms = arms_of(signals, near(signals, jittered), PLACES, scores, skipped)
+    arms = build_arms(signals, near(signals, jittered), PLACES, scores, skipped)
     assert list(arms.skipped) == ["shokri-rf"]
     for name in COMPARED:
         arm = getattr(arms, name)
@@ -122,9 +122,9 @@ def test_what_is_kept_holds_scores_and_margins_of_forget_and_control_only() -> N
     """The arrays kept for `verify` are margins, scores, accuracies and salted ids: never logits, never other records."""
     signals, jittered = example()
     scores, skipped = run_battery(signals, ["loss"], PLACES.forget, PLACES.control)
-    arms = arms_of(signals, near(signals, jittered), PLACES, scores, skipped)
+    arms = build_arms(signals, near(signals, jittered), PLACES, scores, skipped)
     found = {"unlearned": Agreement(np.array([0, 1, 1, 0]), np.ones(4, dtype=np.int64), 1)}
-    kept = score_arrays(arms, scores, found, signals.ids, PLACES)
+    kept = bundle_arrays(arms, scores, found, signals.ids, PLACES)
     assert kept["forget_ids"].tolist() == ["r4", "r5", "r6", "r7"]
     values: dict[str, Floats] = {
         k: np.asarray(v, dtype=np.float64) for k, v in kept.items() if "ids" not in k

@@ -19,7 +19,7 @@ from auditkit.probes.copies import plain_copy
 from auditkit.training import Recipe, fit, initialise, run_seed
 from auditkit.training.records import Records
 from auditkit.unlearning import OTHER_STATES, UNLEARNERS, fnn
-from auditkit.unlearning.binding import bound, option_problems
+from auditkit.unlearning.binding import bind_procedure, option_problems
 from auditkit.unlearning.fnn_gates import gateable, mean_activations, set_time
 from auditkit.unlearning.fnn_rates import Rates, ranks
 from auditkit.unlearning.fnn_steps import wrong_labels
@@ -605,7 +605,7 @@ def test_a_claim_may_set_any_option_of_a_preset_otherwise(name: str, tmp_path: P
     assert option_problems(UNLEARNERS[name], {"layers": "linear"}) == []
     for wrong in ({"layers": "conv"}, {"turns": 0}, {"fresh": 2.0}, {"rates": "best"}, {"speed": 1}):
         assert len(option_problems(UNLEARNERS[name], wrong)) > 0
-    (found,) = bound(name, tmp_path, every, RECIPE)([model()], RETAIN, FORGET, [SEED])
+    (found,) = bind_procedure(name, tmp_path, every, RECIPE)([model()], RETAIN, FORGET, [SEED])
     assert_same(found, unlearned(model(), **every))
 
 

@@ -9,9 +9,9 @@ from auditkit.claims.claim import Criteria
 from auditkit.evidence.schema import Control, Outcome, Ran, Skipped
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.margins import Margins
-from auditkit.verdict import audit_arms
+from auditkit.verdict import decide
 from auditkit.verdict import memory_tests as memory
-from auditkit.verdict.decide import conclude, judge
+from auditkit.verdict.decision import conclude, judge
 from auditkit.verdict.difference_tests import gap_finding
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
@@ -21,7 +21,7 @@ ALPHA = CRITERIA.alpha
 
 
 def audited(arms: Arms) -> tuple[Outcome, list[Control]]:
-    _, controls, verdict = audit_arms(arms, CRITERIA, 250, 0)
+    _, controls, verdict = decide(arms, CRITERIA, 250, 0)
     return verdict.outcome, controls
 
 
@@ -105,7 +105,7 @@ def noisier(arms: Arms, noise: float) -> Arms:
 def test_noise_alone_is_not_refuted_as_memory() -> None:
     """An unlearned arm that differs by noise only is not refuted by residual memory or spared records."""
     for seed in range(4):
-        findings, _, _ = audit_arms(noisier(simulated_arms(seed), 0.7), CRITERIA, 250, 0)
+        findings, _, _ = decide(noisier(simulated_arms(seed), 0.7), CRITERIA, 250, 0)
         memory = [f for f in findings if isinstance(f, Ran) and f.support_needs_informative]
         assert len(memory) >= 2
         assert all(f.result != "refuted" for f in memory)
@@ -126,7 +126,7 @@ def test_copies_of_one_run_decide_nothing() -> None:
     """Copies of one run, original or honest, are no independent runs: every test is skipped and says so."""
     arms = simulated_arms(0)
     for arm in (arms.original, arms.honest):
-        findings, _, verdict = audit_arms(arms.claiming(copied(arm)), CRITERIA, 250, 0)
+        findings, _, verdict = decide(arms.claiming(copied(arm)), CRITERIA, 250, 0)
         assert verdict.outcome == "inconclusive"
         assert all(
             isinstance(f, Skipped) and "copies of one run and not independent" in f.reason for f in findings

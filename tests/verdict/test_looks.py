@@ -7,13 +7,13 @@ import pytest
 from auditkit.claims.claim import Criteria
 from auditkit.evidence.schema import Finding, Ran, Skipped
 from auditkit.statistics.power import POWER
-from auditkit.verdict import audit_arms, look_at
+from auditkit.verdict import decide, record_look
 from auditkit.verdict import memory_tests as memory
-from auditkit.verdict.decide import judge
+from auditkit.verdict.decision import judge
 from auditkit.verdict.memory_tests import spared_finding
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, simulated_arms
-from tests.verdict.test_judge import GOOD, MEMORY, NOOP, gap, ran, spared
+from tests.verdict.test_decision import GOOD, MEMORY, NOOP, gap, ran, spared
 
 CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 
@@ -73,9 +73,9 @@ def test_a_look_keeps_its_outcome_and_the_controls_that_failed(monkeypatch: pyte
     """Of the decision at a look the evidence keeps the runs, the level, the outcome, and which controls were wrong."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 119)
     arms = simulated_arms(1, n=12, gap=4)
-    decision = audit_arms(arms.claiming(arms.original), CRITERIA, 250, 0, share=0.5)
-    look = look_at(decision, 12, 0.025)
+    decision = decide(arms.claiming(arms.original), CRITERIA, 250, 0, share=0.5)
+    look = record_look(decision, 12, 0.025)
     assert (look.runs, look.level, look.outcome, look.failed) == (12, 0.025, "not_supported", ())
     findings, controls, verdict = decision
-    wrong = look_at((findings, [replace(controls[0], passed=False), *controls[1:]], verdict), 12, 0.025)
+    wrong = record_look((findings, [replace(controls[0], passed=False), *controls[1:]], verdict), 12, 0.025)
     assert wrong.failed == ("honest retrain",)

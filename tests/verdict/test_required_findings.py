@@ -11,7 +11,7 @@ from auditkit.statistics.hypotheses import equivalence, ratio_equivalence, welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import rho, rho_interval
 from auditkit.statistics.spared import spared
-from auditkit.verdict import audit_arms
+from auditkit.verdict import decide
 from auditkit.verdict import memory_tests as memory
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, memory_of, simulated_arms
@@ -100,7 +100,7 @@ def test_without_memory_the_power_gate_is_closed() -> None:
         gate = found[f"residual memory, {query}"]
         assert isinstance(gate, Skipped)
         assert gate.reason.startswith("the original runs show no measurable memory of the forget records")
-    _, _, verdict = audit_arms(arms, CRITERIA, 250, 0)
+    _, _, verdict = decide(arms, CRITERIA, 250, 0)
     assert (verdict.outcome, verdict.runs_needed) == ("inconclusive", None)
 
 
@@ -117,7 +117,7 @@ def test_an_arm_that_ranks_control_records_otherwise_is_not_compared() -> None:
         skipped = found[name]
         assert isinstance(skipped, Skipped)
         assert "rank control records too differently" in skipped.reason
-    assert audit_arms(arms, CRITERIA, 250, 0)[2].outcome == "inconclusive"
+    assert decide(arms, CRITERIA, 250, 0)[2].outcome == "inconclusive"
 
 
 def test_an_attack_that_could_not_be_mounted_is_skipped() -> None:
@@ -126,14 +126,14 @@ def test_an_attack_that_could_not_be_mounted_is_skipped() -> None:
     attack = findings_of(arms)["attack gap, gap"]
     assert isinstance(attack, Skipped)
     assert attack.reason == "nobody home"
-    _, _, verdict = audit_arms(arms, CRITERIA, 250, 0)
+    _, _, verdict = decide(arms, CRITERIA, 250, 0)
     assert verdict.outcome == "inconclusive"
     assert "attack gap, gap: not decided, because nobody home." in verdict.reasons
 
 
 def test_an_audit_is_a_function_of_its_arms_and_seed() -> None:
     """The same arms and seed give the same findings, controls and verdict."""
-    one, again = (audit_arms(simulated_arms(2, n=4), CRITERIA, 250, 7) for _ in range(2))
+    one, again = (decide(simulated_arms(2, n=4), CRITERIA, 250, 7) for _ in range(2))
     assert one == again
 
 
@@ -154,7 +154,7 @@ def test_only_inputs_near_the_records_give_a_lookup_filter_away() -> None:
     """Unlearned runs that are like retrained ones at the exact inputs only are refuted by the jittered ones."""
     arms = simulated_arms(4)
     filtered = with_margins(arms.original, arms.honest.margins["exact"])
-    findings, _, verdict = audit_arms(
+    findings, _, verdict = decide(
         arms.claiming(replace(filtered, scores=arms.honest.scores)), CRITERIA, 250, 0
     )
     results = {f.name: f.result for f in findings if isinstance(f, Ran)}

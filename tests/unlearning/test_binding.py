@@ -13,7 +13,7 @@ from auditkit.models.architectures import mlp
 from auditkit.training import Recipe, initialise
 from auditkit.training.records import Records
 from auditkit.unlearning import UNLEARNERS
-from auditkit.unlearning.binding import bound, model_problems, resolve
+from auditkit.unlearning.binding import bind_procedure, model_problems, resolve
 
 RECIPE = Recipe(epochs=2, batch_size=8, learning_rate=0.01)
 SEEDS = [2**62 + 1, 5, 6]
@@ -67,7 +67,7 @@ def test_own_procedure_is_called_once_a_model(ours: Callable[..., Path]) -> None
     """Each model goes to the user's function by itself, in turn, with all records, its own seed and the options
     of the claim; what it returns comes back in that order."""
     folder, given, (retain, forget) = ours(), models(), some()
-    procedure = bound("./ours.py:unlearn", folder, {"share": 0.25}, RECIPE)
+    procedure = bind_procedure("./ours.py:unlearn", folder, {"share": 0.25}, RECIPE)
     found = procedure(given, retain, forget, SEEDS)
     calls = resolve("./ours.py:unlearn", folder).__globals__["CALLS"]
     assert len(calls) == len(found) == 3
@@ -83,7 +83,7 @@ def drawn(seed: int) -> torch.Tensor:
 
 def test_own_procedure_draws_from_its_runs_seed(ours: Callable[..., Path]) -> None:
     """Torch's global generator starts at the seed of each run, and is afterwards as it was."""
-    procedure = bound("./ours.py:unlearn", ours(), {}, RECIPE)
+    procedure = bind_procedure("./ours.py:unlearn", ours(), {}, RECIPE)
     before = torch.get_rng_state()
     found: list[Any] = [*procedure(models(), *some(), SEEDS)]
     assert torch.equal(before, torch.get_rng_state())
@@ -92,7 +92,7 @@ def test_own_procedure_draws_from_its_runs_seed(ours: Callable[..., Path]) -> No
 
 def test_own_procedure_is_given_the_recipe_if_it_asks(ours: Callable[..., Path]) -> None:
     """One that names `recipe` gets that of the claim."""
-    procedure = bound("./ours.py:with_recipe", ours(), {}, RECIPE)
+    procedure = bind_procedure("./ours.py:with_recipe", ours(), {}, RECIPE)
     found: list[Any] = [*procedure(models(), *some(), SEEDS)]
     assert all(done.recipe is RECIPE for done in found)
 
@@ -118,7 +118,7 @@ def test_own_procedure_that_fails_is_told_with_its_seed(
 ) -> None:
     """Whatever it raises, even an exit, and whatever it returns but a model, is one error that names the run;
     torch's generator is as it was."""
-    procedure = bound("./ours.py:failing", ours(failure), {}, RECIPE)
+    procedure = bind_procedure("./ours.py:failing", ours(failure), {}, RECIPE)
     before = torch.get_rng_state()
     with pytest.raises(AuditError) as caught:
         procedure(models(), *some(), SEEDS)
@@ -129,7 +129,7 @@ def test_own_procedure_that_fails_is_told_with_its_seed(
 
 def test_own_procedure_can_be_interrupted(ours: Callable[..., Path]) -> None:
     """Ctrl-C while it runs is no failure of it."""
-    procedure = bound("./ours.py:failing", ours("raise KeyboardInterrupt"), {}, RECIPE)
+    procedure = bind_procedure("./ours.py:failing", ours("raise KeyboardInterrupt"), {}, RECIPE)
     with pytest.raises(KeyboardInterrupt):
         procedure(models(), *some(), SEEDS)
 
@@ -143,7 +143,7 @@ def test_built_in_procedures_get_all_models_at_once(
     """Bound, a built-in procedure does to a list what it does when it is called with options and recipe."""
     recipe = {} if name == "noop" else {"recipe": RECIPE}
     expected = UNLEARNERS[name](models(), *some(), seeds=SEEDS, **recipe, **options)
-    found = bound(name, tmp_path, options, RECIPE)(models(), *some(), SEEDS)
+    found = bind_procedure(name, tmp_path, options, RECIPE)(models(), *some(), SEEDS)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)
 

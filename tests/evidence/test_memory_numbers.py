@@ -7,9 +7,9 @@ from auditkit.claims.claim import Criteria
 from auditkit.core.canonical import canonical
 from auditkit.evidence.attack_numbers import (
     agreement,
+    attack_agreement,
     attack_summaries,
     balanced_accuracies,
-    finders,
     operating_points,
 )
 from auditkit.evidence.memory_numbers import drift, residual_memory, states, utility
@@ -153,7 +153,7 @@ def test_agreement_counts_records_by_attacks() -> None:
     the control records'."""
     s = scores_of(simulated_arms(2, n=4, share=0.5), 80)
     inverse = {name: Scores(-x.forget, x.control) for name, x in s.items()}
-    found = agreement(finders({"loss": s, "hinge": s, "gap": inverse}))
+    found = agreement(attack_agreement({"loss": s, "hinge": s, "gap": inverse}))
     assert found is not None
     assert (found.attacks, found.records) == (3, 40)
     assert [row.attacks for row in found.at_least] == [1, 2, 3]
@@ -167,8 +167,8 @@ def test_agreement_counts_records_by_attacks() -> None:
 
 def test_too_few_control_records_agree_on_nothing() -> None:
     """With fewer than 60 control records nobody can be found at a false-positive rate of a twentieth."""
-    assert agreement(finders({"loss": scores_of(simulated_arms(2, n=4), 59)})) is None
-    assert agreement(finders({})) is None
+    assert agreement(attack_agreement({"loss": scores_of(simulated_arms(2, n=4), 59)})) is None
+    assert agreement(attack_agreement({})) is None
 
 
 def test_utility_is_the_accuracy_lost() -> None:

@@ -7,7 +7,7 @@ from torch import nn
 from auditkit.probes import NotObservable
 from auditkit.probes import label_stability as module
 from auditkit.probes.label_stability import COPIES, LEVELS, REACH, under_noise, under_shifts
-from tests.observing.asked_models import SIDE, answered_records, built
+from tests.probes.asked_models import SIDE, answered_records, built
 
 
 def sign_of_first_feature() -> nn.Module:

@@ -44,7 +44,7 @@ NOOP = "the original runs as they are, passed off as the unlearned ones"
 SHUFFLED = "the labels unlearned and retrained exchanged in half of the runs"
 
 
-def audit_arms(
+def decide(
     arms: Arms,
     criteria: Criteria,
     test_records: int,
@@ -98,7 +98,7 @@ def _of_known(
     seed: int,
     share: float,
 ) -> tuple[list[Finding], list[Finding]]:
-    """The findings of the honest arm and of the original one in the place of the unlearned; see `audit_arms`."""
+    """The findings of the honest arm and of the original one in the place of the unlearned; see `decide`."""
     arms = Arms(original, honest, retrained, honest, dict(skipped), [np.array(part) for part in parts])
     return (
         required_findings(arms, criteria, test_records, seed, share),
@@ -121,7 +121,7 @@ def with_diverged(
     return findings, controls, verdict
 
 
-def look_at(decision: tuple[list[Finding], list[Control], Verdict], runs: int, level: float) -> Look:
+def record_look(decision: tuple[list[Finding], list[Control], Verdict], runs: int, level: float) -> Look:
     """What is kept of the decision at a look. runs: an arm; level: of its tests."""
     _, controls, decided = decision
     return Look(runs, level, decided.outcome, tuple(c.name for c in controls if not c.passed))
@@ -179,25 +179,25 @@ def conclude(findings: Sequence[Finding]) -> Outcome:
     """The outcome of judged findings by themselves, controls apart."""
     if any(isinstance(f, Ran) and f.result == "refuted" for f in findings):
         return "not_supported"
-    return "inconclusive" if any(obstacle(f) for f in findings) else "supported"
+    return "inconclusive" if any(blocking_reason(f) for f in findings) else "supported"
 
 
-def obstacle(finding: Finding) -> str | None:
+def blocking_reason(finding: Finding) -> str | None:
     """Why a finding that refutes nothing stands in the way of support; None if it does not."""
     if isinstance(finding, Skipped):
         return f"{finding.name}: not decided, because {finding.reason}."
     if finding.name == PRIVACY_TEST and finding.result == "undecided":
-        return f"{finding.name}: {said(finding)} refutes nothing, and a lower bound of epsilon can never support a claim."
+        return f"{finding.name}: {format_number(finding)} refutes nothing, and a lower bound of epsilon can never support a claim."
     if finding.result == "undecided" and finding.margin is None:
-        return f"{finding.name}: {said(finding)} is suspicious (p = {finding.p_refuted:.2g}) but refutes nothing."
+        return f"{finding.name}: {format_number(finding)} is suspicious (p = {finding.p_refuted:.2g}) but refutes nothing."
     if finding.result == "undecided":
-        return f"{finding.name}: {said(finding)} does not settle on which side of the margin the truth lies."
+        return f"{finding.name}: {format_number(finding)} does not settle on which side of the margin the truth lies."
     if finding.support_needs_informative and not finding.informative:
         return f"{finding.name}: passed, but so does a model from which nothing was removed, so it shows nothing."
     return None
 
 
-def said(finding: Ran) -> str:
+def format_number(finding: Ran) -> str:
     """The finding's number, interval and margin in words."""
     n = finding.number
     value = "no value" if n.value is None else f"{n.value:.3g}"
@@ -217,7 +217,7 @@ def verdict(
         outcome = "inconclusive"
     refuted = [f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"]
     rho = next(f for f in findings if f.name == "residual memory, exact")
-    headline = f"residual memory {said(rho)}" if isinstance(rho, Ran) else rho.reason
+    headline = f"residual memory {format_number(rho)}" if isinstance(rho, Ran) else rho.reason
     sentences = {
         "supported": f"Supported: on every required test the unlearned runs are like runs retrained without the "
         f"forget records, {headline}.",
@@ -242,16 +242,16 @@ def verdict(
     )
     if outcome != "inconclusive":
         return decided
-    obstacles = [f for f in findings if obstacle(f)]
+    obstacles = [f for f in findings if blocking_reason(f)]
     return with_outlook(decided, obstacles, len(findings), failed, criteria, share)
 
 
 def _reasons(findings: Sequence[Finding], failed: Sequence[Control]) -> list[str]:
     reasons = [f"Control {c.name}: expected {c.expected}, found {c.found}. The audit failed." for c in failed]
     reasons += [
-        f"{f.name}: {said(f)} is refuted (p = {f.p_refuted_holm:.2g} after Holm's correction)."
+        f"{f.name}: {format_number(f)} is refuted (p = {f.p_refuted_holm:.2g} after Holm's correction)."
         for f in findings
         if isinstance(f, Ran) and f.result == "refuted"
     ]
-    reasons += [why for f in findings if (why := obstacle(f))]
+    reasons += [why for f in findings if (why := blocking_reason(f))]
     return reasons or ["Every required test passed, and every control came out as it must."]

@@ -5,7 +5,18 @@ from dataclasses import replace
 import pytest
 
 from auditkit.evidence.schema import Control, Finding, Skipped
-from tests.verdict.test_judge import CONTROLS, GOOD, MEMORY, NOOP, decide, known, number, private, ran, spared
+from tests.verdict.test_decision import (
+    CONTROLS,
+    GOOD,
+    MEMORY,
+    NOOP,
+    decide,
+    known,
+    number,
+    private,
+    ran,
+    spared,
+)
 
 NO_NUMBER = "No number of runs can be promised to decide it: "
 UNDECIDED = ran(MEMORY, 0.3, 0.9, value=number(0.1, -0.1, 0.3))

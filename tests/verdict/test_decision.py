@@ -16,7 +16,7 @@ from auditkit.evidence.schema import (
     Skipped,
     Verdict,
 )
-from auditkit.verdict.decide import conclude, control, judge, obstacle, verdict
+from auditkit.verdict.decision import blocking_reason, conclude, control, judge, verdict
 from auditkit.verdict.difference_tests import privacy_finding
 
 CRITERIA = Criteria()
@@ -235,9 +235,9 @@ def test_controls_are_judged_by_what_they_must_be() -> None:
 
 def test_only_what_stands_in_the_way_is_an_obstacle() -> None:
     """A passed, informative test is no obstacle, and every undecided or skipped one is."""
-    assert [obstacle(f) for f in judge(GOOD, NOOP, 0.05)] == [None, None, None]
-    assert obstacle(SKIPPED) is not None
-    assert obstacle(judge([gap(0.06, 0.9)], NOOP, 0.05)[0]) is not None
+    assert [blocking_reason(f) for f in judge(GOOD, NOOP, 0.05)] == [None, None, None]
+    assert blocking_reason(SKIPPED) is not None
+    assert blocking_reason(judge([gap(0.06, 0.9)], NOOP, 0.05)[0]) is not None
 
 
 def test_the_order_of_findings_changes_no_answer() -> None:

@@ -7,14 +7,14 @@ import pytest
 from auditkit.claims.privacy import Privacy, privacy_problems
 from auditkit.core.errors import AuditError
 from auditkit.dp.canaries import draw_canaries
-from auditkit.dp.one_run_audit import PrivacyFinding, audit_privacy, measured
+from auditkit.dp.one_run_audit import DpAuditResult, audit_privacy, measured
 from auditkit.models.architectures import mlp
 from auditkit.statistics.one_run import one_run_epsilon, one_run_p
 
 SMALL = Privacy(epsilon=1.0, epochs=80, batch_size=40, learning_rate=0.02, canaries=120, guesses=60)
 
 
-def small_audit(privacy: Privacy, seed: int) -> PrivacyFinding:
+def small_audit(privacy: Privacy, seed: int) -> DpAuditResult:
     """Four clusters in 20 dimensions: 60 training records, 130 of the attacker's own, 50 to test."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 4, 240)
@@ -129,7 +129,7 @@ def test_words_say_what_was_found_and_never_that_a_claim_is_supported(
     """Bound and accountant are told apart, and the bound can only refute."""
     bound = one_run_epsilon(500, 200, right, 1e-5, 0.05)
     p = one_run_p(500, 200, right, 2, 1e-5)
-    found = PrivacyFinding(
+    found = DpAuditResult(
         2.0, 1e-5, 1.0, accounted, bound.epsilon, bound.ceiling, 0.95, 500, 200, right, p, 0.8
     )
     assert all(part in found.words for part in expected)

@@ -13,10 +13,10 @@ from torch import nn
 
 from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, parse_claim
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.data import load
 from auditkit.pipeline import audit
-from auditkit.study.checkpoint import released_model
+from auditkit.study.checkpoint import load_checkpoint
 from auditkit.study.checks import claim_problems
 from auditkit.study.study import prepare
 from auditkit.training import fit, initialise
@@ -47,7 +47,7 @@ def claim_of(**changes: Any) -> Claim:
 
 def checkpoint(folder: Path, *, with_forget: bool) -> nn.Module:
     """Write what a claimant trained by a seed of their own."""
-    study = prepare(claim_of().model_copy(update={"release": None}), folder, [], Silent())
+    study = prepare(claim_of().model_copy(update={"release": None}), folder, [], NullReporter())
     sets = study.sets
     rows = np.concatenate([sets.retain, sets.forget]) if with_forget else sets.retain
     x, y = torch.from_numpy(study.data.x[rows]), torch.from_numpy(study.data.y[rows])
@@ -112,7 +112,7 @@ class Hostile:
 
 
 def problems_of(claim: Claim, folder: Path) -> list[str]:
-    released, problems = released_model(claim, load("digits"), folder)
+    released, problems = load_checkpoint(claim, load("digits"), folder)
     assert (released is None) == bool(problems)
     return problems
 
@@ -132,7 +132,7 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path: Path, monkeypatch: py
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     """Weights that do not fit, are not finite, are none at all or not there are said before anything is trained."""
-    study = prepare(claim_of().model_copy(update={"release": None}), tmp_path, [], Silent())
+    study = prepare(claim_of().model_copy(update={"release": None}), tmp_path, [], NullReporter())
     weights = initialise(study.build, 0).state_dict()
     path = tmp_path / "model.safetensors"
 
@@ -157,7 +157,7 @@ def test_what_a_released_model_cannot_be_claimed_with(tmp_path: Path) -> None:
     """A procedure beside it, a swapped world and too few runs are told all at once, with the file that is missing."""
     claim = claim_of(procedure={"name": "fnn"}, runs={"per_arm": 3, "shadow": 0, "swap": True})
     with pytest.raises(UsageError) as error:
-        prepare(claim, tmp_path, [], Silent())
+        prepare(claim, tmp_path, [], NullReporter())
     text = "\n".join(error.value.problems)
     assert "found both; remove [procedure] or [release]" in text
     assert "runs.swap takes a procedure" in text

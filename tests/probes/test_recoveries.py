@@ -9,13 +9,13 @@ from torch import nn
 
 from auditkit.models.architectures import answer
 from auditkit.probes import RECOVERIES, NotObservable
-from auditkit.probes.probing import RIDGE, probed
-from auditkit.probes.relearning import halves, relearned
-from auditkit.probes.rescaling import rescaled
+from auditkit.probes.probing import RIDGE, linear_probe
+from auditkit.probes.relearning import halves, relearn
+from auditkit.probes.rescaling import rescale
 from auditkit.training import fit
 from auditkit.training.records import Records
 from auditkit.unlearning.fnn_gates import attach, fold, gateable, set_time
-from tests.observing.asked_models import RECIPE, built, random_records
+from tests.probes.asked_models import RECIPE, built, random_records
 
 RETAIN, FORGET, CONTROL = random_records(60, 1), random_records(11, 2), random_records(7, 3)
 ASKED = torch.cat([FORGET.x, CONTROL.x])
@@ -33,12 +33,12 @@ def gate(model: nn.Module, t: float) -> nn.Module:
 
 def test_no_answer_comes_from_a_model_that_learnt_the_record_again() -> None:
     """A record's own label changes none of its own relearned answers, and every answer of the other half."""
-    before = relearned(built("mlp"), RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    before = relearn(built("mlp"), RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     for half, others in (halves(11, 0), halves(11, 0)[::-1]):
         for i in half:
             y = FORGET.y.clone()
             y[i] = (y[i] + 1) % 3
-            after = relearned(built("mlp"), RETAIN, Records(FORGET.x, y), CONTROL.x, RECIPE, 0)
+            after = relearn(built("mlp"), RETAIN, Records(FORGET.x, y), CONTROL.x, RECIPE, 0)
             assert np.array_equal(after[half], before[half])
             assert (after[others] != before[others]).any(axis=1).all()
             assert (after[11:] != before[11:]).any(axis=1).all()
@@ -58,7 +58,7 @@ def test_relearning_is_training_on_the_other_half() -> None:
     for optimiser in ("adam", "sgd"):
         recipe = replace(RECIPE, optimiser=optimiser)
         plain = replace(recipe, epochs=50, batch_size=100, weight_decay=0.0)
-        found = relearned(built("mlp"), RETAIN, FORGET, CONTROL.x, recipe, 0)
+        found = relearn(built("mlp"), RETAIN, FORGET, CONTROL.x, recipe, 0)
         control = []
         for learnt, asked in (halves(11, 0), halves(11, 0)[::-1]):
             [tuned] = fit([built("mlp")], FORGET.x[learnt], FORGET.y[learnt], plain, seeds=[1])
@@ -78,7 +78,7 @@ def test_the_probe_is_a_logistic_regression() -> None:
     sklearn = LogisticRegression(C=1 / (RIDGE * len(RETAIN.y)), tol=1e-8, max_iter=5000)
     sklearn.fit((learnt - centre) / scale, RETAIN.y.numpy())
     expected = sklearn.decision_function((asked - centre) / scale)
-    found = probed(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    found = linear_probe(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     centred = found - found.mean(axis=1, keepdims=True)
     assert centred == pytest.approx(expected - expected.mean(axis=1, keepdims=True), abs=0.02)
 
@@ -86,13 +86,13 @@ def test_the_probe_is_a_logistic_regression() -> None:
 def test_the_probe_sees_through_a_changed_head_and_faded_features() -> None:
     """Another last layer, or features at a billionth of their size, change no answer of the probe."""
     model = built("mlp")
-    before = probed(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    before = linear_probe(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     assert isinstance(model, nn.Sequential)
     with torch.no_grad():
         model[-1].weight.normal_()  # type: ignore[operator]
         model[1].weight.mul_(2.0**-30)  # type: ignore[operator]
         model[1].bias.mul_(2.0**-30)  # type: ignore[operator]
-    assert probed(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0) == pytest.approx(before, abs=1e-4)
+    assert linear_probe(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0) == pytest.approx(before, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +109,14 @@ def test_the_probe_sees_through_a_changed_head_and_faded_features() -> None:
 def test_the_probe_needs_a_last_linear_layer(model: nn.Module, reason: str) -> None:
     """Where the logits are not what a Linear layer answers, the reason says so."""
     with pytest.raises(NotObservable, match=reason):
-        probed(model.eval(), RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+        linear_probe(model.eval(), RETAIN, FORGET, CONTROL.x, RECIPE, 0)
 
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn", "resnet"])
 def test_factors_on_units_are_undone(kind: str) -> None:
     """A model whose units of linear layers and convolutions were multiplied by positive factors, however small, is rescaled to the same answers."""
     model = built(kind)
-    before = rescaled(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    before = rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for layer in model.modules():
@@ -127,22 +127,22 @@ def test_factors_on_units_are_undone(kind: str) -> None:
                 for part in layer.parameters(recurse=False):
                     part[row] *= factor
     assert answer(model, ASKED) != pytest.approx(before, rel=0.1)
-    assert rescaled(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0) == pytest.approx(before, rel=1e-5)
+    assert rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0) == pytest.approx(before, rel=1e-5)
 
 
 @pytest.mark.parametrize("t", [2.0, 1000.0])
 def test_what_lies_under_a_gate_comes_back(t: float) -> None:
     """A gate that is still there, even one that has faded to exact zeros, is lifted to the exact original."""
     model = built("mlp")
-    expected = rescaled(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
-    assert np.array_equal(rescaled(gate(model, t), RETAIN, FORGET, CONTROL.x, RECIPE, 0), expected)
+    expected = rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    assert np.array_equal(rescale(gate(model, t), RETAIN, FORGET, CONTROL.x, RECIPE, 0), expected)
 
 
 def test_a_folded_gate_comes_back() -> None:
     """A gate that was folded into the weights is undone up to rounding."""
     model = built("cnn")
-    expected = rescaled(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
-    found = rescaled(fold(gate(model, 20.0)), RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    expected = rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    found = rescale(fold(gate(model, 20.0)), RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
@@ -153,16 +153,16 @@ def test_rescaling_a_relu_network_without_biases_is_one_factor_a_class() -> None
         for layer in (model[0], model[2]):
             rows = layer.weight
             rows.mul_(3 / rows.norm(dim=1, keepdim=True))  # type: ignore[operator]
-    found = rescaled(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
+    found = rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     assert found * 9 == pytest.approx(answer(model, ASKED), rel=1e-4)
 
 
-def test_units_of_zeros_stay() -> None:
+def test_layer_units_of_zeros_stay() -> None:
     """A row of zeros has no direction and stays as it is."""
     model = built("mlp")
     with torch.no_grad():
         next(iter(model.parameters()))[3] = 0
-    assert np.isfinite(rescaled(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)).all()
+    assert np.isfinite(rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)).all()
 
 
 @pytest.mark.parametrize("name", ["relearned", "probe"])
@@ -177,4 +177,4 @@ def test_one_forget_record_cannot_be_relearned() -> None:
     """There is no other half to be reminded by."""
     one = Records(FORGET.x[:1], FORGET.y[:1])
     with pytest.raises(NotObservable, match="one forget record"):
-        relearned(built("mlp"), RETAIN, one, CONTROL.x, RECIPE, 0)
+        relearn(built("mlp"), RETAIN, one, CONTROL.x, RECIPE, 0)

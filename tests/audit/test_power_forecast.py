@@ -10,12 +10,12 @@ from auditkit.claims.claim import Criteria, parse_claim
 from auditkit.cli.main import main
 from auditkit.engine.plan import Plan
 from auditkit.statistics.power import POWER, equivalence_power, one_sided_power
-from auditkit.statistics.sequential import Course
-from auditkit.study.power_forecast import Foresight, Sharpness, courses_of, in_words, sharpness
+from auditkit.statistics.sequential import OperatingCharacteristic
+from auditkit.study.power_forecast import PowerForecast, Sensitivity, courses_of, in_words, sharpness
 
 SD = 2**0.5 * 0.15
 
-FORESEEN = Foresight(
+FORESEEN = PowerForecast(
     claim="made up",
     lines=("112 runs: at most 20 each", "plan: one by one, about a minute"),
     plan=Plan(1, 1, "cpu"),
@@ -26,10 +26,10 @@ FORESEEN = Foresight(
     tests=25,
     supported=0.968,
     runs_needed=12,
-    looks=(Sharpness(8, 0.02, 0.2551, 0.7034), Sharpness(20, 0.03, 0.136, 0.4402)),
+    looks=(Sensitivity(8, 0.02, 0.2551, 0.7034), Sensitivity(20, 0.03, 0.136, 0.4402)),
     courses={
-        "an honest claim": Course((8, 20), (0.281, 0.687), (0.0, 0.001), 16.63),
-        "a no-op": Course((8, 20), (0.0, 0.0), (0.996, 0.004), 8.05),
+        "an honest claim": OperatingCharacteristic((8, 20), (0.281, 0.687), (0.0, 0.001), 16.63),
+        "a no-op": OperatingCharacteristic((8, 20), (0.0, 0.0), (0.996, 0.004), 8.05),
     },
 )
 

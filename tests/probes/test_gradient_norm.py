@@ -7,7 +7,7 @@ from auditkit.probes import NotObservable
 from auditkit.probes import gradient_norm as module
 from auditkit.probes.copies import plain_copy
 from auditkit.probes.gradient_norm import gradient_norms
-from tests.observing.asked_models import answered_records, built
+from tests.probes.asked_models import answered_records, built
 
 
 def by_loop(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> list[float]:

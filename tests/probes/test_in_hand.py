@@ -8,7 +8,7 @@ from torch import nn
 
 from auditkit.probes import OBSERVATIONS, RECOVERIES, NotObservable
 from auditkit.training.records import Records
-from tests.observing.asked_models import BUILDERS, CLASSES, RECIPE, answered_records, built, random_records
+from tests.probes.asked_models import BUILDERS, CLASSES, RECIPE, answered_records, built, random_records
 
 REFUSED = {("gradient norm", "batch norm"), ("rescaled", "batch norm")}
 EVERY = [(name, model) for name in (*OBSERVATIONS, *RECOVERIES) for model in BUILDERS]

@@ -10,11 +10,11 @@ import torch
 from auditkit.claims.claim import parse_claim
 from auditkit.core.canonical import digest
 from auditkit.core.environment import environment
-from auditkit.core.progress import Silent
+from auditkit.core.progress import NullReporter
 from auditkit.engine.plan import Plan
 from auditkit.runs import stacks as lists
-from auditkit.runs.queries import questions
-from auditkit.runs.stacks import shared, task_of, worklist
+from auditkit.runs.queries import build_queries
+from auditkit.runs.stacks import build_task, plan_stacks, shared
 from auditkit.signals.interface import NOTHING, Interface
 from auditkit.study.study import Study, prepare
 
@@ -31,12 +31,12 @@ PLAN = Plan(5, 1, "cpu")
 def study_of(folder: Path = Path(), **changes: Any) -> Study:
     claim, problems = parse_claim(SMALL | changes)
     assert problems == []
-    return prepare(claim, folder, [], Silent())
+    return prepare(claim, folder, [], NullReporter())
 
 
 def stored_under(study: Study, plan: Plan = PLAN, lock: str = "one") -> tuple[set[str], set[str]]:
     """The names of the files of all trained weights, and of all answers."""
-    stacks = worklist(study, questions(study), plan, lock)
+    stacks = plan_stacks(study, build_queries(study), plan, lock)
     return {digest(s.weights) for s in stacks}, {digest(s.answers) for s in stacks}
 
 
@@ -44,7 +44,7 @@ def test_every_run_of_every_arm_is_in_one_stack() -> None:
     """The stacks of an arm hold its runs once each, none wider than the plan; the procedure's other states are
     arms of their own, made from the same originals."""
     study = study_of()
-    stacks = worklist(study, questions(study), PLAN, "one")
+    stacks = plan_stacks(study, build_queries(study), PLAN, "one")
     runs = {
         arm: [k for s in stacks if s.arm == arm for k in s.runs]
         for arm in dict.fromkeys(s.arm for s in stacks)
@@ -70,10 +70,10 @@ def test_no_stack_reaches_over_a_look() -> None:
     sizes, lax = {"per_arm": 12, "shadow": 4}, {"residual_memory": 0.9}
     plain = study_of(runs=sizes, criteria=lax)
     looking = study_of(runs=sizes | {"looks": [5, 8]}, criteria=lax)
-    stacks = worklist(looking, questions(looking), PLAN, "one")
+    stacks = plan_stacks(looking, build_queries(looking), PLAN, "one")
     assert [s.runs for s in stacks if s.arm == "honest"] == [range(5), range(5, 8), range(8, 12)]
     seeds = {(s.arm, k): seed for s in stacks for k, seed in zip(s.runs, s.seeds, strict=True)}
-    for s in worklist(plain, questions(plain), PLAN, "one"):
+    for s in plan_stacks(plain, build_queries(plain), PLAN, "one"):
         assert [seeds[s.arm, k] for k in s.runs] == list(s.seeds)
     first = {digest(s.answers) for s in stacks if s.runs.stop <= 5}
     five = study_of(runs={"per_arm": 5, "shadow": 4}, criteria=lax)
@@ -84,7 +84,7 @@ def test_the_swapped_world_is_made_only_if_asked_for() -> None:
     """The SWAP test adds originals trained on retain and stand-ins, which are control records, and as many runs unlearned
     from those; nothing else changes."""
     plain, study = study_of(), study_of(runs={"per_arm": 12, "shadow": 4, "swap": True})
-    stacks = worklist(study, questions(study), PLAN, "one")
+    stacks = plan_stacks(study, build_queries(study), PLAN, "one")
     added = [s for s in stacks if s.arm.startswith("swapped")]
     assert [k for s in added if s.arm == "swapped original" for k in s.runs] == list(range(12))
     assert [k for s in added if s.arm == "swapped unlearned" for k in s.runs] == list(range(12))
@@ -174,14 +174,14 @@ def test_another_interface_is_other_questions() -> None:
     """What is withheld is part of what was asked: answers through one interface are not those through another, nor
     those to a model that says all, and the tasks carry it."""
     study = study_of()
-    asked = questions(study)
+    asked = build_queries(study)
     behind = [asked.through(i) for i in (NOTHING, Interface(labels=True), Interface(step=0.1))]
     assert len({q.commitment() for q in behind}) == 3
     assert behind[0].commitment() == asked.commitment()
     given = shared(study, behind[1])
-    for stack in worklist(study, behind[1], PLAN, "lock"):
+    for stack in plan_stacks(study, behind[1], PLAN, "lock"):
         weights: dict[str, torch.Tensor] | None = None if stack.trained else {}
-        assert task_of(study, behind[1], PLAN, given, stack, weights).interface == Interface(labels=True)
+        assert build_task(study, behind[1], PLAN, given, stack, weights).interface == Interface(labels=True)
 
 
 def test_models_in_hand_are_those_that_are_compared() -> None:
@@ -224,5 +224,5 @@ def test_own_procedures_are_a_task_a_run(tmp_path: Path) -> None:
     """A user's own procedure is called for one run after the other, each in a task that can be resumed."""
     (tmp_path / "ours.py").write_text("def unlearn(model, retain, forget, *, seed):\n    return model\n")
     study = study_of(tmp_path, procedure={"name": "./ours.py:unlearn"})
-    stacks = worklist(study, questions(study), PLAN, "one")
+    stacks = plan_stacks(study, build_queries(study), PLAN, "one")
     assert [list(s.runs) for s in stacks if s.arm == "unlearned"] == [[k] for k in range(12)]

@@ -5,8 +5,8 @@ import numpy as np
 from auditkit.claims.claim import ONE_RUN_MARGINS, Criteria
 from auditkit.evidence.schema import Ran
 from auditkit.statistics.arms import Arm, Arms
-from auditkit.verdict import audit_endpoint
-from auditkit.verdict.decide import conclude, judge
+from auditkit.verdict import decide_single_model
+from auditkit.verdict.decision import conclude, judge
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import simulated_arms
 
@@ -43,7 +43,7 @@ def test_one_original_run_is_refuted() -> None:
 
 def test_the_whole_decision_on_an_honest_run() -> None:
     """Support says that it is weaker than of a procedure; each control judged every run of its arm, and is right."""
-    findings, controls, verdict = audit_endpoint(made(2), CRITERIA, 250, 0)
+    findings, controls, verdict = decide_single_model(made(2), CRITERIA, 250, 0)
     assert verdict.outcome == "supported", verdict
     assert verdict.sentence.startswith(
         "Supported, as far as a single model can be: on every required test it lies among models retrained without the "
@@ -66,7 +66,7 @@ def test_the_whole_decision_on_an_honest_run() -> None:
 
 def test_the_whole_decision_on_a_run_that_forgot_nothing() -> None:
     """The sentence speaks of the one model, and residual memory is among what refutes it."""
-    findings, _, verdict = audit_endpoint(made(3, share=1.0), CRITERIA, 250, 0)
+    findings, _, verdict = decide_single_model(made(3, share=1.0), CRITERIA, 250, 0)
     assert verdict.outcome == "not_supported"
     assert (
         verdict.sentence
@@ -80,7 +80,7 @@ def test_the_whole_decision_on_a_run_that_forgot_nothing() -> None:
 def test_an_audit_that_cannot_tell_says_that_it_failed() -> None:
     """Where originals remember nothing, the no-op control comes out wrong and nothing is decided."""
     arms = simulated_arms(0, n=6, gap=0.0)
-    _, controls, verdict = audit_endpoint(arms.claiming(first(arms.unlearned)), CRITERIA, 250, 0)
+    _, controls, verdict = decide_single_model(arms.claiming(first(arms.unlearned)), CRITERIA, 250, 0)
     assert verdict.outcome == "inconclusive"
     assert [c.name for c in controls if not c.passed] == ["no-op"]
     assert verdict.runs_needed is None
