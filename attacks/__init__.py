@@ -36,17 +36,19 @@ __all__ = ["ATTACKS", "REPORTED", "STANDARD", "Attack", "NotApplicable"]
 
 
 Family = Literal["population", "reference models", "shadow models", "label only", "white box", "unlearning"]
-"""population: the target's answers, at most compared with those on other records. reference models: compared
-with those of runs with and without the record. shadow models: judged by a classifier that learnt on such runs.
-label only: the predicted label, asked often. white box: the weights. unlearning: both versions of the model."""
+"""population: the target's answers, at most compared with those on other records. reference models:
+compared with those of runs with and without the record. shadow models: judged by a classifier that
+learnt on such runs. label only: the predicted label, asked often. white box: the weights.
+unlearning: both versions of the model."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A membership-inference attack. title: its name in a report. paper: where it was published. family: what
-    it goes by, and so what the attacker must have. score: (signals, target run) -> float64 (records,),
-    higher = more likely a member, NaN where the target was not asked what the attack needs. observes: what must
-    be measured for it with the model in hand, a name in `auditkit.probes.OBSERVATIONS`."""
+    """A membership-inference attack. title: its name in a report. paper: where it was published.
+    family: what it goes by, and so what the attacker must have. score: (signals, target run) ->
+    float64 (records,), higher = more likely a member, NaN where the target was not asked what the
+    attack needs. observes: what must be measured for it with the model in hand, a name in
+    `auditkit.probes.OBSERVATIONS`."""
 
     title: str
     paper: str
@@ -63,43 +65,79 @@ YE = "Ye et al. 2022"
 YEOM = "Yeom et al. 2018"
 ZARIFZADEH = "Zarifzadeh et al. 2024"
 
-# Within a family the rows of a report stand in this order. Names of the lines are what a claim lists.
-# fmt: off
+# Within a family the rows of a report stand in this order. Names of the lines are what a claim
+# lists. fmt: off
 ATTACKS: dict[str, Attack] = {
     "loss": Attack("Loss", YEOM, "population", loss.score),
     "loss-per-class": Attack("Loss, threshold per class", SONG, "population", per_class(loss.score)),
     "confidence": Attack("Confidence", SONG, "population", confidence.score),
-    "confidence-per-class": Attack("Confidence, threshold per class", SONG, "population", per_class(confidence.score)),
+    "confidence-per-class": Attack(
+        "Confidence, threshold per class", SONG, "population", per_class(confidence.score)
+    ),
     "entropy": Attack("Entropy", SHOKRI, "population", entropy.score),
     "entropy-per-class": Attack("Entropy, threshold per class", SONG, "population", per_class(entropy.score)),
     "modified-entropy": Attack("Modified entropy", SONG, "population", modified_entropy.score),
-    "modified-entropy-per-class": Attack("Modified entropy, threshold per class", SONG, "population", per_class(modified_entropy.score)),
+    "modified-entropy-per-class": Attack(
+        "Modified entropy, threshold per class", SONG, "population", per_class(modified_entropy.score)
+    ),
     "hinge": Attack("Hinge", CARLINI, "population", hinge.score),
     "hinge-per-class": Attack("Hinge, threshold per class", SONG, "population", per_class(hinge.score)),
     "attack-p": Attack("Attack-P", YE, "population", attack_p.score),
     "attack-p-per-class": Attack("Attack-P, per class", YE, "population", attack_p.score_per_class),
-    "quantile-regression": Attack("Quantile regression", "Bertran et al. 2023", "population", quantile_regression.score),
+    "quantile-regression": Attack(
+        "Quantile regression", "Bertran et al. 2023", "population", quantile_regression.score
+    ),
     "lira-online": Attack("LiRA online", CARLINI, "reference models", lira.online(lira.shrunk)),
-    "lira-online-per-example": Attack("LiRA online, variance per example", CARLINI, "reference models", lira.online(lira.per_example)),
-    "lira-online-pooled": Attack("LiRA online, variance pooled", CARLINI, "reference models", lira.online(lira.pooled)),
+    "lira-online-per-example": Attack(
+        "LiRA online, variance per example", CARLINI, "reference models", lira.online(lira.per_example)
+    ),
+    "lira-online-pooled": Attack(
+        "LiRA online, variance pooled", CARLINI, "reference models", lira.online(lira.pooled)
+    ),
     "lira-offline": Attack("LiRA offline", CARLINI, "reference models", lira.offline(lira.shrunk)),
-    "lira-offline-per-example": Attack("LiRA offline, variance per example", CARLINI, "reference models", lira.offline(lira.per_example)),
-    "lira-offline-pooled": Attack("LiRA offline, variance pooled", CARLINI, "reference models", lira.offline(lira.pooled)),
-    "lira-offline-two-sided": Attack("LiRA offline, two-sided", CARLINI, "reference models", lira.two_sided(lira.shrunk)),
+    "lira-offline-per-example": Attack(
+        "LiRA offline, variance per example", CARLINI, "reference models", lira.offline(lira.per_example)
+    ),
+    "lira-offline-pooled": Attack(
+        "LiRA offline, variance pooled", CARLINI, "reference models", lira.offline(lira.pooled)
+    ),
+    "lira-offline-two-sided": Attack(
+        "LiRA offline, two-sided", CARLINI, "reference models", lira.two_sided(lira.shrunk)
+    ),
     "rmia-online": Attack("RMIA online", ZARIFZADEH, "reference models", rmia.online(1.0)),
     "rmia-offline": Attack("RMIA offline", ZARIFZADEH, "reference models", rmia.offline(1.0)),
     "attack-r": Attack("Attack-R", YE, "reference models", attack_r.score),
-    "difficulty-calibration": Attack("Difficulty calibration", "Watson et al. 2022", "reference models", difficulty_calibration.score),
+    "difficulty-calibration": Attack(
+        "Difficulty calibration", "Watson et al. 2022", "reference models", difficulty_calibration.score
+    ),
     "shokri-rf": Attack("Shadow models, random forest", SHOKRI, "shadow models", shokri.with_model("rf")),
     "shokri-gb": Attack("Shadow models, gradient boosting", SHOKRI, "shadow models", shokri.with_model("gb")),
     "shokri-nn": Attack("Shadow models, neural network", SHOKRI, "shadow models", shokri.with_model("nn")),
-    "shokri-lr": Attack("Shadow models, logistic regression", SHOKRI, "shadow models", shokri.with_model("lr")),
-    "shokri-svm": Attack("Shadow models, support vector machine", SHOKRI, "shadow models", shokri.with_model("svm")),
+    "shokri-lr": Attack(
+        "Shadow models, logistic regression", SHOKRI, "shadow models", shokri.with_model("lr")
+    ),
+    "shokri-svm": Attack(
+        "Shadow models, support vector machine", SHOKRI, "shadow models", shokri.with_model("svm")
+    ),
     "gap": Attack("Gap (prediction correct)", YEOM, "label only", gap.score),
-    "label-stability-noise": Attack("Label stability under noise", CHOQUETTE, "label only", label_stability.score_noise, "label stability, noise"),
-    "label-stability-shifts": Attack("Label stability under shifts", CHOQUETTE, "label only", label_stability.score_shifts, "label stability, shifts"),
+    "label-stability-noise": Attack(
+        "Label stability under noise",
+        CHOQUETTE,
+        "label only",
+        label_stability.score_noise,
+        "label stability, noise",
+    ),
+    "label-stability-shifts": Attack(
+        "Label stability under shifts",
+        CHOQUETTE,
+        "label only",
+        label_stability.score_shifts,
+        "label stability, shifts",
+    ),
     "boundary": Attack("Boundary distance", CHOQUETTE, "label only", boundary.score, "boundary distance"),
-    "gradient-norm": Attack("Gradient norm", "Nasr et al. 2019", "white box", gradient_norm.score, "gradient norm"),
+    "gradient-norm": Attack(
+        "Gradient norm", "Nasr et al. 2019", "white box", gradient_norm.score, "gradient norm"
+    ),
     "u-lira": Attack("U-LiRA", "Hayes et al. 2024", "unlearning", u_lira.score),
 }
 # fmt: on

@@ -23,8 +23,8 @@ def near_aucs(
 ) -> Mapping[str, Mapping[str, Mapping[str, Floats]]]:
     """The same battery on inputs near the records: attack -> jittered query -> arm -> AUC (runs,).
 
-    near_logits: jittered query -> (runs, forget then control records, classes). An attack that cannot be mounted
-    there, as it needs a model in hand, has no line.
+    near_logits: jittered query -> (runs, forget then control records, classes). An attack that
+    cannot be mounted there, as it needs a model in hand, has no line.
     """
     found: dict[str, dict[str, dict[str, Floats]]] = {}
     for query, logits in near_logits.items():
@@ -40,9 +40,9 @@ def run_battery(
 ) -> tuple[Mapping[str, Mapping[str, Scores]], Mapping[str, str]]:
     """Mount the named attacks of ATTACKS on the runs of these arms.
 
-    forget, control: where those records stand in the signals. Returns attack -> arm -> scores, and for
-    each attack that could not be mounted the reason. A record that the attacked runs were not asked about, as
-    an attack needs it, has the score NaN.
+    forget, control: where those records stand in the signals. Returns attack -> arm -> scores, and
+    for each attack that could not be mounted the reason. A record that the attacked runs were not
+    asked about, as an attack needs it, has the score NaN.
     """
     scores: dict[str, dict[str, Scores]] = {}
     skipped: dict[str, str] = {}
@@ -62,9 +62,10 @@ def run_battery(
 
 
 def score_arm(name: str, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
-    """One attack on these runs. Of each run only the scores of forget and control records are kept. NotApplicable
-    where it cannot be mounted."""
-    # Records outermost, as a choice of columns lies in memory: scores.npz holds the arrays as they lie.
+    """One attack on these runs. Of each run only the scores of forget and control records are kept.
+    NotApplicable where it cannot be mounted."""
+    # Records outermost, as a choice of columns lies in memory: scores.npz holds the arrays as they
+    # lie.
     scores = Scores(*(np.empty((len(runs), len(records)), order="F") for records in (forget, control)))
     for row, run in enumerate(runs):
         found = ATTACKS[name].score(signals, int(run))
@@ -78,7 +79,7 @@ def dependent_attacks(attacks: Sequence[str]) -> list[str]:
     if not found:
         return []
     problem = (
-        f"criteria.attacks must judge runs one by one, found {', '.join(found)}, which judges each run by the others, so that "
-        "no test over runs holds its level; list it in criteria.reported"
+        f"criteria.attacks must judge runs one by one, found {', '.join(found)}, which judges each run by the"
+        " others, so that no test over runs holds its level; list it in criteria.reported"
     )
     return [problem]

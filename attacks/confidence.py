@@ -1,8 +1,8 @@
 """Confidence attack: members are given a higher probability of their own label.
 
 Song & Mittal, "Systematic Evaluation of Privacy Risks of Machine Learning Models" (USENIX Security
-2021), section 3.1, I_conf. With one threshold for all records it ranks them exactly as the loss does
-(p_y = exp(-l)); with thresholds per class the two differ.
+2021), section 3.1, I_conf. With one threshold for all records it ranks them exactly as the loss
+does (p_y = exp(-l)); with thresholds per class the two differ.
 """
 
 import numpy as np

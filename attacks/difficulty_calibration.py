@@ -1,8 +1,9 @@
 """Difficulty calibration: how much smaller the loss is than it usually is on this record.
 
-Watson, Guo, Cormode & Sablayrolles, "On the Importance of Difficulty Calibration in Membership Inference
-Attacks" (ICLR 2022), with their score s = -loss: s under the target, less its mean under reference models
-that were not trained on the record, s_cal(x) = s(target, x) - mean s(out reference, x).
+Watson, Guo, Cormode & Sablayrolles, "On the Importance of Difficulty Calibration in Membership
+Inference Attacks" (ICLR 2022), with their score s = -loss: s under the target, less its mean under
+reference models that were not trained on the record, s_cal(x) = s(target, x) - mean s(out
+reference, x).
 """
 
 import numpy as np
@@ -25,7 +26,8 @@ reference_losses = moments(negative_loss)
 def score(signals: Signals, target: int) -> Floats:
     """The mean loss of reference runs without the record, less the target's: (records,), in nats.
 
-    NaN for a record that every reference run was trained on. NotApplicable where that is every record.
+    NaN for a record that every reference run was trained on. NotApplicable where that is every
+    record.
     """
     _, out = reference_losses(signals, target)
     require(signals, target, 1, out=out)

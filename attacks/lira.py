@@ -1,9 +1,11 @@
-"""Likelihood-ratio attack: is this margin one of a model trained on the record, or of one that was not?
+"""Likelihood-ratio attack: is this margin one of a model trained on the record, or of one that was
+not?
 
-Carlini, Chien, Nasr, Song, Terzis & Tramer, "Membership Inference Attacks From First Principles" (IEEE S&P
-2022). The margin phi = log(p_y / (1 - p_y)) of a record over runs with and without it is taken as normal; its
-mean on either side is the mean over the reference runs, and the variance is estimated by a rule that is named:
-the runs on one side are few, and their own variance is then the weakest part of the attack.
+Carlini, Chien, Nasr, Song, Terzis & Tramer, "Membership Inference Attacks From First Principles"
+(IEEE S&P 2022). The margin phi = log(p_y / (1 - p_y)) of a record over runs with and without it is
+taken as normal; its mean on either side is the mean over the reference runs, and the variance is
+estimated by a rule that is named: the runs on one side are few, and their own variance is then the
+weakest part of the attack.
 
 `online`, `offline` and `two_sided` make the attack of a variance rule: online(shrunk) is a score.
 """
@@ -20,11 +22,12 @@ from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 
 Variance = Callable[[Moments], Floats]
-"""The moments of one side -> the variance of phi there, record by record: (records,), above 0. At least one
-record must have two runs on that side."""
+"""The moments of one side -> the variance of phi there, record by record: (records,), above 0. At
+least one record must have two runs on that side."""
 
 reference_margins = moments(phi)
-"""The moments of phi over the reference runs (in, out), summed up once for all attacks that need them."""
+"""The moments of phi over the reference runs (in, out), summed up once for all attacks that need
+them."""
 
 LEAST_VARIANCE = 1e-12
 """Nothing smaller is told apart: logits are float32, which leaves phi uncertain by about 1e-6."""
@@ -36,31 +39,32 @@ LEAST_VARIANCE = 1e-12
 def per_example(side: Moments) -> Floats:
     """The variance of this record's own runs, the paper's rule where they are many.
 
-    Divided by n, not n - 1, as the paper's code and all that followed it do, so that this is the attack that
-    was published. A record with fewer than two runs here has no variance of its own: it gets the pooled one.
+    Divided by n, not n - 1, as the paper's code and all that followed it do, so that this is the
+    attack that was published. A record with fewer than two runs here has no variance of its own: it
+    gets the pooled one.
     """
     own = side.m2 / np.maximum(side.n, 1)
     return np.asarray(np.maximum(np.where(side.n >= 2, own, pooled(side)), LEAST_VARIANCE))
 
 
 def pooled(side: Moments) -> Floats:
-    """One variance for all records: that of the runs about the mean of their own record, with as many degrees
-    of freedom as they have left, sum(m2) / sum(n - 1).
+    """One variance for all records: that of the runs about the mean of their own record, with as
+    many degrees of freedom as they have left, sum(m2) / sum(n - 1).
 
-    This is what the paper's fixed variance, for few shadow models, is after; but that one takes in how far the
-    means of records lie apart, which says nothing about the spread of one record.
+    This is what the paper's fixed variance, for few shadow models, is after; but that one takes in
+    how far the means of records lie apart, which says nothing about the spread of one record.
     """
     return np.full(side.n.shape, max(_pooled(side.m2, _degrees(side)), LEAST_VARIANCE))
 
 
 def shrunk(side: Moments) -> Floats:
-    """Between the two: (d0 s0^2 + d s^2) / (d0 + d), the record's own sample variance s^2 on d = n - 1 degrees
-    of freedom and a prior s0^2 that counts as d0 further ones.
+    """Between the two: (d0 s0^2 + d s^2) / (d0 + d), the record's own sample variance s^2 on d = n
+    - 1 degrees of freedom and a prior s0^2 that counts as d0 further ones.
 
-    Smyth, "Linear Models and Empirical Bayes Methods for Assessing Differential Expression in Microarray
-    Experiments" (2004), section 3; the prior is learnt from all records (see `prior`). The less
-    records differ in their variance and the fewer runs there are, the more of the prior; a record with fewer
-    than two runs here has nothing but the prior.
+    Smyth, "Linear Models and Empirical Bayes Methods for Assessing Differential Expression in
+    Microarray Experiments" (2004), section 3; the prior is learnt from all records (see `prior`).
+    The less records differ in their variance and the fewer runs there are, the more of the prior; a
+    record with fewer than two runs here has nothing but the prior.
     """
     d = _degrees(side)
     s2 = side.m2 / np.maximum(d, 1)
@@ -70,13 +74,14 @@ def shrunk(side: Moments) -> Floats:
 
 
 def prior(s2: Floats, d: Floats) -> tuple[float, float]:
-    """(d0, s0^2) of the scaled inverse chi-square distribution that the records' variances come from.
+    """(d0, s0^2) of the scaled inverse chi-square distribution that the records' variances come
+    from.
 
-    By the mean and variance of e = log s^2 - digamma(d/2) + log(d/2) over records (Smyth 2004, section 6.2):
-    E e = log s0^2 - digamma(d0/2) + log(d0/2), Var e = trigamma(d/2) + trigamma(d0/2). Where e varies no more
-    than by chance, records have one variance: d0 is infinite and s0^2 the pooled one. s2: sample variances,
-    d: their degrees of freedom, above 0; each (records,). Runs that all answered alike, whose s^2 has no
-    logarithm, have no part in e.
+    By the mean and variance of e = log s^2 - digamma(d/2) + log(d/2) over records (Smyth 2004,
+    section 6.2): E e = log s0^2 - digamma(d0/2) + log(d0/2), Var e = trigamma(d/2) +
+    trigamma(d0/2). Where e varies no more than by chance, records have one variance: d0 is infinite
+    and s0^2 the pooled one. s2: sample variances, d: their degrees of freedom, above 0; each
+    (records,). Runs that all answered alike, whose s^2 has no logarithm, have no part in e.
     """
     spread = s2 > LEAST_VARIANCE
     k = d[spread] / 2
@@ -125,7 +130,8 @@ def log_normal(x: Floats, mean: Floats, variance: Floats) -> Floats:
 
 
 def log_ratio(x: Floats, inside: Moments, out: Moments, variance: Variance) -> Floats:
-    """log N(phi; in) - log N(phi; out), record by record: the logarithm of the paper's likelihood ratio.
+    """log N(phi; in) - log N(phi; out), record by record: the logarithm of the paper's likelihood
+    ratio.
 
     x: the target's phi; NaN for a record that no reference run was trained on, or every one.
     """
@@ -133,8 +139,9 @@ def log_ratio(x: Floats, inside: Moments, out: Moments, variance: Variance) -> F
 
 
 def z_score(x: Floats, out: Moments, variance: Variance) -> Floats:
-    """By how many standard deviations phi exceeds its mean over runs without the record. Equation 4 of the
-    paper is its normal distribution function, which ranks alike but runs into 1 at about 8."""
+    """By how many standard deviations phi exceeds its mean over runs without the record. Equation 4
+    of the paper is its normal distribution function, which ranks alike but runs into 1 at about
+    8."""
     return np.asarray((x - out.mean) / np.sqrt(variance(out)))
 
 
@@ -144,8 +151,8 @@ def z_score(x: Floats, out: Moments, variance: Variance) -> Floats:
 def online(variance: Variance) -> Score:
     """The attack with reference runs on both sides: the log likelihood ratio.
 
-    NaN for a record that no reference run was trained on, or every one. The attack raises NotApplicable
-    where no record has two reference runs on either side.
+    NaN for a record that no reference run was trained on, or every one. The attack raises
+    NotApplicable where no record has two reference runs on either side.
     """
 
     def score(signals: Signals, target: int) -> Floats:
@@ -157,10 +164,11 @@ def online(variance: Variance) -> Score:
 
 
 def offline(variance: Variance) -> Score:
-    """The attack with runs without the record alone, one-sided: how far phi is above what they show.
+    """The attack with runs without the record alone, one-sided: how far phi is above what they
+    show.
 
-    NaN for a record that every reference run was trained on. The attack raises NotApplicable where no record
-    was left out by two.
+    NaN for a record that every reference run was trained on. The attack raises NotApplicable where
+    no record was left out by two.
     """
 
     def score(signals: Signals, target: int) -> Floats:
@@ -172,9 +180,10 @@ def offline(variance: Variance) -> Score:
 
 
 def two_sided(variance: Variance) -> Score:
-    """The attack with runs without the record alone as the paper's code has it, for comparison with tools
-    that follow it: -log N(phi; out). A phi far below what such runs show counts as a member too, so that a
-    target that fits less well than the reference runs is misjudged. NaN and NotApplicable as for `offline`.
+    """The attack with runs without the record alone as the paper's code has it, for comparison with
+    tools that follow it: -log N(phi; out). A phi far below what such runs show counts as a member
+    too, so that a target that fits less well than the reference runs is misjudged. NaN and
+    NotApplicable as for `offline`.
     """
 
     def score(signals: Signals, target: int) -> Floats:

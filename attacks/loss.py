@@ -11,6 +11,6 @@ from auditkit.statistics.margins import Floats
 
 
 def score(signals: Signals, target: int) -> Floats:
-    """The negative cross-entropy: log p_y = -log(1 + exp(-phi)), which tells apart records however sure
-    the model is of them."""
+    """The negative cross-entropy: log p_y = -log(1 + exp(-phi)), which tells apart records however
+    sure the model is of them."""
     return np.asarray(-np.logaddexp(0.0, -phi(signals.logits[target], signals.labels)))

@@ -27,8 +27,8 @@ def score(signals: Signals, target: int) -> Floats:
 
 
 def _log_one_minus(log_p: Floats) -> Floats:
-    """log(1 - p_i), exact also where p_i rounds to 1, as only the largest can: there it is the log of the sum of the
-    other probabilities. log_p: (records, classes), as is the result."""
+    """log(1 - p_i), exact also where p_i rounds to 1, as only the largest can: there it is the log
+    of the sum of the other probabilities. log_p: (records, classes), as is the result."""
     largest = np.arange(len(log_p)), log_p.argmax(axis=-1)
     others = log_p.copy()
     others[largest] = -np.inf

@@ -8,8 +8,8 @@ from auditkit.statistics.margins import Floats
 
 
 def observed(signals: Signals, target: int, name: str) -> Floats:
-    """What `auditkit.probes` found for the target: (records,), NaN where it was not asked. NotApplicable where it
-    was asked about no record."""
+    """What `auditkit.probes` found for the target: (records,), NaN where it was not asked.
+    NotApplicable where it was asked about no record."""
     if name not in signals.observed:
         raise NotApplicable(
             f"the attack needs the {name}, which takes the model in hand; it was not measured"

@@ -1,16 +1,18 @@
-"""Posterior difference: what the two published versions of a model, before and after, give away together.
+"""Posterior difference: what the two published versions of a model, before and after, give away
+together.
 
-Chen, Zhang, Wang, Backes, Humbert & Zhang, "When Machine Unlearning Jeopardizes Privacy" (CCS 2021): the
-answers of the original and of the unlearned model differ most on the records that were removed. Run k of an
-arm is paired with run k of the arm "original", of which run k of "unlearned" was made. Of the paper's
-features those that are a score by themselves are here: the drop of the record's own margin, the largest
-that the label allows, and the Euclidean distance of the posteriors (EucDist), which needs no label. The
-others (differences and concatenations, direct or sorted) are input to a classifier.
+Chen, Zhang, Wang, Backes, Humbert & Zhang, "When Machine Unlearning Jeopardizes Privacy" (CCS
+2021): the answers of the original and of the unlearned model differ most on the records that were
+removed. Run k of an arm is paired with run k of the arm "original", of which run k of "unlearned"
+was made. Of the paper's features those that are a score by themselves are here: the drop of the
+record's own margin, the largest that the label allows, and the Euclidean distance of the posteriors
+(EucDist), which needs no label. The others (differences and concatenations, direct or sorted) are
+input to a classifier.
 
-What it says is another thing than the battery does: it measures publishing both versions. A run retrained
-from scratch is a perfect answer to a request to forget, and yet, beside the original, it shows what was
-forgotten. A procedure that does nothing shows nothing: 1/2. So it is reported apart, retrained beside
-unlearned, and is never a reason for or against a claim.
+What it says is another thing than the battery does: it measures publishing both versions. A run
+retrained from scratch is a perfect answer to a request to forget, and yet, beside the original, it
+shows what was forgotten. A procedure that does nothing shows nothing: 1/2. So it is reported apart,
+retrained beside unlearned, and is never a reason for or against a claim.
 """
 
 from collections.abc import Callable
@@ -26,7 +28,8 @@ from auditkit.statistics.roc import auc
 
 Logits = npt.NDArray[np.floating]
 Compare = Callable[[Logits, Logits, Ints], Floats]
-"""(logits before (records, classes), after, labels (records,)) -> (records,), higher = more likely removed."""
+"""(logits before (records, classes), after, labels (records,)) -> (records,), higher = more likely
+removed."""
 
 
 def margin_drop(before: Logits, after: Logits, labels: Ints) -> Floats:
@@ -35,7 +38,8 @@ def margin_drop(before: Logits, after: Logits, labels: Ints) -> Floats:
 
 
 def posterior_distance(before: Logits, after: Logits, labels: Ints) -> Floats:
-    """The Euclidean distance of the two softmax posteriors, in [0, sqrt 2]; the label is not used."""
+    """The Euclidean distance of the two softmax posteriors, in [0, sqrt 2]; the label is not
+    used."""
     del labels
     return np.asarray(np.linalg.norm(np.exp(log_softmax(before)) - np.exp(log_softmax(after)), axis=-1))
 
@@ -43,8 +47,8 @@ def posterior_distance(before: Logits, after: Logits, labels: Ints) -> Floats:
 def paired(compare: Compare) -> Callable[[Signals, int], Floats]:
     """The attack that compares the target with the original of its own number.
 
-    An original is its own pair: all its scores are the same. NotApplicable where there is no original of
-    the target's number.
+    An original is its own pair: all its scores are the same. NotApplicable where there is no
+    original of the target's number.
     """
 
     def score_paired(signals: Signals, target: int) -> Floats:
@@ -65,8 +69,8 @@ def original_of(signals: Signals, target: int) -> int:
     originals = signals.runs_of("original")
     if number >= len(originals):
         raise NotApplicable(
-            f"the attack pairs each run with the original of its number; there is none for run {number} of the arm "
-            f"{arm}, with {len(originals)} originals"
+            f"the attack pairs each run with the original of its number; there is none for run {number} of"
+            f" the arm {arm}, with {len(originals)} originals"
         )
     return int(originals[number])
 
@@ -75,8 +79,8 @@ def original_of(signals: Signals, target: int) -> int:
 class BeforeAfter:
     """The AUC of forget against control records in each pair of an original with a later version.
 
-    unlearned, retrained: (runs,), by the version that follows. retrained is what publishing both versions
-    of a model gives away where nothing at all is left of the forget records.
+    unlearned, retrained: (runs,), by the version that follows. retrained is what publishing both
+    versions of a model gives away where nothing at all is left of the forget records.
     """
 
     unlearned: Floats

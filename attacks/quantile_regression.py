@@ -1,17 +1,20 @@
-"""Quantile regression: is the margin large for what is expected of such a record, had it not been trained on?
+"""Quantile regression: is the margin large for what is expected of such a record, had it not been
+trained on?
 
-Bertran, Tang, Kearns, Morgenstern, Roth & Wu, "Scalable Membership Inference Attacks via Quantile Regression"
-(NeurIPS 2023). Of records that are known not to be members, the distribution of the target's hinge margin
-h = z_y - max_{k != y} z_k is learnt as a function of the record; no other model is needed. A record is
-a member at level alpha if h is above the (1 - alpha)-quantile for it. In the variant with a location mu(x, y) and
-a scale sigma(x, y) that quantile is mu + sigma q, and the score, for every alpha at once, (h - mu) / sigma.
+Bertran, Tang, Kearns, Morgenstern, Roth & Wu, "Scalable Membership Inference Attacks via Quantile
+Regression" (NeurIPS 2023). Of records that are known not to be members, the distribution of the
+target's hinge margin h = z_y - max_{k != y} z_k is learnt as a function of the record; no other
+model is needed. A record is a member at level alpha if h is above the (1 - alpha)-quantile for it.
+In the variant with a location mu(x, y) and a scale sigma(x, y) that quantile is mu + sigma q, and
+the score, for every alpha at once, (h - mu) / sigma.
 
-Where the paper trains a network of its own on images for each target, mu and log sigma^2 are here kernel ridge
-regressions on the principal components of the inputs: the kernel matrix is taken apart once for all targets,
-and a target then costs milliseconds. With some hundreds of non-members the paper's network would have little
-to learn from. The loss is squared error on h, and then on the logarithm of its squared residuals, instead of
-the normal likelihood of both at once. Whether the result holds what it says is measured: one half of the
-non-members is learnt from, and `realised_fpr` counts how many of the other half are accused.
+Where the paper trains a network of its own on images for each target, mu and log sigma^2 are here
+kernel ridge regressions on the principal components of the inputs: the kernel matrix is taken apart
+once for all targets, and a target then costs milliseconds. With some hundreds of non-members the
+paper's network would have little to learn from. The loss is squared error on h, and then on the
+logarithm of its squared residuals, instead of the normal likelihood of both at once. Whether the
+result holds what it says is measured: one half of the non-members is learnt from, and
+`realised_fpr` counts how many of the other half are accused.
 """
 
 from collections.abc import Iterator
@@ -32,8 +35,8 @@ COMPONENTS = 50
 """Principal components of the inputs that are kept."""
 
 LANDMARKS = 1_000
-"""The functions that are learnt are sums of the kernel at so many of the non-members, at most: what is held in
-memory and the time grow with the number of records, not with its square."""
+"""The functions that are learnt are sums of the kernel at so many of the non-members, at most: what
+is held in memory and the time grow with the number of records, not with its square."""
 
 WIDTH = 2.0
 """The width of the kernel: it falls to 1/e at this multiple of the median squared distance."""
@@ -49,7 +52,8 @@ BLOCK = 1_024
 
 
 def score(signals: Signals, target: int) -> Floats:
-    """By how many standard deviations the margin exceeds what is expected of the record: (records,).
+    """By how many standard deviations the margin exceeds what is expected of the record:
+    (records,).
 
     NotApplicable without the inputs, or with too few records that no run was trained on.
     """
@@ -58,11 +62,13 @@ def score(signals: Signals, target: int) -> Floats:
 
 
 def realised_fpr(signals: Signals, target: int, alpha: float) -> float:
-    """The share of non-members accused at level alpha, among those that nothing was learnt from: near alpha if
-    the attack is calibrated. With m of them its standard error is sqrt(alpha (1 - alpha) / m).
+    """The share of non-members accused at level alpha, among those that nothing was learnt from:
+    near alpha if the attack is calibrated. With m of them its standard error is sqrt(alpha (1 -
+    alpha) / m).
 
-    The accused are those above the quantile mu + sigma q, where q is that of the standardised residuals of the
-    non-members that were learnt from, as margins are skewed. NotApplicable as for `score`.
+    The accused are those above the quantile mu + sigma q, where q is that of the standardised
+    residuals of the non-members that were learnt from, as margins are skewed. NotApplicable as for
+    `score`.
     """
     found, residuals = _standardised(signals, target)
     return float(np.mean(found[held_out(signals)] > np.quantile(residuals, 1 - alpha)))
@@ -81,20 +87,22 @@ def _split(signals: Signals) -> tuple[Ints, Ints]:
     learnt, checked = known[half == 0], known[half == 1]
     if min(len(learnt), len(checked)) < FEWEST:
         raise NotApplicable(
-            f"the attack learns from half of the records that no run was trained on, and is checked on the other; "
-            f"{FEWEST} in each are needed, there are {len(learnt)} and {len(checked)}"
+            "the attack learns from half of the records that no run was trained on, and is checked on the"
+            f" other; {FEWEST} in each are needed, there are {len(learnt)} and {len(checked)}"
         )
     return learnt, checked
 
 
 @dataclass(frozen=True, eq=False)
 class _Features:
-    """What of the records does not depend on the target, all in the order of ids: (records,) throughout.
+    """What of the records does not depend on the target, all in the order of ids: (records,)
+    throughout.
 
-    places: where the records stand in the signals. x: (records, components). labels: (records,). fit: which are
-    learnt from. landmarks: which of those carry the kernel. width: of the kernel, in squared distance. basis:
-    (landmarks, rank), whose product with the kernel at the landmarks gives features that are orthogonal on
-    `fit`, with sums of squares `spectrum`, (rank,). On `fit` these features are `design`, (fit, rank).
+    places: where the records stand in the signals. x: (records, components). labels: (records,).
+    fit: which are learnt from. landmarks: which of those carry the kernel. width: of the kernel, in
+    squared distance. basis: (landmarks, rank), whose product with the kernel at the landmarks gives
+    features that are orthogonal on `fit`, with sums of squares `spectrum`, (rank,). On `fit` these
+    features are `design`, (fit, rank).
     """
 
     places: Ints
@@ -110,8 +118,8 @@ class _Features:
 
 @dataclass(frozen=True, eq=False)
 class _Regression:
-    """offset + kernel @ weights. weights: (landmarks,). residuals: (fit,), of each record by the regression on all
-    others."""
+    """offset + kernel @ weights. weights: (landmarks,). residuals: (fit,), of each record by the
+    regression on all others."""
 
     offset: float
     weights: Floats
@@ -130,8 +138,8 @@ def _features(signals: Signals) -> _Features:
     labels = signals.labels[places]
     width = WIDTH * float(np.median(cdist(x[landmarks], x[landmarks], "sqeuclidean")))
     width = max(width, np.finfo(np.float64).tiny)
-    # Nystroem: with K_LL = V S V', the features K_fL V S^-1/2 have K_fL K_LL^-1 K_Lf as inner products, which is
-    # the kernel itself where every record of `fit` is a landmark.
+    # Nystroem: with K_LL = V S V', the features K_fL V S^-1/2 have K_fL K_LL^-1 K_Lf as inner
+    # products, which is the kernel itself where every record of `fit` is a landmark.
     s, v = eigh(kernel(x[landmarks], labels[landmarks], x[landmarks], labels[landmarks], width))
     kept = s > 1e-10 * s[-1]
     root = v[:, kept] / np.sqrt(s[kept])
@@ -144,7 +152,8 @@ def _features(signals: Signals) -> _Features:
 
 
 def kernel(x: Floats, labels: Ints, at_x: Floats, at_labels: Ints, width: float) -> Floats:
-    """[y = y'] (1 + exp(-|x - x'|^2 / width)): for each class a constant and a smooth function of the input.
+    """[y = y'] (1 + exp(-|x - x'|^2 / width)): for each class a constant and a smooth function of
+    the input.
 
     x: (records, components), at_x: (landmarks, components); (records, landmarks).
     """
@@ -162,7 +171,8 @@ def _kernel(features: _Features, block: slice) -> Floats:
 
 
 def _components(inputs: npt.NDArray[np.float32], places: Ints, landmarks: Ints) -> Floats:
-    """The principal components of the inputs at `places`, as the records at `landmarks` among them have them."""
+    """The principal components of the inputs at `places`, as the records at `landmarks` among them
+    have them."""
     seen = inputs[places[landmarks]].astype(np.float64)
     centre = seen.mean(axis=0)
     _, _, axes = np.linalg.svd(seen - centre, full_matrices=False)
@@ -171,10 +181,11 @@ def _components(inputs: npt.NDArray[np.float32], places: Ints, landmarks: Ints) 
 
 
 def _standardised(signals: Signals, target: int) -> tuple[Floats, Floats]:
-    """(h - mu) / sigma of all records, (records,), and of those that were learnt from, each by the regressions on
-    all others: (learnt from,)."""
+    """(h - mu) / sigma of all records, (records,), and of those that were learnt from, each by the
+    regressions on all others: (learnt from,)."""
     features = _features(signals)
-    # In the order of ids: sums then come out the same to the last bit in whatever order the records stand.
+    # In the order of ids: sums then come out the same to the last bit in whatever order the records
+    # stand.
     h = hinge(signals.logits[target], signals.labels)[features.places]
     mean, variance, residuals = _fitted(features, h[features.fit])
     found = np.empty(len(h))
@@ -193,9 +204,9 @@ def _blocks(records: int) -> Iterator[slice]:
 def _fitted(features: _Features, margins: Floats) -> tuple[_Regression, _Regression, Floats]:
     """mu and log sigma^2 of the margins at `fit`, and their standardised residuals there.
 
-    Residuals are those of each record by the regression on all others, so that sigma is that of new records.
-    The expectation of log chi^2_1, and whatever else is amiss with the level of log sigma^2, is put right by
-    making the standardised residuals have mean square 1.
+    Residuals are those of each record by the regression on all others, so that sigma is that of new
+    records. The expectation of log chi^2_1, and whatever else is amiss with the level of log
+    sigma^2, is put right by making the standardised residuals have mean square 1.
     """
     mean = _ridge(features, margins)
     squares = mean.residuals**2
@@ -209,7 +220,8 @@ def _fitted(features: _Features, margins: Floats) -> tuple[_Regression, _Regress
 
 
 def _ridge(features: _Features, y: Floats) -> _Regression:
-    """Ridge regression on the features, with the penalty whose leave-one-out errors are smallest (PRESS)."""
+    """Ridge regression on the features, with the penalty whose leave-one-out errors are smallest
+    (PRESS)."""
     f = features
     offset = float(y.mean())
     centred = y - offset

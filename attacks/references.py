@@ -1,8 +1,8 @@
 """Reference models: the attacker's own runs, each trained on a random half of the records.
 
-For any record about half of them were trained on it (in) and half were not (out). What the attacks of
-this kind need of them is, record by record, the mean and the spread of one signal on either side. They
-are summed up one run at a time, so that memory does not grow with the number of runs.
+For any record about half of them were trained on it (in) and half were not (out). What the attacks
+of this kind need of them is, record by record, the mean and the spread of one signal on either
+side. They are summed up one run at a time, so that memory does not grow with the number of runs.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,8 +27,8 @@ def references(signals: Signals, target: int) -> Ints:
 
 
 def outside(signals: Signals) -> Ints:
-    """The records on which no run was trained, and which are no candidates: what is known of non-members is learnt
-    from them. NotApplicable where there are none."""
+    """The records on which no run was trained, and which are no candidates: what is known of
+    non-members is learnt from them. NotApplicable where there are none."""
     known = ~signals.member.any(axis=0)
     if signals.candidates is not None:
         known &= ~signals.candidates
@@ -40,15 +40,16 @@ def outside(signals: Signals) -> Ints:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """One signal over reference runs, record by record. n: how many runs, mean: their mean (NaN where there
-    is none), m2: their sum of squared deviations from it; each float64 (records,)."""
+    """One signal over reference runs, record by record. n: how many runs, mean: their mean (NaN
+    where there is none), m2: their sum of squared deviations from it; each float64 (records,)."""
 
     n: Floats
     mean: Floats
     m2: Floats
 
     def without(self, x: Floats, where: npt.NDArray[np.bool_]) -> "Moments":
-        """The moments as they were before one run was added. x: its signal; where: the records it counted for."""
+        """The moments as they were before one run was added. x: its signal; where: the records it
+        counted for."""
         n = self.n - where
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(where, (self.n * self.mean - x) / n, self.mean)
@@ -58,14 +59,15 @@ class Moments:
 
 
 OfReferences = Callable[[Signals, *tuple[int, ...]], tuple[Moments, Moments]]
-"""(signals, runs left out ...) -> the moments of one signal over the other shadow runs, (in, out)."""
+"""(signals, runs left out ...) -> the moments of one signal over the other shadow runs, (in,
+out)."""
 
 
 def moments(signal: Signal) -> OfReferences:
     """A function (signals, target) -> the moments of `signal` over the reference runs (in, out).
 
-    The sums over all shadow runs are made once for all targets; a target that is a shadow run itself is
-    taken out again, and so are further runs that are named after it.
+    The sums over all shadow runs are made once for all targets; a target that is a shadow run
+    itself is taken out again, and so are further runs that are named after it.
     """
 
     @once
@@ -101,8 +103,8 @@ def _sums(signals: Signals, signal: Signal) -> tuple[Moments, Moments]:
 
 
 def summed(runs: Iterable[tuple[Floats, npt.NDArray[np.bool_]]], shape: tuple[int, ...]) -> Moments:
-    """The moments of one signal, summed up one run at a time (Welford 1962). runs: of each its signal (records,) and
-    for what it counts, in the shape (..., records) of the moments."""
+    """The moments of one signal, summed up one run at a time (Welford 1962). runs: of each its
+    signal (records,) and for what it counts, in the shape (..., records) of the moments."""
     n, mean, m2 = np.zeros((3, *shape))
     for x, counts in runs:
         n += counts
@@ -114,11 +116,11 @@ def summed(runs: Iterable[tuple[Floats, npt.NDArray[np.bool_]]], shape: tuple[in
 
 
 def require(signals: Signals, target: int, least: int, **sides: Moments) -> None:
-    """NotApplicable unless some record has at least so many reference runs on each of these sides, which are
-    called `inside` and `out`."""
+    """NotApplicable unless some record has at least so many reference runs on each of these sides,
+    which are called `inside` and `out`."""
     if not np.logical_and.reduce([side.n >= least for side in sides.values()]).any():
         wanted = {"inside": f"{least} trained on it", "out": f"{least} not trained on it"}
         raise NotApplicable(
-            f"the attack needs, for some record, shadow runs: {' and '.join(wanted[side] for side in sides)}; "
-            f"there are {len(references(signals, target))} shadow runs"
+            f"the attack needs, for some record, shadow runs: {' and '.join(wanted[side] for side in sides)};"
+            f" there are {len(references(signals, target))} shadow runs"
         )

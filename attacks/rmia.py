@@ -1,13 +1,14 @@
-"""Robust membership inference: does the target prefer the record, compared with what is usual, more than it
-prefers other records of which it is known that they are non-members?
+"""Robust membership inference: does the target prefer the record, compared with what is usual, more
+than it prefers other records of which it is known that they are non-members?
 
-Zarifzadeh, Liu & Shokri, "Low-Cost High-Power Membership Inference Attacks" (ICML 2024). With p = the softmax
-probability of the label and p(x) its mean over models with and without x, the ratio of x is r_x = p(x | target)
-/ p(x), and the score the share of population records z with r_x / r_z >= gamma.
+Zarifzadeh, Liu & Shokri, "Low-Cost High-Power Membership Inference Attacks" (ICML 2024). With p =
+the softmax probability of the label and p(x) its mean over models with and without x, the ratio of
+x is r_x = p(x | target) / p(x), and the score the share of population records z with r_x / r_z >=
+gamma.
 
-It is the distribution function of r_z at r_x / gamma, and so found by sorting once instead of comparing every x
-with every z. As a rank it is r_x itself, whatever gamma and z are, except that x between the same two z tie;
-the scores here break those ties by r_x.
+It is the distribution function of r_z at r_x / gamma, and so found by sorting once instead of
+comparing every x with every z. As a rank it is r_x itself, whatever gamma and z are, except that x
+between the same two z tie; the scores here break those ties by r_x.
 """
 
 from itertools import islice
@@ -50,22 +51,24 @@ def usual_online(inside: Floats, out: Floats) -> Floats:
 
 
 def usual_offline(out: Floats, a: float) -> Floats:
-    """p(x) where no run was trained on x: ((1 + a) out + 1 - a) / 2, that is with a out + 1 - a for the mean
-    probability of runs trained on x (the paper's linear approximation). a between 0, training on x makes the model
-    sure of it, and 1, it changes nothing."""
+    """p(x) where no run was trained on x: ((1 + a) out + 1 - a) / 2, that is with a out + 1 - a for
+    the mean probability of runs trained on x (the paper's linear approximation). a between 0,
+    training on x makes the model sure of it, and 1, it changes nothing."""
     return np.asarray(((1 + a) * out + 1 - a) / 2)
 
 
 def dominated(rx: Floats, rz: Floats, gamma: float) -> Floats:
-    """The paper's score: the share of z with r_x >= gamma r_z. rx: (records,), rz: (population,)."""
+    """The paper's score: the share of z with r_x >= gamma r_z. rx: (records,), rz:
+    (population,)."""
     return np.asarray(np.searchsorted(np.sort(gamma * rz), rx, side="right") / len(rz))
 
 
 def ranked(rx: Floats, rz: Floats, gamma: float) -> Floats:
-    """The paper's score, and less than one z more for ties: the larger r_x, the larger it is, always.
+    """The paper's score, and less than one z more for ties: the larger r_x, the larger it is,
+    always.
 
-    At the lowest false-positive rates the records above all z, or nearly all, matter, and the paper's score
-    cannot tell them apart.
+    At the lowest false-positive rates the records above all z, or nearly all, matter, and the
+    paper's score cannot tell them apart.
     """
     return np.asarray(dominated(rx, rz, gamma) + rx / (1 + rx) / len(rz))
 
@@ -73,9 +76,10 @@ def ranked(rx: Floats, rz: Floats, gamma: float) -> Floats:
 def online(gamma: float) -> Score:
     """The attack with reference runs on both sides.
 
-    z are the records that no run at all was trained on; of them the mean over the reference runs is that of
-    runs without them. NaN for a record that no reference run was trained on, or every one. The attack raises
-    NotApplicable where no record has two reference runs on either side, or where there are no z.
+    z are the records that no run at all was trained on; of them the mean over the reference runs is
+    that of runs without them. NaN for a record that no reference run was trained on, or every one.
+    The attack raises NotApplicable where no record has two reference runs on either side, or where
+    there are no z.
     """
 
     def score(signals: Signals, target: int) -> Floats:
@@ -92,8 +96,8 @@ def online(gamma: float) -> Score:
 def offline(gamma: float) -> Score:
     """The attack with runs without the record alone, a tuned on reference runs (see `tuned`).
 
-    NaN for a record that every reference run was trained on. The attack raises NotApplicable where a cannot
-    be tuned, or where there are no z.
+    NaN for a record that every reference run was trained on. The attack raises NotApplicable where
+    a cannot be tuned, or where there are no z.
     """
 
     def score(signals: Signals, target: int) -> Floats:
@@ -110,9 +114,10 @@ def offline(gamma: float) -> Score:
 
 
 def tuned(signals: Signals, target: int) -> float:
-    """The a with which the first few reference runs, each attacked offline with all others, give their members
-    away best: the highest mean AUC over them, the smallest a of several. The target has no part in it, also
-    where it is a shadow run itself. NotApplicable where no reference run can be attacked so."""
+    """The a with which the first few reference runs, each attacked offline with all others, give
+    their members away best: the highest mean AUC over them, the smallest a of several. The target
+    has no part in it, also where it is a shadow run itself. NotApplicable where no reference run
+    can be attacked so."""
     return _best(signals, target) if signals.arms[target] == "shadow" else _best_of_all(signals)
 
 
@@ -132,8 +137,9 @@ _best_of_all = once(_best)
 
 
 def _aucs(signals: Signals, *left_out: int) -> Floats | None:
-    """The AUC on the first of these runs with each a of GRID, attacked with the shadow runs but these; None
-    where that run has no members or no non-members among the attacker's records that others missed."""
+    """The AUC on the first of these runs with each a of GRID, attacked with the shadow runs but
+    these; None where that run has no members or no non-members among the attacker's records that
+    others missed."""
     inside, out = reference_probabilities(signals, *left_out)
     run = left_out[0]
     member = signals.member[run]

@@ -17,9 +17,11 @@ P = ParamSpec("P")
 
 
 def once(learn: Callable[Concatenate[Signals, P], T]) -> Callable[Concatenate[Signals, P], T]:
-    """`learn`, done once for all target runs of the same signals, and for each choice of its other arguments.
+    """`learn`, done once for all target runs of the same signals, and for each choice of its other
+    arguments.
 
-    What was learnt is dropped with the signals and does not keep them: their logits may be a large file.
+    What was learnt is dropped with the signals and does not keep them: their logits may be a large
+    file.
     """
     known: WeakKeyDictionary[Signals, dict[object, T]] = WeakKeyDictionary()
 
@@ -37,8 +39,8 @@ def once(learn: Callable[Concatenate[Signals, P], T]) -> Callable[Concatenate[Si
 def halves(signals: Signals) -> Ints:
     """In which of two halves each record is, 0 or 1, as if by tossing a coin: (records,).
 
-    The coin is a hash of the seed and the record's id, so that a record stays in its half whichever other
-    records there are and in whatever order.
+    The coin is a hash of the seed and the record's id, so that a record stays in its half whichever
+    other records there are and in whatever order.
     """
     digests = (blake2b(f"{signals.seed}:{i}".encode(), digest_size=1).digest()[0] for i in signals.ids)
     return np.fromiter((digest % 2 for digest in digests), np.int64, len(signals.ids))
@@ -47,8 +49,8 @@ def halves(signals: Signals) -> Ints:
 def shadow_examples(signals: Signals) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
     """(shadow runs, the attacker's own records, which run was trained on which: (runs, records)).
 
-    The attacker's records are those that some shadow run was trained on. NotApplicable where there are
-    no shadow runs, or none that missed a record another one saw.
+    The attacker's records are those that some shadow run was trained on. NotApplicable where there
+    are no shadow runs, or none that missed a record another one saw.
     """
     runs = signals.runs_of("shadow")
     own = np.flatnonzero(signals.member.any(axis=0, where=(signals.arms == "shadow")[:, None]))

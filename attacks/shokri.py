@@ -1,17 +1,20 @@
-"""Shadow-model attack: a classifier that learnt on the attacker's own models what members look like.
+"""Shadow-model attack: a classifier that learnt on the attacker's own models what members look
+like.
 
-Shokri, Stronati, Song & Shmatikov, "Membership Inference Attacks Against Machine Learning Models" (IEEE S&P
-2017). The attack model is one of those of ART's `MembershipInferenceBlackBox`, on the prediction vector and the
-label, fitted on the answers of our shadow runs: each was trained on a random half of the attacker's records.
-The log-probabilities are its features, as probabilities near 0 and 1 would be told apart only by their rounding;
-the label's own stands first, the others follow in falling order. In the order of the classes an attack model would
-have to learn for each class anew which of the entries is the label's, and one that adds its inputs up, as logistic
-regression does, never could.
+Shokri, Stronati, Song & Shmatikov, "Membership Inference Attacks Against Machine Learning Models"
+(IEEE S&P 2017). The attack model is one of those of ART's `MembershipInferenceBlackBox`, on the
+prediction vector and the label, fitted on the answers of our shadow runs: each was trained on a
+random half of the attacker's records. The log-probabilities are its features, as probabilities near
+0 and 1 would be told apart only by their rounding; the label's own stands first, the others follow
+in falling order. In the order of the classes an attack model would have to learn for each class
+anew which of the entries is the label's, and one that adds its inputs up, as logistic regression
+does, never could.
 
-The shadow runs may have been trained on the very records that are attacked. An attack model that learnt on a
-record's answers could know the record by them, so each is scored by a model that learnt on other records only:
-the records are parted in two halves by their ids, and a model fitted on either scores the other. A target that
-is a shadow run itself is scored by models that learnt on other runs only.
+The shadow runs may have been trained on the very records that are attacked. An attack model that
+learnt on a record's answers could know the record by them, so each is scored by a model that learnt
+on other records only: the records are parted in two halves by their ids, and a model fitted on
+either scores the other. A target that is a shadow run itself is scored by models that learnt on
+other runs only.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,9 +42,10 @@ Features = npt.NDArray[np.float32]
 class AttackModel:
     """An attack model of ART.
 
-    examples: how many answers it learns from at most, half of them of members, so that neither its time nor its
-    memory grows with the number of runs. fit: (seed, labels and features of members, of non-members) -> what
-    gives each (label, features) a number, float64 (records,), higher = more likely a member.
+    examples: how many answers it learns from at most, half of them of members, so that neither its
+    time nor its memory grows with the number of runs. fit: (seed, labels and features of members,
+    of non-members) -> what gives each (label, features) a number, float64 (records,), higher = more
+    likely a member.
     """
 
     examples: int
@@ -49,10 +53,12 @@ class AttackModel:
 
 
 def with_model(kind: Kind) -> Score:
-    """The attack with an attack model of this kind of ATTACK_MODELS. It gives the probability of membership, in
-    [0, 1]; a support vector machine, the distance to the border, > 0 on the side of members.
+    """The attack with an attack model of this kind of ATTACK_MODELS. It gives the probability of
+    membership, in [0, 1]; a support vector machine, the distance to the border, > 0 on the side of
+    members.
 
-    The attack raises NotApplicable where the shadow runs have no members or no non-members to learn from.
+    The attack raises NotApplicable where the shadow runs have no members or no non-members to learn
+    from.
     """
 
     def score(signals: Signals, target: int) -> Floats:
@@ -70,8 +76,8 @@ def with_model(kind: Kind) -> Score:
 
 
 def features_of(logits: npt.NDArray[np.floating], labels: Ints) -> Features:
-    """The log-probability of the label, then those of the other classes in falling order: float32 (records,
-    classes). logits: (records, classes), labels: (records,)."""
+    """The log-probability of the label, then those of the other classes in falling order: float32
+    (records, classes). logits: (records, classes), labels: (records,)."""
     log_p = log_softmax(logits)
     own = np.arange(len(labels)), labels
     right = log_p[own]
@@ -81,8 +87,8 @@ def features_of(logits: npt.NDArray[np.floating], labels: Ints) -> Features:
 
 
 def _share(signals: Signals, target: int) -> int | None:
-    """Which half of the shadow runs, the first (0) or the second (1), may be learnt from to attack this target:
-    both (None), but not the half that the target is in."""
+    """Which half of the shadow runs, the first (0) or the second (1), may be learnt from to attack
+    this target: both (None), but not the half that the target is in."""
     shadows = signals.runs_of("shadow")
     place = np.flatnonzero(shadows == target)
     return int(2 * place[0] < len(shadows)) if len(place) else None
@@ -100,10 +106,11 @@ def _attack_model(
 def examples(
     signals: Signals, side: int, share: int | None, most: int
 ) -> tuple[Ints, Features, Ints, Features]:
-    """(labels and features of members, labels and features of non-members) to learn from: as many of either.
+    """(labels and features of members, labels and features of non-members) to learn from: as many
+    of either.
 
-    side: of `halves`. share: of `_share`. most: how many in all, drawn evenly from the shadow runs, one run at a
-    time; at least one of either kind from each. NotApplicable where there are none.
+    side: of `halves`. share: of `_share`. most: how many in all, drawn evenly from the shadow runs,
+    one run at a time; at least one of either kind from each. NotApplicable where there are none.
     """
     runs, own, member = shadow_examples(signals)
     rows = np.arange(len(runs))
@@ -166,8 +173,9 @@ def _classifier(
 def _vector_machine(
     seed: int, y: Ints, x: Features, test_y: Ints, test_x: Features
 ) -> Callable[[Ints, Features], Floats]:
-    """A support vector machine. ART's own asks for probabilities, by an option that scikit-learn 1.11 will not
-    have, and that costs five more fits to rank the same: the distance to the border stands in."""
+    """A support vector machine. ART's own asks for probabilities, by an option that scikit-learn
+    1.11 will not have, and that costs five more fits to rank the same: the distance to the border
+    stands in."""
     from sklearn.svm import SVC
 
     attack = _art(x.shape[1], attack_model_type="svm", scaler_type="standard")
@@ -185,7 +193,8 @@ def _vector_machine(
 def _network(
     seed: int, y: Ints, x: Features, test_y: Ints, test_x: Features
 ) -> Callable[[Ints, Features], Floats]:
-    """ART's neural network, in fewer and larger steps than its 100 epochs, which would take minutes."""
+    """ART's neural network, in fewer and larger steps than its 100 epochs, which would take
+    minutes."""
     attack = _art(
         x.shape[1],
         attack_model_type="nn",

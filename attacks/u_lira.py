@@ -1,21 +1,25 @@
-"""U-LiRA: does the target answer like runs that unlearned the record, or like runs that never saw it?
+"""U-LiRA: does the target answer like runs that unlearned the record, or like runs that never saw
+it?
 
-Hayes, Shumailov, Triantafillou, Khalifa & Papernot, "Inexact Unlearning Needs More Careful Evaluations to
-Avoid a False Sense of Privacy" (2024), the likelihood-ratio attack of Carlini et al. (2022) between two
-worlds. Record by record, phi of the other runs of the arm "unlearned" (trained on it, then made to forget it)
-is one Gaussian, phi of the runs of the arm "retrained" (trained without it) the other:
+Hayes, Shumailov, Triantafillou, Khalifa & Papernot, "Inexact Unlearning Needs More Careful
+Evaluations to Avoid a False Sense of Privacy" (2024), the likelihood-ratio attack of Carlini et al.
+(2022) between two worlds. Record by record, phi of the other runs of the arm "unlearned" (trained
+on it, then made to forget it) is one Gaussian, phi of the runs of the arm "retrained" (trained
+without it) the other:
 
     score = log N(phi; mu_U, sigma_U^2) - log N(phi; mu_R, sigma_R^2).
 
-The target is left out of the arm that it belongs to. The variances are shrunk (`auditkit.attacks.lira.shrunk`):
-with a dozen runs an arm, and not the paper's hundreds, a record's own variance is mostly noise.
+The target is left out of the arm that it belongs to. The variances are shrunk
+(`auditkit.attacks.lira.shrunk`): with a dozen runs an arm, and not the paper's hundreds, a record's
+own variance is mostly noise.
 
-What it says: on forget records, "like a run that unlearned it". Unlearning also moves answers on records
-that no run ever saw, and the attack sees any difference between the arms. Control records get the same
-score by the same two arms, so it says there what mere drift gives: the AUC of forget against control
-records asks how much *more* the forget records give away, and is 1/2 where both moved alike. Where memory
-is left, an unlearned target reads above 1/2 and a retrained one below, as its forget records are told for
-never seen. For a target of the arms "original" and "honest" the score is the same, against all runs of both.
+What it says: on forget records, "like a run that unlearned it". Unlearning also moves answers on
+records that no run ever saw, and the attack sees any difference between the arms. Control records
+get the same score by the same two arms, so it says there what mere drift gives: the AUC of forget
+against control records asks how much *more* the forget records give away, and is 1/2 where both
+moved alike. Where memory is left, an unlearned target reads above 1/2 and a retrained one below, as
+its forget records are told for never seen. For a target of the arms "original" and "honest" the
+score is the same, against all runs of both.
 """
 
 import numpy as np
@@ -40,8 +44,8 @@ def score(signals: Signals, target: int) -> Floats:
     counts = [len(signals.runs_of(arm)) for arm in WORLDS]
     if min(counts) < FEWEST:
         raise NotApplicable(
-            f"the attack compares with {FEWEST} or more runs of each of the arms unlearned and retrained; there "
-            f"are {counts[0]} and {counts[1]}"
+            f"the attack compares with {FEWEST} or more runs of each of the arms unlearned and retrained;"
+            f" there are {counts[0]} and {counts[1]}"
         )
     x = phi(signals.logits[target], signals.labels)
     unlearned, retrained = (_others(signals, arm, target, x) for arm in WORLDS)

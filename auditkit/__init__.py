@@ -26,7 +26,8 @@ __all__ = [
 __version__ = version("auditkit")
 
 _LATER = {"audit": "pipeline", "forget": "unlearning.api", "Recipe": "training.recipe"}
-"""Public names imported when they are first asked for: they need torch, and reading a report does not."""
+"""Public names imported when they are first asked for: they need torch, and reading a report does
+not."""
 
 
 def __getattr__(name: str) -> Any:

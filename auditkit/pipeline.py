@@ -44,10 +44,10 @@ def audit(
     """Audit a claim and leave the evidence bundle at `out`.
 
     folder: where relative paths in the claim start. problems: what was already found wrong with the
-    claim while reading it. given: what the audit may use of the machine, by default all. tell: how to report
-    progress. lock: what the audit must be held to, see `auditkit.study.lock.promised`. Interrupted at any moment,
-    the same call goes on where it was. Raises UsageError with every problem before anything is trained or
-    written, AuditError where the audit cannot run.
+    claim while reading it. given: what the audit may use of the machine, by default all. tell: how
+    to report progress. lock: what the audit must be held to, see `auditkit.study.lock.promised`.
+    Interrupted at any moment, the same call goes on where it was. Raises UsageError with every
+    problem before anything is trained or written, AuditError where the audit cannot run.
     """
     if claim.predictions:
         return audit_predictions(claim, out, folder=folder, problems=problems, tell=tell, lock=lock)

@@ -1,7 +1,7 @@
 """The path of a claim about answers that were handed in: no model, no training, no torch.
 
-From signals on it is that of `auditkit.pipeline`. What was not handed in cannot be checked: it is no required test
-of such a claim, and stands under what was not checked.
+From signals on it is that of `auditkit.pipeline`. What was not handed in cannot be checked: it is
+no required test of such a claim, and stands under what was not checked.
 """
 
 import json
@@ -58,11 +58,12 @@ NOT_HANDED_IN = (
 )
 NO_JITTER = NotChecked(
     "residual memory near the records",
-    "no answers were handed in that are said to lie a neighbour distance from the records or further: a filter that answers for "
-    "the forget records alone would pass",
+    "no answers were handed in that are said to lie a neighbour distance from the records or further: a"
+    " filter that answers for the forget records alone would pass",
 )
 FAR_ENOUGH = 1.0
-"""The share of the usual neighbour distance that answers near the records must reach, if they are to count as such."""
+"""The share of the usual neighbour distance that answers near the records must reach, if they are
+to count as such."""
 
 
 def audit_predictions(
@@ -74,8 +75,8 @@ def audit_predictions(
     tell: Reporter | None = None,
     lock: str | None = None,
 ) -> Evidence:
-    """Audit a claim about answers and leave the evidence bundle at `out`; arguments and errors as those of
-    `auditkit.pipeline.audit`."""
+    """Audit a claim about answers and leave the evidence bundle at `out`; arguments and errors as
+    those of `auditkit.pipeline.audit`."""
     started, tell = time.time(), tell or NullReporter()
     begun = lock_audit(claim, out, folder=folder, problems=problems, lock=lock)
     claim, given, unmounted, key, lock_sha256 = begun
@@ -104,8 +105,8 @@ def audit_predictions(
 
 
 class LockedPredictions(NamedTuple):
-    """An audit of answers whose criteria are locked. unmounted: what the criteria leave unchecked; the rest as in
-    `auditkit.study.lock.LockedAudit`."""
+    """An audit of answers whose criteria are locked. unmounted: what the criteria leave unchecked;
+    the rest as in `auditkit.study.lock.LockedAudit`."""
 
     claim: Claim
     given: SubmittedPredictions
@@ -117,7 +118,8 @@ class LockedPredictions(NamedTuple):
 def lock_audit(
     claim: Claim, out: Path, *, folder: Path, problems: Sequence[str], lock: str | None = None
 ) -> LockedPredictions:
-    """Check the claim and the answers, and lock both in the bundle at `out`; as `auditkit.study.lock.lock_audit`."""
+    """Check the claim and the answers, and lock both in the bundle at `out`; as
+    `auditkit.study.lock.lock_audit`."""
     check_place(out)
     promise, wrong = expected_lock(lock, out) if lock else (None, [])
     given = _checked(claim, folder, [*problems, *wrong])
@@ -152,7 +154,7 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> SubmittedPr
         raise UsageError(*problems, *error.problems) from error
     if "jitter" in said and (absent := sorted(set(claim.criteria.jitter) - set(given.shares))):
         problems.append(
-            f"criteria.jitter: answers near the records must be handed in for each, found none for "
+            "criteria.jitter: answers near the records must be handed in for each, found none for "
             f"{', '.join(f'{share:g}' for share in absent)}; add them, or leave the key out"
         )
     if problems:
@@ -161,8 +163,8 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> SubmittedPr
 
 
 def _settled(claim: Claim, given: SubmittedPredictions) -> tuple[Claim, list[NotChecked]]:
-    """The claim with the criteria that it leaves open written out, and what they leave unchecked: margins by the
-    number of unlearned runs, attacks and jitter by what was handed in."""
+    """The claim with the criteria that it leaves open written out, and what they leave unchecked:
+    margins by the number of unlearned runs, attacks and jitter by what was handed in."""
     reasons = {name: reason for name in claim.criteria.all_attacks if (reason := _unmountable(name, given))}
     able = {
         part: tuple(name for name in getattr(claim.criteria, part) if name not in reasons)
@@ -176,8 +178,8 @@ def _settled(claim: Claim, given: SubmittedPredictions) -> tuple[Claim, list[Not
 
 
 def _unmountable(name: str, given: SubmittedPredictions) -> str | None:
-    """Why an attack cannot be mounted on a retrained run of what was handed in; None if it can. The unlearned runs are
-    not looked at."""
+    """Why an attack cannot be mounted on a retrained run of what was handed in; None if it can. The
+    unlearned runs are not looked at."""
     if ATTACKS[name].family == "shadow models":
         return (
             "the library of this attack brings torch with it; name it in criteria.attacks to have it mounted"
@@ -240,9 +242,9 @@ def _assembled(
         findings=tuple(findings),
         attacks=battery.attack_summaries(scores, {}, criteria.alpha),
         agreement=battery.agreement(found),
-        before_after=None
-        if given.unlearned_runs == 1
-        else battery.both_versions(signals, places, criteria.alpha),
+        before_after=(
+            None if given.unlearned_runs == 1 else battery.both_versions(signals, places, criteria.alpha)
+        ),
         swap=(),
         privacy=None,
         utility=summary.utility(arms, len(places.test), criteria.alpha),

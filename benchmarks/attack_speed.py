@@ -1,14 +1,16 @@
-"""How fast the attacks with reference models are, and how much memory they take, against a loop over records.
+"""How fast the attacks with reference models are, and how much memory they take, against a loop
+over records.
 
     OMP_NUM_THREADS=1 python benchmarks/attack_speed.py
 
-LiRA on 60,000 records and 256 reference runs, whose logits lie in a file of 620 MB (made in a temporary
-folder, which is not timed), and on 15,000 and 64; RMIA's comparison of 25,000 records with 10,000 others. The
-loop is written as in public tools: for every record its runs are picked, and their mean, SD and normal
-densities computed by themselves. It is timed on some of the records and scaled to all. Every time is the
-median of repeats, with the least and the most in brackets, in CPU seconds of this one thread, which others on
-the same machine prolong less than the time on the wall. Memory is what numpy and Python allocate at most beyond
-what was there (tracemalloc); pages of the mapped file, which the system may drop at any time, do not count.
+LiRA on 60,000 records and 256 reference runs, whose logits lie in a file of 620 MB (made in a
+temporary folder, which is not timed), and on 15,000 and 64; RMIA's comparison of 25,000 records
+with 10,000 others. The loop is written as in public tools: for every record its runs are picked,
+and their mean, SD and normal densities computed by themselves. It is timed on some of the records
+and scaled to all. Every time is the median of repeats, with the least and the most in brackets, in
+CPU seconds of this one thread, which others on the same machine prolong less than the time on the
+wall. Memory is what numpy and Python allocate at most beyond what was there (tracemalloc); pages of
+the mapped file, which the system may drop at any time, do not count.
 """
 
 import argparse
@@ -79,7 +81,8 @@ def timed(compute: Callable[[], T], repeats: int) -> tuple[Time, T]:
 
 
 def made_up(path: Path, records: int, runs: int) -> Signals:
-    """A target and reference runs, each trained on a random half; a member's own logit is larger."""
+    """A target and reference runs, each trained on a random half; a member's own logit is
+    larger."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, records)
     member = rng.random((runs + 1, records)) < 0.5
@@ -114,7 +117,8 @@ def both_from_margins(signals: Signals) -> tuple[Floats, Floats]:
 
 
 def both_by_loop(by_record: Floats, member: npt.NDArray[np.bool_], records: int) -> tuple[Floats, Floats]:
-    """The same scores one record after the other. by_record, member: (records, runs), the target first."""
+    """The same scores one record after the other. by_record, member: (records, runs), the target
+    first."""
     ratio, z = np.empty((2, records))
     for i in range(records):
         x, runs, trained = by_record[i, 0], by_record[i, 1:], member[i, 1:]
@@ -192,7 +196,8 @@ def memory(signals: Signals) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         print(
-            f"  {runs:>4} runs {peak / 1e6:8.2f} MB   (phi of all runs would be {8 * runs * records / 1e6:.0f} MB)"
+            f"  {runs:>4} runs {peak / 1e6:8.2f} MB   (phi of all runs would be"
+            f" {8 * runs * records / 1e6:.0f} MB)"
         )
 
 

@@ -1,11 +1,13 @@
-"""How strong each attack of the battery is: AUC and true-positive rates on models that nobody has unlearned.
+"""How strong each attack of the battery is: AUC and true-positive rates on models that nobody has
+unlearned.
 
     python benchmarks/attack_strength.py fashion-mnist --out benchmarks/results/strength-fashion-mnist.json
 
-A pool of 10,000 records; every run is trained on a random half of it, reference runs and targets alike. Each
-target is attacked with the same reference runs; its members are its own half. Records outside the pool, on which
-no run was trained, are the population. Label-only and white-box attacks ask the models themselves. Prints a table,
-mean and standard deviation over targets, the strongest attack first.
+A pool of 10,000 records; every run is trained on a random half of it, reference runs and targets
+alike. Each target is attacked with the same reference runs; its members are its own half. Records
+outside the pool, on which no run was trained, are the population. Label-only and white-box attacks
+ask the models themselves. Prints a table, mean and standard deviation over targets, the strongest
+attack first.
 """
 
 import argparse
@@ -37,7 +39,8 @@ FEW = {"boundary distance": 200}
 
 @dataclass(frozen=True)
 class Row:
-    """One attack. auc: (targets,). tpr: false-positive rate -> (targets,). seconds: a target, learning apart."""
+    """One attack. auc: (targets,). tpr: false-positive rate -> (targets,). seconds: a target,
+    learning apart."""
 
     attack: str
     family: str
@@ -79,7 +82,8 @@ def observed(
     y: npt.NDArray[np.int64],
     members: npt.NDArray[np.int64],
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """What is measured with the target models in hand: name -> (targets, records), NaN where it is not asked."""
+    """What is measured with the target models in hand: name -> (targets, records), NaN where it is
+    not asked."""
     found = {}
     for name, observe in OBSERVATIONS.items():
         values = np.full((len(models), len(y)), np.nan)
@@ -125,7 +129,10 @@ def attacked(signals: Signals, targets: int, pool: int) -> list[Row]:
 def told(row: Row) -> str:
     """One line of the table."""
     points = [f"{_spread(100 * np.array(row.tpr[fpr]), 2)}" if row.tpr[fpr] else "refused" for fpr in FPRS]
-    return f"| {row.attack} | {row.family} | {_spread(np.array(row.auc), 3)} | {' | '.join(points)} | {row.seconds:.2f} |"
+    return (
+        f"| {row.attack} | {row.family} | {_spread(np.array(row.auc), 3)} | {' | '.join(points)} |"
+        f" {row.seconds:.2f} |"
+    )
 
 
 def _spread(values: npt.NDArray[np.float64], digits: int) -> str:

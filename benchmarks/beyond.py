@@ -1,11 +1,13 @@
-"""Forgetting networks beyond the paper: what fades in a residual network and in a transformer, on digits.
+"""Forgetting networks beyond the paper: what fades in a residual network and in a transformer, on
+digits.
 
     python -m benchmarks.beyond resnet
     python -m benchmarks.beyond vit
 
-One line for each choice of layers, rates and time t: residual memory rho (1: nothing forgotten, 0: as retrained) and
-the accuracy on forget and on test records, while the gate is on, and when it is folded and repaired on the retained.
-The first lines are the models before unlearning, and retrained. A few minutes each on one core.
+One line for each choice of layers, rates and time t: residual memory rho (1: nothing forgotten, 0:
+as retrained) and the accuracy on forget and on test records, while the gate is on, and when it is
+folded and repaired on the retained. The first lines are the models before unlearning, and
+retrained. A few minutes each on one core.
 """
 
 import argparse
@@ -37,7 +39,8 @@ CASES: tuple[tuple[Rates, float], ...] = (("fixed", 50), ("rank", 2), ("rank", 1
 
 
 def placements(model: nn.Module) -> dict[str, list[str]]:
-    """Which layers fade: those with weights alone, as in the paper; the normalisations alone; all."""
+    """Which layers fade: those with weights alone, as in the paper; the normalisations alone;
+    all."""
     every = gateable(model)
     norms = [name for name in every if isinstance(model.get_submodule(name), NORMS)]
     return {"weights": [name for name in every if name not in norms], "norms": norms, "all": every}

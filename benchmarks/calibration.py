@@ -2,10 +2,10 @@
 
     python -m benchmarks.calibration auditkit/digits-fnn.toml --seeds 5 --galleries 1 --claims 20 --honest 50 --banks BANKS
 
-Each seed is a world of its own: other records to forget, other runs. The first worlds have the gallery, the others exact
-retraining alone. Prints one line a case, and writes
-benchmarks/results/calibration-<name>.json. Banks are kept in BANKS, and used again where they are: whoever has changed
-nothing but the decision trains nothing.
+Each seed is a world of its own: other records to forget, other runs. The first worlds have the
+gallery, the others exact retraining alone. Prints one line a case, and writes
+benchmarks/results/calibration-<name>.json. Banks are kept in BANKS, and used again where they are:
+whoever has changed nothing but the decision trains nothing.
 """
 
 import argparse
@@ -47,7 +47,8 @@ def chosen(names: str | None) -> dict[str, GalleryCase]:
 
 
 def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Calibration:
-    """The table of one world. honest: how many claims of exact retraining are tried, claims: of every other case."""
+    """The table of one world. honest: how many claims of exact retraining are tried, claims: of
+    every other case."""
     names = [name for name in (*HONEST, *GALLERY, *LIMITS) if name in bank.names]
     cases = {EXACT: honest, **dict.fromkeys(names, claims)}
     return summed_up(
@@ -68,12 +69,14 @@ def together(worlds: list[r.Calibration]) -> r.Calibration:
 
 
 def line(case: r.CaseRates) -> str:
-    """One case: outcomes, median residual memory, and in how many claims each kind of test refuted it."""
+    """One case: outcomes, median residual memory, and in how many claims each kind of test refuted
+    it."""
     caught = ", ".join(f"{times.test} {times.claims}" for times in case.caught_by if times.claims)
     rho = "   -  " if case.rho is None else f"{case.rho:+.3f}"
     return (
-        f"{case.name:<26} {case.claims:>4} claims: {case.supported.claims:>4} supported, {case.refuted.claims:>4} refuted "
-        f"[{case.refuted.low:.2f}, {case.refuted.high:.2f}], {case.inconclusive.claims:>4} open, rho {rho}  {caught}"
+        f"{case.name:<26} {case.claims:>4} claims: {case.supported.claims:>4} supported,"
+        f" {case.refuted.claims:>4} refuted [{case.refuted.low:.2f}, {case.refuted.high:.2f}],"
+        f" {case.inconclusive.claims:>4} open, rho {rho}  {caught}"
     )
 
 

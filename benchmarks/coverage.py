@@ -1,13 +1,16 @@
-"""Coverage of every interval that the evidence carries, and the size of every required test, where the truth is known.
+"""Coverage of every interval that the evidence carries, and the size of every required test, where
+the truth is known.
 
     python -m benchmarks.coverage                    # 2,000 replicates a line, six to seven CPU minutes
     python -m benchmarks.coverage --only slope --replicates 500
 
-Prints the tables of docs/coverage.md; with --write also writes them there, and the rows to benchmarks/results/coverage.json. Exit
-code 1 if an interval that is claimed to hold is short of its level by more than SLACK and three Monte-Carlo errors.
+Prints the tables of docs/coverage.md; with --write also writes them there, and the rows to
+benchmarks/results/coverage.json. Exit code 1 if an interval that is claimed to hold is short of its
+level by more than SLACK and three Monte-Carlo errors.
 
-Intervals are made by the functions that make those of evidence.json. "Below" is how often the truth lay below the interval,
-"above" how often above it; either is half of 1 - level where the interval is exact.
+Intervals are made by the functions that make those of evidence.json. "Below" is how often the truth
+lay below the interval, "above" how often above it; either is half of 1 - level where the interval
+is exact.
 """
 
 import argparse
@@ -32,10 +35,10 @@ SLACK = 0.02
 
 @dataclass(frozen=True)
 class Row:
-    """One interval in one setting at one level. about: what its truth is. covered, below, above: shares of the
-    replicates in which it is defined, the truth inside, below or above it. error: Monte-Carlo standard
-    error of `covered`. undefined: the share in which there is no interval. width: median. truth: mean.
-    claimed: whether the evidence claims to cover this truth."""
+    """One interval in one setting at one level. about: what its truth is. covered, below, above:
+    shares of the replicates in which it is defined, the truth inside, below or above it. error:
+    Monte-Carlo standard error of `covered`. undefined: the share in which there is no interval.
+    width: median. truth: mean. claimed: whether the evidence claims to cover this truth."""
 
     interval: str
     setting: str
@@ -95,7 +98,8 @@ def rows_of(
 
 
 def alphas() -> list[float]:
-    """The levels of one-sided tests, as the evidence makes its intervals from them: 1 - 2 alpha is covered."""
+    """The levels of one-sided tests, as the evidence makes its intervals from them: 1 - 2 alpha is
+    covered."""
     return [(1 - level) / 2 for level in LEVELS]
 
 
@@ -110,8 +114,8 @@ def covered(case: Case, replicates: int) -> Iterator[Row]:
 
 
 def rho_covered(case: RhoCase, replicates: int) -> tuple[list[Row], list[Size]]:
-    """The rows of residual memory in one setting, of all forget records and of a class of them; and how often its test
-    is wrong with the margin at the truth."""
+    """The rows of residual memory in one setting, of all forget records and of a class of them; and
+    how often its test is wrong with the margin at the truth."""
     rows: list[Row] = []
     sizes: list[Size] = []
     for name, memories in seen(case, replicates).items():
@@ -190,7 +194,8 @@ def size_table(sizes: Sequence[Size]) -> str:
 def told(title: str, rows: list[Row]) -> list[Row]:
     """The rows, put on the terminal as they come."""
     shown = (
-        f"{r.interval} {r.level:.0%} {r.covered:.3f} ({r.below:.3f}/{r.above:.3f}){' SHORT' if r.short else ''}"
+        f"{r.interval} {r.level:.0%} {r.covered:.3f}"
+        f" ({r.below:.3f}/{r.above:.3f}){' SHORT' if r.short else ''}"
         for r in rows
     )
     print(f"{title}: {'; '.join(shown)}", flush=True)

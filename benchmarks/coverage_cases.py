@@ -1,4 +1,5 @@
-"""Every other interval of the evidence in settings whose truth is known, for `benchmarks.coverage`."""
+"""Every other interval of the evidence in settings whose truth is known, for
+`benchmarks.coverage`."""
 
 import math
 from collections.abc import Callable
@@ -41,8 +42,9 @@ RUNS = (8, 12, 20, 32)
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An interval in one setting. about: what the truth is. sample: makes the replicates, once the truth is worked out. claimed:
-    whether the evidence says that it covers this. one_sided: a lower bound."""
+    """An interval in one setting. about: what the truth is. sample: makes the replicates, once the
+    truth is worked out. claimed: whether the evidence says that it covers this. one_sided: a lower
+    bound."""
 
     interval: str
     setting: str
@@ -91,8 +93,9 @@ def auc_gap(made: World, n: int, share: float) -> Sample:
 
 
 def attacked(attack: str, n: int) -> Sample:
-    """The gap of mean AUCs of an attack that learns from other runs, which all targets have in common: eight shadow runs, or
-    the very arms that are compared. Unlearned runs are like retrained ones, so that it is 0."""
+    """The gap of mean AUCs of an attack that learns from other runs, which all targets have in
+    common: eight shadow runs, or the very arms that are compared. Unlearned runs are like retrained
+    ones, so that it is 0."""
     made, shadows = world(), 8
     records = len(made.spread)
     arms = np.repeat(["unlearned", "retrained", "shadow"], [n, n, shadows])
@@ -168,7 +171,8 @@ def tpr_gap(made: World, n: int, share: float, fpr: float) -> Sample:
 def accuracies(
     p: float, records: int, between: float
 ) -> Callable[[Rng, int], np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """Draws of n runs' accuracies, p on average: on records that are hard or easy for all runs, with an effect of the run."""
+    """Draws of n runs' accuracies, p on average: on records that are hard or easy for all runs,
+    with an effect of the run."""
     odds = stats.norm.ppf(p) * np.sqrt(2 + between**2)
     hardness = np.random.default_rng(3).normal(size=records)
     # The records stay the same: their own mean must be p.
@@ -206,7 +210,8 @@ def utility(n: int, between: tuple[float, float]) -> Sample:
 
 
 def drift_slope(made: World, n: int) -> Sample:
-    """The slope of unlearned runs against retrained ones on control records, through the whole of `drift`."""
+    """The slope of unlearned runs against retrained ones on control records, through the whole of
+    `drift`."""
 
     def arm(margins: Margins) -> Arm:
         return Arm({"exact": margins}, {}, np.zeros(n))
@@ -239,13 +244,15 @@ def swapped(made: World, n: int, share: float) -> Sample:
     return sample
 
 
-# -- intervals over records, and bounds -------------------------------------------------------------
+# -- intervals over records, and bounds
+# -------------------------------------------------------------
 
 
 def tpr_point(n: int, fpr: float, own: float, *, at_threshold: bool) -> Sample:
-    """The mean true-positive rate of an arm. own: the share of a score's variance that belongs to the record and is the
-    same in all runs. at_threshold: hold it against the rate of further members above the same thresholds; or against
-    that above the threshold which further non-members exceed at this rate."""
+    """The mean true-positive rate of an arm. own: the share of a score's variance that belongs to
+    the record and is the same in all runs. at_threshold: hold it against the rate of further
+    members above the same thresholds; or against that above the threshold which further non-members
+    exceed at this rate."""
     effect = 1.0
 
     def sample(rng: Rng) -> tuple[At, float]:

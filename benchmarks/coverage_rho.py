@@ -1,7 +1,8 @@
 """Residual memory in settings where what is left is known, for `benchmarks.coverage`.
 
-The interval is about E[D] / E[G] of these records, for as many runs, with the clip: found by pooling all replicates. Where
-nothing is clipped it is the share that was left; elsewhere the table shows both.
+The interval is about E[D] / E[G] of these records, for as many runs, with the clip: found by
+pooling all replicates. Where nothing is clipped it is the share that was left; elsewhere the table
+shows both.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,5 @@
-"""Made-up arms for `benchmarks.coverage`: what is true of them is known, or can be found by brute force."""
+"""Made-up arms for `benchmarks.coverage`: what is true of them is known, or can be found by brute
+force."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,12 +17,13 @@ Rng = np.random.Generator
 class World:
     """Records that stay the same, and how runs scatter about them.
 
-    forget: (m,), control: (c,): the mean margins of retrained runs. memory: (m,), what training on a forget record
-    adds. spread: (m + c,), the standard deviation of a run on each record. tails: degrees of freedom of the
-    scatter (Student's t, scaled to `spread`), 0 for a normal one. slope, intercept: standard deviations of the line
-    that a run puts all its margins through. shared: (m + c,), loadings of a normal effect that all records of a run have
-    in common. drift: (m + c,), by how much the unlearned recipe moves each record, memory apart. temperature,
-    offset: the line that it puts all its margins through. noisier: the unlearned runs' scatter, as a multiple.
+    forget: (m,), control: (c,): the mean margins of retrained runs. memory: (m,), what training on
+    a forget record adds. spread: (m + c,), the standard deviation of a run on each record. tails:
+    degrees of freedom of the scatter (Student's t, scaled to `spread`), 0 for a normal one. slope,
+    intercept: standard deviations of the line that a run puts all its margins through. shared: (m +
+    c,), loadings of a normal effect that all records of a run have in common. drift: (m + c,), by
+    how much the unlearned recipe moves each record, memory apart. temperature, offset: the line
+    that it puts all its margins through. noisier: the unlearned runs' scatter, as a multiple.
     """
 
     forget: Floats
@@ -38,8 +40,8 @@ class World:
     noisier: float = 1.0
 
     def mean(self, share: float, *, recipe: bool = False) -> Floats:
-        """(m + c,): the mean margins, before the run's line, of runs with this share of the memory. recipe: of runs
-        made by the unlearned recipe."""
+        """(m + c,): the mean margins, before the run's line, of runs with this share of the memory.
+        recipe: of runs made by the unlearned recipe."""
         expected = np.concatenate([self.forget + share * self.memory, self.control])
         return expected + (self.drift if recipe else 0.0)
 
@@ -64,8 +66,8 @@ class World:
         return self.runs(rng, n, 1.0), self.runs(rng, n, share, recipe=True), self.runs(rng, n, 0.0)
 
     def auc(self, share: float, *, recipe: bool = False) -> float:
-        """The expected AUC of the margin of a run on these records: exact where the scatter is normal, as the run's line
-        does not change the order."""
+        """The expected AUC of the margin of a run on these records: exact where the scatter is
+        normal, as the run's line does not change the order."""
         mean, m = self.mean(share, recipe=recipe), len(self.forget)
         variance = (np.square(self.noisier if recipe else 1.0)) * np.square(self.spread)
         shared = np.broadcast_to(self.shared, mean.shape)
@@ -95,8 +97,8 @@ def world(
     carriers: int | None = None,
     far: float = 2.0,
 ) -> World:
-    """Records as they are met: margins of N(0.5, far^2), memory |N(0, 1)| gap, scatter of about 1. carriers: how many forget
-    records have any memory, by default all."""
+    """Records as they are met: margins of N(0.5, far^2), memory |N(0, 1)| gap, scatter of about 1.
+    carriers: how many forget records have any memory, by default all."""
     rng = np.random.default_rng(seed)
     memory = gap * np.abs(rng.normal(size=forget))
     memory[carriers if carriers is not None else forget :] = 0.0
@@ -109,7 +111,8 @@ def world(
 
 
 def arms_of(rng: Rng, made: World, n: int, share: float, accuracy: float = 0.9, loss: float = 0.0) -> Arms:
-    """Four arms, with one jittered query and two attacks; the test accuracy of the unlearned runs is lower by `loss`."""
+    """Four arms, with one jittered query and two attacks; the test accuracy of the unlearned runs
+    is lower by `loss`."""
 
     def arm(share: float, accuracy: float, *, recipe: bool = False) -> Arm:
         exact, near = (made.runs(rng, n, share, recipe=recipe) for _ in range(2))

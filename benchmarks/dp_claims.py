@@ -2,9 +2,10 @@
 
     python benchmarks/dp_claims.py --seeds 10
 
-Two trainings claim the same epsilon. The honest one adds the noise that Opacus's accountant asks for, the
-broken one none. An audit must refute the broken claim and not the honest one. --noise trains with other
-noise, as a multiple of what the accountant asks for. Prints one line a run, then one a training.
+Two trainings claim the same epsilon. The honest one adds the noise that Opacus's accountant asks
+for, the broken one none. An audit must refute the broken claim and not the honest one. --noise
+trains with other noise, as a multiple of what the accountant asks for. Prints one line a run, then
+one a training.
 """
 
 import argparse
@@ -62,10 +63,10 @@ def summary(name: str, claimed: float, findings: Sequence[DpAuditResult]) -> str
     """What came out over all seeds of one training."""
     bounds, accuracies = ([getattr(f, what) for f in findings] for what in ("bound", "accuracy"))
     return (
-        f"{name}: {sum(f.refuted for f in findings)} of {len(findings)} refuted at epsilon <= {claimed:g}; bound "
-        f"{min(bounds):.2f} to {max(bounds):.2f}, median {np.median(bounds):.2f}; right "
-        f"{min(f.right for f in findings)} to {max(f.right for f in findings)} of {findings[0].guesses}; accuracy "
-        f"{np.mean(accuracies):.3f} +- {np.std(accuracies, ddof=1) if len(findings) > 1 else 0:.3f}"
+        f"{name}: {sum(f.refuted for f in findings)} of {len(findings)} refuted at epsilon <= {claimed:g};"
+        f" bound {min(bounds):.2f} to {max(bounds):.2f}, median {np.median(bounds):.2f}; right"
+        f" {min(f.right for f in findings)} to {max(f.right for f in findings)} of {findings[0].guesses};"
+        f" accuracy {np.mean(accuracies):.3f} +- {np.std(accuracies, ddof=1) if len(findings) > 1 else 0:.3f}"
     )
 
 

@@ -3,10 +3,10 @@
     make bench                              # about twenty minutes on two cores, longer on busy ones
     python benchmarks/engine.py --quick     # everything tiny: whether it works
 
-Prints one table and writes one JSON. Contenders take turns, so that whatever else the machine does hits
-all of them; ratios are formed repeat by repeat. A repeat in which other processes took a tenth of the
-cores or more is left out where enough others are left. A loop stops after a time limit and its runs are
-scaled up: such seconds are marked "~". Contenders:
+Prints one table and writes one JSON. Contenders take turns, so that whatever else the machine does
+hits all of them; ratios are formed repeat by repeat. A repeat in which other processes took a tenth
+of the cores or more is left out where enough others are left. A loop stops after a time limit and
+its runs are scaled up: such seconds are marked "~". Contenders:
 
 engine               the plan measured for the job, through the queue; as many workers as there are cores
                      for them, and they are there already
@@ -18,7 +18,8 @@ tensor loop          one model after the other by the engine's `fit`: on 1 threa
                      processes with one thread each. The fastest of all loops is the "best loop"
 ART ShadowModels     adversarial-robustness-toolbox
 
-Every contender also asks each model about all records, and its accuracy is that on records left out.
+Every contender also asks each model about all records, and its accuracy is that on records left
+out.
 """
 
 import argparse

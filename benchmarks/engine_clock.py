@@ -1,4 +1,5 @@
-"""What the engine's benchmark measures with: a clock, the machine's peak, memory, and what others took."""
+"""What the engine's benchmark measures with: a clock, the machine's peak, memory, and what others
+took."""
 
 import os
 import statistics
@@ -24,7 +25,8 @@ PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
 """Rows and columns of the matrices whose product is the machine's peak."""
 PEAK_SECONDS = 0.3
 QUIET = 0.1
-"""Share of the cores that others may take during a measurement that counts, if there are enough such."""
+"""Share of the cores that others may take during a measurement that counts, if there are enough
+such."""
 LOOK = 0.2
 """Seconds for which it is looked how much others take."""
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -32,8 +34,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Clocked:
-    """One measurement. seconds: of all runs, scaled up where fewer were made. accuracies: of those made. others:
-    the share of the machine's cores that processes other than ours took meanwhile."""
+    """One measurement. seconds: of all runs, scaled up where fewer were made. accuracies: of those
+    made. others: the share of the machine's cores that processes other than ours took meanwhile."""
 
     seconds: float
     accuracies: Sequence[float]
@@ -50,8 +52,8 @@ class Peak:
 
 
 class Host:
-    """A process of its own, in which contenders run one at a time: what one does to its process, such as
-    keeping freed memory, is no other's gain."""
+    """A process of its own, in which contenders run one at a time: what one does to its process,
+    such as keeping freed memory, is no other's gain."""
 
     def __init__(self) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"))
@@ -76,9 +78,10 @@ class Host:
 
 
 class Patience:
-    """Seconds, in all, to spend on waiting until others leave the machine alone, and on measurements made a
-    second time where they did not. Two threads that wait for each other at every step become many times
-    slower when a third process wants a core: that would be measured."""
+    """Seconds, in all, to spend on waiting until others leave the machine alone, and on
+    measurements made a second time where they did not. Two threads that wait for each other at
+    every step become many times slower when a third process wants a core: that would be
+    measured."""
 
     def __init__(self, left: float) -> None:
         self.left = left
@@ -113,7 +116,8 @@ def _clocked(contender: Contender, job: Job, seeds: Sequence[int], limit: float)
 
 
 def matmul_rate(on: int, device: str) -> float:
-    """GFLOP/s of float32 matrix products in this process, on so many threads: the median product's."""
+    """GFLOP/s of float32 matrix products in this process, on so many threads: the median
+    product's."""
     n = PEAK_SIZE[device]
     a, b = (torch.randn(n, n, device=device) for _ in range(2))
     out = torch.empty(n, n, device=device)
@@ -140,7 +144,8 @@ def peak(device: str) -> Peak:
 
 
 def peak_memory() -> tuple[int, int]:
-    """The most memory (bytes) that this process and those it started ever took, in sum; how many they are."""
+    """The most memory (bytes) that this process and those it started ever took, in sum; how many
+    they are."""
     family = [os.getpid(), *_descendants(os.getpid())]
     return sum(_high_water(pid) for pid in family), len(family)
 
@@ -154,8 +159,8 @@ def _high_water(pid: int) -> int:
 
 @contextmanager
 def others_share() -> Iterator[list[float]]:
-    """Gives a list that afterwards holds the share of the cores that other processes took, and the hypervisor
-    for other machines; 0 where there is no /proc."""
+    """Gives a list that afterwards holds the share of the cores that other processes took, and the
+    hypervisor for other machines; 0 where there is no /proc."""
     share: list[float] = []
     start, busy, own = time.perf_counter(), _busy_seconds(), _own_seconds()
     yield share
@@ -197,6 +202,7 @@ def _processes() -> dict[int, tuple[int, float]]:
             fields = path.read_text().rpartition(")")[2].split()
         except OSError:  # it ended meanwhile
             continue
-        # Own, and of children that have ended: fields 14 to 17 of proc(5), counted from the state, field 3.
+        # Own, and of children that have ended: fields 14 to 17 of proc(5), counted from the state,
+        # field 3.
         found[int(path.parent.name)] = (int(fields[1]), sum(map(int, fields[11:15])) / TICKS)
     return found

@@ -1,7 +1,8 @@
-"""The contenders of the engine's benchmark: each trains the runs of a job and asks them about its pool.
+"""The contenders of the engine's benchmark: each trains the runs of a job and asks them about its
+pool.
 
-A contender gets the job, one seed a run, and a limit in seconds after which a loop may stop between two
-runs. It gives the accuracy of each run it finished, on the records that run was not trained on.
+A contender gets the job, one seed a run, and a limit in seconds after which a loop may stop between
+two runs. It gives the accuracy of each run it finished, on the records that run was not trained on.
 """
 
 import functools
@@ -33,8 +34,8 @@ _KEPT = ExitStack()
 def engine(
     job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers: int, keep: bool
 ) -> list[float]:
-    """The engine: stacks as tasks, through its queue. keep: by workers that are there already, and stay. The
-    limit does not bind it."""
+    """The engine: stacks as tasks, through its queue. keep: by workers that are there already, and
+    stay. The limit does not bind it."""
     parts = [[seeds[k] for k in part] for part in stacks(len(seeds), plan.width)]
     tasks = [
         Task(
@@ -67,8 +68,8 @@ def kept_workers(workers: int, threads: int) -> Callable[[Sequence[Task]], Resul
 
 
 def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None = None) -> list[float]:
-    """One model after the other over a `DataLoader`, as it is usually written. on: so many threads, or as many
-    as torch takes by itself."""
+    """One model after the other over a `DataLoader`, as it is usually written. on: so many threads,
+    or as many as torch takes by itself."""
 
     def train(seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)
@@ -91,8 +92,8 @@ def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None 
 
 
 def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int) -> list[float]:
-    """One model after the other by the engine's own `fit`, with the records in memory as tensors. on: so many
-    threads."""
+    """One model after the other by the engine's own `fit`, with the records in memory as tensors.
+    on: so many threads."""
 
     def train(seed: int) -> torch.nn.Module:
         model = initialise(job.build, seed).to(job.device)
@@ -121,8 +122,9 @@ def one_thread_processes() -> ProcessPoolExecutor:
 
 
 def art(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
-    """ART's `ShadowModels`: told to train each on a share of the pool, it asks it about all but one record.
-    It draws members, initial weights and order itself, from the first seed, and knows no limit."""
+    """ART's `ShadowModels`: told to train each on a share of the pool, it asks it about all but one
+    record. It draws members, initial weights and order itself, from the first seed, and knows no
+    limit."""
     from art.attacks.inference.membership_inference import ShadowModels
     from art.estimators.classification import PyTorchClassifier
 
@@ -165,7 +167,8 @@ def _within(limit: float, seeds: Iterable[int]) -> Iterator[int]:
 
 
 def empty_tasks(n: int, *, megabytes: int = 0, epochs: int = 0, sleep: float = 0.0) -> list[Task]:
-    """Tasks that train a perceptron of one unit, by default not at all, and ask it about one record.
+    """Tasks that train a perceptron of one unit, by default not at all, and ask it about one
+    record.
 
     megabytes: what each carries. sleep: seconds that each takes besides."""
     members = np.zeros((1, max(1, megabytes * 125_000)), dtype=np.int64)
@@ -200,8 +203,9 @@ def queue_seconds(backend: Backend, workers: int, n: int, megabytes: int) -> tup
 
 
 def start_workers(workers: int, threads: int, sleep: float) -> None:
-    """Have so many workers of the engine's there, and have each train: the first optimiser of a process has
-    much to import. sleep: how long each keeps its task, so that one that is slower to start finds its own."""
+    """Have so many workers of the engine's there, and have each train: the first optimiser of a
+    process has much to import. sleep: how long each keeps its task, so that one that is slower to
+    start finds its own."""
     for _ in kept_workers(workers, threads)(empty_tasks(workers, epochs=1, sleep=sleep)):
         pass
 

@@ -25,7 +25,8 @@ class Spread:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number besides the table of seconds, None where it could not be had. remark: what to know of it."""
+    """A number besides the table of seconds, None where it could not be had. remark: what to know
+    of it."""
 
     name: str
     value: Spread | None
@@ -35,7 +36,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One contender doing one job once. around: the machine's peak before and after, if it was measured."""
+    """One contender doing one job once. around: the machine's peak before and after, if it was
+    measured."""
 
     job: str
     contender: str
@@ -47,8 +49,8 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Cell:
-    """What so many runs take. seconds: repeat -> of all runs. runs: how many were made, the least and the most;
-    where that is fewer, the rest is scaled from what one run took."""
+    """What so many runs take. seconds: repeat -> of all runs. runs: how many were made, the least
+    and the most; where that is fewer, the rest is scaled from what one run took."""
 
     seconds: Mapping[int, float]
     runs: tuple[int, int]
@@ -88,7 +90,8 @@ class Results:
         return sorted({m.runs for m in self.measured if m.job == job and contender in (None, m.contender)})
 
     def of(self, job: str, contender: str, runs: int) -> list[Measurement]:
-        """The repeats of one measurement, in order: those that others left alone, if there are enough."""
+        """The repeats of one measurement, in order: those that others left alone, if there are
+        enough."""
         key = (job, contender, runs)
         every = [m for m in self.measured if (m.job, m.contender, m.runs) == key]
         quiet = [m for m in every if m.clocked.others <= QUIET]

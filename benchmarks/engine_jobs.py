@@ -25,7 +25,8 @@ SHAPE, CLASSES = (784,), 10
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Training some runs, each on `records` of the pool, of its own drawing, and asking each about all of it.
+    """Training some runs, each on `records` of the pool, of its own drawing, and asking each about
+    all of it.
 
     x: float32 (pool, *shape); y: int64 (pool,). note: what a reader must know about the data.
     """
@@ -74,8 +75,8 @@ class Job:
 
 
 def training_flops(job: Job) -> int:
-    """Floating-point operations of the matrix products and convolutions of training one run: forward, the
-    gradients of all weights, and of all layers' inputs but the first's."""
+    """Floating-point operations of the matrix products and convolutions of training one run:
+    forward, the gradients of all weights, and of all layers' inputs but the first's."""
     return flops(job.work(1))
 
 

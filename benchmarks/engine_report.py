@@ -118,7 +118,8 @@ def _seconds(cell: Cell | None, runs: int) -> str:
 
 
 def _advantage(results: Results, job: str, runs: int, name: str) -> list[tuple[str, Spread]]:
-    """The fastest competitor, and how many times as long as the engine it takes; [] if none was measured."""
+    """The fastest competitor, and how many times as long as the engine it takes; [] if none was
+    measured."""
     if runs not in results.sizes(job, ENGINE):
         return []
     against = results.best(job, runs, COMPARED[name])

@@ -68,8 +68,8 @@ LIMIT = 10.0
 
 @dataclass(frozen=True)
 class Choice:
-    """The plan for a number of runs. workers: as many as the machine has cores, and the plan stacks, for.
-    fresh_workers: as many as an audit would start."""
+    """The plan for a number of runs. workers: as many as the machine has cores, and the plan
+    stacks, for. fresh_workers: as many as an audit would start."""
 
     measured: Measured
     workers: int
@@ -85,9 +85,9 @@ class Choice:
 class Entry:
     """A job with what the engine will do for each number of runs.
 
-    planning: seconds that measuring took. others: the share of the cores that others took meanwhile, which
-    the choice may depend on. bracketed: the number of runs before and after which, for the engine, the
-    machine's peak is measured.
+    planning: seconds that measuring took. others: the share of the cores that others took
+    meanwhile, which the choice may depend on. bracketed: the number of runs before and after which,
+    for the engine, the machine's peak is measured.
     """
 
     job: Job
@@ -100,8 +100,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Hosts:
-    """The processes that contenders live in: the engine's keeps its workers, the fresh engine's does not.
-    patience: with everybody else on this machine."""
+    """The processes that contenders live in: the engine's keeps its workers, the fresh engine's
+    does not. patience: with everybody else on this machine."""
 
     patience: Patience
     engine: Host = field(default_factory=Host)
@@ -115,7 +115,8 @@ class Hosts:
 
 @contextmanager
 def hosts(patience: float) -> Iterator[Hosts]:
-    """All processes, ended afterwards. patience: seconds to wait for the machine to be quiet, in all."""
+    """All processes, ended afterwards. patience: seconds to wait for the machine to be quiet, in
+    all."""
     every = Hosts(Patience(patience))
     try:
         yield every

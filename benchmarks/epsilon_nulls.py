@@ -3,11 +3,11 @@
     python benchmarks/epsilon_nulls.py                  # 4,000 audits each, about two minutes
     python benchmarks/epsilon_nulls.py --audits 1000
 
-In each audit 1,000 records are included by fair coins, and a mechanism whose epsilon is known puts out one
-score a record. A bound is wrong if it is above that epsilon, which may happen in 5 % of audits; it fails
-if the exact 95 % interval of the share of wrong ones lies above 5 %. Each bound rests on an assumption: on
-what breaks it, it is shown and may be wrong. The last two rules are wrong on purpose; the table must
-show it.
+In each audit 1,000 records are included by fair coins, and a mechanism whose epsilon is known puts
+out one score a record. A bound is wrong if it is above that epsilon, which may happen in 5 % of
+audits; it fails if the exact 95 % interval of the share of wrong ones lies above 5 %. Each bound
+rests on an assumption: on what breaks it, it is shown and may be wrong. The last two rules are
+wrong on purpose; the table must show it.
 """
 
 import argparse
@@ -52,8 +52,9 @@ Assumes = Literal["nothing", "Gaussian", "wrong"]
 
 @dataclass(frozen=True)
 class Mechanism:
-    """epsilon: the true one at DELTA. gaussian: whether its errors trade as those of two Gaussians. threshold:
-    the one registered before the audit. scores: (included (records,), generator) -> (records,)."""
+    """epsilon: the true one at DELTA. gaussian: whether its errors trade as those of two Gaussians.
+    threshold: the one registered before the audit. scores: (included (records,), generator) ->
+    (records,)."""
 
     epsilon: float
     gaussian: bool

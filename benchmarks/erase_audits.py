@@ -1,12 +1,14 @@
-"""What an audit says of FNN-erase on seeds and forget sets that were not looked at when its schedule was chosen.
+"""What an audit says of FNN-erase on seeds and forget sets that were not looked at when its
+schedule was chosen.
 
     python -m benchmarks.erase_audits --seeds 6 7 8
 
-Each seed is another claim: other records, another forget set, other runs. Beside it the yardstick, its repair from fresh
-weights ("short retraining"). The schedule was searched for on seeds 0 to 3 (`benchmarks/fnn_erase.py`); seed 5 is that of
-`auditkit reproduce fnn`. Prints a line each, and writes benchmarks/results/erase-audits.json: residual memory with its
-interval, test accuracy less that of retraining, cost as a share of retraining, and the verdict. A claim takes two to
-four minutes on one core.
+Each seed is another claim: other records, another forget set, other runs. Beside it the yardstick,
+its repair from fresh weights ("short retraining"). The schedule was searched for on seeds 0 to 3
+(`benchmarks/fnn_erase.py`); seed 5 is that of `auditkit reproduce fnn`. Prints a line each, and
+writes benchmarks/results/erase-audits.json: residual memory with its interval, test accuracy less
+that of retraining, cost as a share of retraining, and the verdict. A claim takes two to four
+minutes on one core.
 """
 
 import argparse
@@ -65,8 +67,8 @@ def said(own: Table, row: Row, seed: int) -> str:
     points = 100 * (row.test.value - reference)
     why = ", ".join((*decided.refuted_by, *decided.in_the_way))
     return (
-        f"{own.data} seed {seed}, {row.name}: {decided.outcome}; rho {memory}; test {points:+.1f} points; cost {row.cost:.3f}"
-        + (f"; {why}" if why else "")
+        f"{own.data} seed {seed}, {row.name}: {decided.outcome}; rho {memory}; test {points:+.1f} points;"
+        f" cost {row.cost:.3f}" + (f"; {why}" if why else "")
     )
 
 

@@ -1,13 +1,15 @@
-"""Which estimator of residual memory needs the fewest runs? Judged on retrained against retrained runs alone.
+"""Which estimator of residual memory needs the fewest runs? Judged on retrained against retrained
+runs alone.
 
     OMP_NUM_THREADS=1 python -m benchmarks.estimators --bank DIR --build [--mnist DIR]   # train, once, 12 CPU minutes
     OMP_NUM_THREADS=1 python -m benchmarks.estimators --bank DIR --out benchmarks/results/estimators.json
 
-Three tables. *Compared*: for every estimator of `estimators_table`, the SD of one run's rho relative to the
-present one. Over SPLITS divisions of the bank the estimator is fitted to RUNS - 1 originals and as many retrained
-runs, and projects all others; the SD is that of the retrained ones among these, over their distance from the
-originals. *Before and after*: rho of retrained runs passed off as unlearned, cross-fitted, over disjoint arms of
-RUNS runs drawn from the bank. *Invariance*: what must not move rho.
+Three tables. *Compared*: for every estimator of `estimators_table`, the SD of one run's rho
+relative to the present one. Over SPLITS divisions of the bank the estimator is fitted to RUNS - 1
+originals and as many retrained runs, and projects all others; the SD is that of the retrained ones
+among these, over their distance from the originals. *Before and after*: rho of retrained runs
+passed off as unlearned, cross-fitted, over disjoint arms of RUNS runs drawn from the bank.
+*Invariance*: what must not move rho.
 """
 
 import argparse
@@ -40,9 +42,11 @@ from benchmarks.estimators_table import AFTER, ESTIMATORS, Estimator
 
 SPLITS, DRAWS = 12, 100
 FLOOR = 0.02
-"""SDs of a run below this are taken for it: three runs an arm, the least there is, decide then anyway."""
+"""SDs of a run below this are taken for it: three runs an arm, the least there is, decide then
+anyway."""
 GATE = 0.5
-"""Settings count whose SD of a run is at most this with the present estimator; there is no memory in the others."""
+"""Settings count whose SD of a run is at most this with the present estimator; there is no memory
+in the others."""
 SHARE = 0.3
 """Of the way from retrained to original margins, for the response."""
 MARGINS = (0.2, 0.1)
@@ -57,8 +61,8 @@ def held_out(O: Margins, R: Margins) -> Iterator[tuple[Margins, Margins, Margins
 
 
 def of_one_run(estimator: Estimator, setting: Setting) -> tuple[float, float]:
-    """(SD, response): of rho of one retrained run, in the projection alone; and the rho of margins SHARE of the
-    way to those of the originals."""
+    """(SD, response): of rho of one retrained run, in the projection alone; and the rho of margins
+    SHARE of the way to those of the originals."""
     arms = [setting.arms[arm][estimator.query] for arm in ("original", "retrained")]
     squares, distances, responses = [], [], []
     for O, R, O_left, R_left in held_out(*arms):
@@ -75,7 +79,8 @@ def of_one_run(estimator: Estimator, setting: Setting) -> tuple[float, float]:
 
 
 def compared(bank: Sequence[Setting]) -> Rows:
-    """One row an estimator: the SD of a run in each setting, and relative to the present estimator."""
+    """One row an estimator: the SD of a run in each setting, and relative to the present
+    estimator."""
     rows: Rows = []
     for name, estimator in ESTIMATORS.items():
         found = [of_one_run(estimator, setting) for setting in bank]
@@ -114,8 +119,9 @@ def names(bank: Sequence[Setting]) -> list[str]:
 
 
 def null(measure: Measure, setting: Setting, draws: int) -> dict[str, float]:
-    """Retrained runs passed off as unlearned. sd, mean: of rho over draws. rejected: how often the two-sided t-test
-    of D = 0 has p <= .05. gate: how often G > 0 at level .05. records: effective."""
+    """Retrained runs passed off as unlearned. sd, mean: of rho over draws. rejected: how often the
+    two-sided t-test of D = 0 has p <= .05. gate: how often G > 0 at level .05. records:
+    effective."""
     arms = drawn(setting, 0)
     seen = [measure(*next(arms)) for _ in range(draws)]
     values = np.array([rho(one) for one in seen])
@@ -130,8 +136,8 @@ def null(measure: Measure, setting: Setting, draws: int) -> dict[str, float]:
 
 
 def needed(sd: float) -> dict[str, int | None]:
-    """margin -> runs an arm for residual memory to be found within it with probability 0.8, at level .05, if rho
-    has this SD at RUNS runs."""
+    """margin -> runs an arm for residual memory to be found within it with probability 0.8, at
+    level .05, if rho has this SD at RUNS runs."""
     one = max(sd, 1e-6) * np.sqrt(RUNS)
     return {f"{margin:g}": runs_for_power(one, margin, 0.05) for margin in MARGINS}
 
@@ -169,19 +175,23 @@ def told(result: Mapping[str, Any]) -> Iterator[str]:
             + " |"
         )
     yield ""
-    yield "| data, forget set | records | effective | SD of ρ | mean ρ | runs for Δ = 0.2 | runs for Δ = 0.1 |"
+    yield (
+        "| data, forget set | records | effective | SD of ρ | mean ρ | runs for Δ = 0.2 | runs for Δ = 0.1 |"
+    )
     yield "|---|" + "---|" * 6
     for row in result["before_and_after"]:
         sides = [row[name] for name in MEASURES]
         columns = [
-            [
-                f"{side['records']:.1f}",
-                f"{side['sd']:.4f}",
-                f"{side['mean']:+.3f}",
-                *map(str, side["runs"].values()),
-            ]
-            if side["runs"]
-            else ["–"] * 5
+            (
+                [
+                    f"{side['records']:.1f}",
+                    f"{side['sd']:.4f}",
+                    f"{side['mean']:+.3f}",
+                    *map(str, side["runs"].values()),
+                ]
+                if side["runs"]
+                else ["–"] * 5
+            )
             for side in sides
         ]
         cells = [" → ".join(pair) for pair in zip(*columns, strict=True)]

@@ -1,4 +1,5 @@
-"""Arms drawn from the bank, what must not move rho, and what must: for `benchmarks/estimators.py`."""
+"""Arms drawn from the bank, what must not move rho, and what must: for
+`benchmarks/estimators.py`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -29,7 +30,8 @@ def mixed(R: Margins, O: Margins, share: float) -> Margins:
 
 
 def cross_fitted(estimator: Estimator, O: Margins, U: Margins, R: Margins) -> Memory:
-    """`auditkit.statistics.residual.memory` by another estimator; what control records add is the last "record"."""
+    """`auditkit.statistics.residual.memory` by another estimator; what control records add is the
+    last "record"."""
     left, gap = [], []
     for k in range(R.runs):
         others = np.delete(np.arange(R.runs), k)
@@ -44,7 +46,8 @@ MEASURES: dict[str, Measure] = {"before": partial(cross_fitted, BEFORE), "after"
 
 
 def drawn(setting: Setting, seed: int, query: str = "exact") -> Iterator[tuple[Margins, Margins, Margins]]:
-    """(original, unlearned, retrained) arms of RUNS runs each, again and again: no two runs the same."""
+    """(original, unlearned, retrained) arms of RUNS runs each, again and again: no two runs the
+    same."""
     O, R = setting.arms["original"][query], setting.arms["retrained"][query]
     rng = np.random.default_rng(seed)
     while True:
@@ -88,7 +91,8 @@ def temperature(measure: Measure, setting: Setting) -> float:
 
 
 def other_originals(measure: Measure, setting: Setting) -> float:
-    """rho of originals that are nobody's parents passed off as unlearned; the arms are half the bank's originals."""
+    """rho of originals that are nobody's parents passed off as unlearned; the arms are half the
+    bank's originals."""
     O, R = setting.arms["original"]["exact"], setting.arms["retrained"]["exact"]
     half = np.arange(O.runs // 2)
     return float(rho(measure(O.take(half), O.take(half + len(half)), R.take(half))))

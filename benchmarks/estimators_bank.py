@@ -1,8 +1,10 @@
-"""A bank of answers for `benchmarks/estimators.py`: runs trained once, of which only margins are kept.
+"""A bank of answers for `benchmarks/estimators.py`: runs trained once, of which only margins are
+kept.
 
-One set of originals, trained on all of `train`, serves every forget set of a data set; only the retrained runs
-are a forget set's own. Records, architecture and recipe are those of `auditkit/digits-fnn.toml` and
-`examples/{mnist,fashion-mnist}-fnn.toml`, with fewer records of the attacker's.
+One set of originals, trained on all of `train`, serves every forget set of a data set; only the
+retrained runs are a forget set's own. Records, architecture and recipe are those of
+`auditkit/digits-fnn.toml` and `examples/{mnist,fashion-mnist}-fnn.toml`, with fewer records of the
+attacker's.
 """
 
 import time
@@ -23,7 +25,8 @@ from auditkit.statistics.margins import Floats, Ints, Margins, hinge
 from auditkit.training import Recipe, fit, initialise, run_seed
 
 ORIGINALS, RETRAINED, DRIFTED, HALVES = 32, 56, 16, 8
-"""Runs of each kind, RETRAINED for each forget set; HALVES only tell easy records from hard ones."""
+"""Runs of each kind, RETRAINED for each forget set; HALVES only tell easy records from hard
+ones."""
 WIDTH = 8
 """Runs trained as one stack."""
 FRACTIONS = (0.005, 0.01, 0.05, 0.1, 0.2)
@@ -48,8 +51,8 @@ Kept = dict[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Plan:
-    """Records. train: as in the claim; control: of a forget set; pool: untrained ones that controls are drawn
-    from; outside: all untrained ones that are asked about, the pool among them."""
+    """Records. train: as in the claim; control: of a forget set; pool: untrained ones that controls
+    are drawn from; outside: all untrained ones that are asked about, the pool among them."""
 
     train: int
     control: int
@@ -69,9 +72,9 @@ PLANS = {
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """One forget set of one data set. arms: arm (of ARMS, those that were trained) -> query -> margins; query
-    "wide" is "exact" with all untrained records of classes in retain for control, "copies" the mean of exact and
-    jittered margins."""
+    """One forget set of one data set. arms: arm (of ARMS, those that were trained) -> query ->
+    margins; query "wide" is "exact" with all untrained records of classes in retain for control,
+    "copies" the mean of exact and jittered margins."""
 
     data: str
     forget: str
@@ -84,7 +87,8 @@ class Setting:
 
 
 class Asker:
-    """What every model is asked: all records as they are, and copies of train and pool near them."""
+    """What every model is asked: all records as they are, and copies of train and pool near
+    them."""
 
     def __init__(
         self, data: Dataset, train: Ints, outside: Ints, pool: int, rng: np.random.Generator
@@ -121,7 +125,8 @@ def phi(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
 
 
 def build(name: str, directory: Path | None, bank: Path) -> None:
-    """Train what `settings` reads and bank/<name>.npz does not hold yet, and keep the answers there."""
+    """Train what `settings` reads and bank/<name>.npz does not hold yet, and keep the answers
+    there."""
     plan, data, started = PLANS[name], load(name, directory), time.process_time()
     rng = np.random.default_rng(run_seed(0, f"estimators, {name}", 0))
     stock = np.bincount(data.y)
@@ -172,7 +177,8 @@ def trained(data: Dataset, recipe: Recipe, members: Ints, arm: str) -> Iterator[
 
 
 def held_out(data: Dataset, plan: Plan, train: Ints, ask: Asker, rng: np.random.Generator) -> Floats:
-    """(train records,): the mean margin in runs that were trained on the half without the record."""
+    """(train records,): the mean margin in runs that were trained on the half without the
+    record."""
     n = plan.train
     places = np.stack([part for _ in range(HALVES // 2) for part in rng.permutation(n).reshape(2, -1)])
     runs = trained(data, plan.recipe, train[places], "half")
@@ -192,8 +198,9 @@ def forget_sets(labels: Ints, margin: Floats, rng: np.random.Generator) -> dict[
 
 
 def controls(labels: Ints, gone: Ints, kept: Ints, plan: Plan, rng: np.random.Generator) -> Ints:
-    """Places of control records in the pool, by class like the forget records as far as those classes are in
-    retain, else like retain: as `auditkit.data.draw_sets` draws them. labels: of all that is asked about."""
+    """Places of control records in the pool, by class like the forget records as far as those
+    classes are in retain, else like retain: as `auditkit.data.draw_sets` draws them. labels: of all
+    that is asked about."""
     pool = np.arange(plan.train, plan.train + plan.pool)
     left = np.bincount(kept, minlength=labels.max() + 1)
     wanted = np.where(left > 0, np.bincount(labels[gone], minlength=len(left)), 0)

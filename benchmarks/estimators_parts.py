@@ -1,4 +1,5 @@
-"""What the estimators of `benchmarks/estimators_table.py` are made of: ways to calibrate, to squash, to weigh."""
+"""What the estimators of `benchmarks/estimators_table.py` are made of: ways to calibrate, to
+squash, to weigh."""
 
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ from sklearn.isotonic import IsotonicRegression
 from auditkit.statistics.margins import Floats, Margins, variance
 
 Change = Callable[[Margins, Floats], Margins]
-"""(an arm, the reference: the mean retrained margins on control records) -> the arm on another scale."""
+"""(an arm, the reference: the mean retrained margins on control records) -> the arm on another
+scale."""
 Weigh = Callable[[Margins, Margins], tuple[Floats, Floats]]
 """(O, R on that scale) -> the weights of forget and of control records, the latter mostly 0."""
 
@@ -81,7 +83,8 @@ def median_scale(arm: Margins, reference: Floats) -> Margins:
 
 
 def huber_line(arm: Margins, reference: Floats) -> Margins:
-    """Shift and scale, by Huber's loss (five rounds of reweighting, 1.345 scaled median deviations)."""
+    """Shift and scale, by Huber's loss (five rounds of reweighting, 1.345 scaled median
+    deviations)."""
     a, b = straight(arm.control, reference, np.ones(len(reference)))
     for _ in range(5):
         rest = np.abs(arm.control - a[:, None] - b[:, None] * reference)
@@ -109,7 +112,8 @@ def isotonic(arm: Margins, reference: Floats) -> Margins:
 
 
 def quantile_map(arm: Margins, reference: Floats) -> Margins:
-    """The monotone curve from the quantiles of a run's control margins to those of the reference."""
+    """The monotone curve from the quantiles of a run's control margins to those of the
+    reference."""
     grid = np.linspace(0, 1, 33)
     to, of = np.quantile(reference, grid), np.quantile(arm.control, grid, axis=1).T
     return both(arm, lambda h: np.stack([np.interp(run, own, to) for run, own in zip(h, of, strict=True)]))
@@ -188,9 +192,10 @@ def sign_of_gap(O: Margins, R: Margins) -> tuple[Floats, Floats]:
 
 
 def direction(O: Margins, R: Margins, *, own: float, control: bool = False) -> tuple[Floats, Floats]:
-    """Fisher's direction S^-1 w with S the covariance within arms, shrunk: `own` parts of its (shrunk) diagonal.
-    With control, over both kinds of records, with no gap in the control records: their noise is subtracted
-    as far as it goes with that of the forget records. Inverted by Woodbury's identity: runs are few."""
+    """Fisher's direction S^-1 w with S the covariance within arms, shrunk: `own` parts of its
+    (shrunk) diagonal. With control, over both kinds of records, with no gap in the control records:
+    their noise is subtracted as far as it goes with that of the forget records. Inverted by
+    Woodbury's identity: runs are few."""
     kinds = ("forget", "control") if control else ("forget",)
     pairs = [(getattr(O, kind), getattr(R, kind)) for kind in kinds]
     diagonal = np.maximum(own * np.concatenate([spread(*pair, 0.5) for pair in pairs]), 1e-12)
@@ -208,8 +213,9 @@ def direction(O: Margins, R: Margins, *, own: float, control: bool = False) -> t
 def control_variate(
     O: Margins, R: Margins, *, components: int | None = None, ridge: float = 1.0, shrink: float = 0.5
 ) -> tuple[Floats, Floats]:
-    """w / s^2 of forget margins less their ridge regression on control margins (or on the first principal
-    components of these): run noise that both kinds share drops out. ridge: in mean eigenvalues."""
+    """w / s^2 of forget margins less their ridge regression on control margins (or on the first
+    principal components of these): run noise that both kinds share drops out. ridge: in mean
+    eigenvalues."""
     F, C = (
         np.vstack([arm - arm.mean(axis=0) for arm in arms])
         for arms in ((O.forget, R.forget), (O.control, R.control))

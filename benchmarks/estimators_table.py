@@ -1,9 +1,9 @@
 """The estimators of residual memory that `benchmarks/estimators.py` compares, in one literal table.
 
-An estimator is four choices: what is asked (`query`), how a run is put on the scale of the retrained runs
-(`calibrate`), how calibrated margins are squashed (`squash`), and how records are weighed (`weigh`). All are
-cross-fitted alike: the choices are fitted to the runs of a fold's other originals and retrained runs, and give
-one number, the projection, for each run left out.
+An estimator is four choices: what is asked (`query`), how a run is put on the scale of the
+retrained runs (`calibrate`), how calibrated margins are squashed (`squash`), and how records are
+weighed (`weigh`). All are cross-fitted alike: the choices are fitted to the runs of a fold's other
+originals and retrained runs, and give one number, the projection, for each run left out.
 """
 
 from collections.abc import Callable
@@ -50,8 +50,8 @@ class Estimator:
     weigh: Weigh = over_spread
 
     def fit(self, O: Margins, R: Margins) -> Callable[[Margins], Floats]:
-        """What gives the projection of runs, learnt from the runs of other folds: (runs, forget records + 1), whose
-        sum it is; the last column is what control records add."""
+        """What gives the projection of runs, learnt from the runs of other folds: (runs, forget
+        records + 1), whose sum it is; the last column is what control records add."""
         reference = R.control.mean(axis=0)
 
         def scaled(arm: Margins) -> Margins:
@@ -68,7 +68,8 @@ class Estimator:
 
 BEFORE = Estimator()
 
-# From here on, one thing is changed at a time: first from the estimator before, then from the one after.
+# From here on, one thing is changed at a time: first from the estimator before, then from the one
+# after.
 smooth = partial(algebraic, q=0.5)
 near = partial(soft_line, q=0.5)
 AFTER = Estimator(calibrate=near, squash=smooth, weigh=control_variate)

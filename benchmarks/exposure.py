@@ -2,10 +2,11 @@
 
     python benchmarks/exposure.py --seeds 3
 
-The forget records are fixed by their ids; under every seed the runs and all other sets are drawn anew. Prints, for the
-built-in claim (FNN), fine-tuning on the retain records, a no-op and the honest control, how many records are named, and
-for every two seeds how many are named by both, beside what chance would give among the records asked about in both.
-At last, how often any record is named if arms are drawn at random from all runs that were retrained without them.
+The forget records are fixed by their ids; under every seed the runs and all other sets are drawn
+anew. Prints, for the built-in claim (FNN), fine-tuning on the retain records, a no-op and the
+honest control, how many records are named, and for every two seeds how many are named by both,
+beside what chance would give among the records asked about in both. At last, how often any record
+is named if arms are drawn at random from all runs that were retrained without them.
 """
 
 import argparse
@@ -63,8 +64,9 @@ def named(arms: Mapping[str, Margins], arm: str) -> tuple[Ints, Exposure]:
 
 
 def null_rate(arms: Mapping[str, Margins], times: int) -> tuple[float, float]:
-    """How often any record is (remembered, below) if nothing is: arms of a third of the runs, drawn from all that were
-    retrained without the records, are put in the places of unlearned, retrained and honest runs."""
+    """How often any record is (remembered, below) if nothing is: arms of a third of the runs, drawn
+    from all that were retrained without the records, are put in the places of unlearned, retrained
+    and honest runs."""
     pool = stacked(arms["retrained"], arms["honest"])
     n, rng, found = pool.runs // 3, np.random.default_rng(0), []
     for _ in range(times):
@@ -92,8 +94,9 @@ def main() -> None:
             arms = by_procedure["fine-tuned" if name == "fine-tuned" else "FNN"]
             seen, x = found[name, seed] = named(arms, arm)
             print(
-                f"seed {seed}, {name}: of {len(ids)} forget records {len(seen)} in sight, remembered "
-                f"{x.remembered.sum()}, below {x.below.sum()}; of {len(x.false)} control records {x.false.sum()}",
+                f"seed {seed}, {name}: of {len(ids)} forget records {len(seen)} in sight, remembered"
+                f" {x.remembered.sum()}, below {x.below.sum()}; of {len(x.false)} control records"
+                f" {x.false.sum()}",
                 flush=True,
             )
         remembered, below = null_rate(by_procedure["FNN"], 300)
@@ -107,8 +110,8 @@ def main() -> None:
             o = overlap(x.remembered[both], y.remembered[both])
             share = "-" if o.jaccard is None else f"{o.jaccard:.2f}"
             print(
-                f"{name}, seeds {one} and {other}: {len(both)} in sight of both, named {o.first} and {o.second}, both "
-                f"{o.both} (by chance {o.by_chance:.1f}), Jaccard {share}"
+                f"{name}, seeds {one} and {other}: {len(both)} in sight of both, named {o.first} and"
+                f" {o.second}, both {o.both} (by chance {o.by_chance:.1f}), Jaccard {share}"
             )
 
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.fnn_curves [docs/fnn/reproduction.json]
 
-Held-out accuracy is the mean over the turns (with its range, where turns differ by more than .02), and so is the score of
-the paper's attack.
+Held-out accuracy is the mean over the turns (with its range, where turns differ by more than .02),
+and so is the score of the paper's attack.
 """
 
 import json
@@ -35,7 +35,8 @@ def main() -> None:
             print(f"  {name}: {' '.join(told)}; retain at the end {found[name][-1]['seen']['retain']:.3f}")
         both = zip(found["one shot VFR-rank"], found["one shot VFR-rank, gate alone"], strict=True)
         print(
-            f"  gate alone differs by {max(abs(a['seen']['held_out'] - b['seen']['held_out']) for a, b in both):.4f}"
+            "  gate alone differs by"
+            f" {max(abs(a['seen']['held_out'] - b['seen']['held_out']) for a, b in both):.4f}"
         )
         for layer, rows in found["network"]["over_k"].items():
             print(f"  {layer}: " + " ".join(f"K={row['k']} {row['seen']['official']:.3f}" for row in rows))

@@ -1,15 +1,16 @@
-"""Which schedule of a Forgetting Neural Network erases, at what cost, and whether starting from the faded model
-helps at all.
+"""Which schedule of a Forgetting Neural Network erases, at what cost, and whether starting from the
+faded model helps at all.
 
     python -m benchmarks.fnn_erase examples/mnist-fnn.toml examples/fashion-mnist-fnn.toml --seeds 2 3 4 --runs 12
 
-For each claim and claim seed (other records, another forget set, other runs) it trains original and retrained runs as
-the audit would, applies every schedule to all originals as one stack, and prints what the audit's tests of memory
-would read: rho of the records as they are, of inputs near them and of relearned models, with 95 % intervals; test and
-retain accuracy less that of retraining, in points; the AUC of the loss attack less that of retraining. cost is
-counted: multiplications of the procedure, ranking and all, over those of retraining. The runs are kept in --bank.
-Needs the options `fresh`, `repair_rate` and `repair_schedule` of the procedure fnn; 12 runs are the fewest a claim may
-have.
+For each claim and claim seed (other records, another forget set, other runs) it trains original and
+retrained runs as the audit would, applies every schedule to all originals as one stack, and prints
+what the audit's tests of memory would read: rho of the records as they are, of inputs near them and
+of relearned models, with 95 % intervals; test and retain accuracy less that of retraining, in
+points; the AUC of the loss attack less that of retraining. cost is counted: multiplications of the
+procedure, ranking and all, over those of retraining. The runs are kept in --bank. Needs the options
+`fresh`, `repair_rate` and `repair_schedule` of the procedure fnn; 12 runs are the fewest a claim
+may have.
 """
 
 import argparse
@@ -48,8 +49,9 @@ FADES: dict[str, Options] = {
     "from scratch": {"rates": "fixed", "tau": 1.0, "t": 1000.0, "fresh": 1.0},
     "fine-tuning": {"rates": "fixed", "t": 0.0},
 }
-"""What the repair starts from. phi is .1 or .2 (alike for all), .22 on average over 128 units (by rank), 0 (from scratch: every
-weight is drawn anew, so that the repair is a short retraining), 1 (fine-tuning)."""
+"""What the repair starts from. phi is .1 or .2 (alike for all), .22 on average over 128 units (by
+rank), 0 (from scratch: every weight is drawn anew, so that the repair is a short retraining), 1
+(fine-tuning)."""
 REPAIRS: dict[str, Options] = {
     "8 epochs, x5": {"repair_epochs": 8, "repair_rate": 5.0, "repair_schedule": "cosine"},
     "5 epochs, x7": {"repair_epochs": 5, "repair_rate": 7.0, "repair_schedule": "cosine"},
@@ -61,7 +63,8 @@ FIRST: Options = {"rates": "rank", "t": 50.0, "repair_epochs": 5}
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What the runs of an arm say. margins: query -> margins; the others (runs,): accuracies, AUC of the loss."""
+    """What the runs of an arm say. margins: query -> margins; the others (runs,): accuracies, AUC
+    of the loss."""
 
     margins: Mapping[str, Margins]
     test: Floats

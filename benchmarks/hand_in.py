@@ -1,4 +1,5 @@
-"""What a claimant hands in: a checkpoint or answers, honest or not, made for a claim that names them.
+"""What a claimant hands in: a checkpoint or answers, honest or not, made for a claim that names
+them.
 
     python benchmarks/hand_in.py examples/digits-endpoint.toml              # writes the checkpoint that the claim names
     python benchmarks/hand_in.py examples/digits-endpoint.toml --noop       # one that was trained on the forget records
@@ -54,7 +55,8 @@ def studied(claim: Claim, folder: Path) -> Study:
 
 
 def write_answers(study: Study, path: Path) -> None:
-    """The answers of every arm on every record of the audit, as `auditkit.predictions.handed` reads them."""
+    """The answers of every arm on every record of the audit, as `auditkit.predictions.handed` reads
+    them."""
     asked = asked_records(study)
     x = torch.from_numpy(study.data.x[asked])
     arms = {
@@ -78,8 +80,9 @@ def line(evidence: Evidence) -> str:
 
 
 def audits(claim: Claim, folder: Path, seeds: int) -> None:
-    """Audit one honest checkpoint a seed, and one that was trained on the forget records. The controls of each audit
-    judge single runs of known answer besides, as many as there are runs an arm."""
+    """Audit one honest checkpoint a seed, and one that was trained on the forget records. The
+    controls of each audit judge single runs of known answer besides, as many as there are runs an
+    arm."""
     for kind, within in (("honest", False), ("no-op", True)):
         outcomes: Counter[str] = Counter()
         for seed in range(seeds):

@@ -1,11 +1,12 @@
-"""What an audit decides behind interfaces that withhold something: labels only, clipping, rounding, probabilities.
+"""What an audit decides behind interfaces that withhold something: labels only, clipping, rounding,
+probabilities.
 
     python benchmarks/interfaces.py --seeds 3
 
-Under every audit seed the arms are trained once. Their logits are cut down as an interface would, what is withheld is
-recognised in what is left, and every model is asked again through it. Decided are three claims: one retrained
-honestly (the procedure), the honest control, and a no-op. No no-op may be supported, no honest claim refuted.
-Prints one line an audit, then counts.
+Under every audit seed the arms are trained once. Their logits are cut down as an interface would,
+what is withheld is recognised in what is left, and every model is asked again through it. Decided
+are three claims: one retrained honestly (the procedure), the honest control, and a no-op. No no-op
+may be supported, no honest claim refuted. Prints one line an audit, then counts.
 """
 
 import argparse

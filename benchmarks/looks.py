@@ -1,10 +1,12 @@
-"""What looking early costs and saves: error rates, expected runs and power of schedules of looks, simulated.
+"""What looking early costs and saves: error rates, expected runs and power of schedules of looks,
+simulated.
 
     python benchmarks/looks.py
 
-One mean of Gaussian runs is tested against +-margin, with the standard deviation that a claim plans with. Compared are
-one look at all runs; the union bound over looks, as audits use it, alpha spent in proportion to the runs; and a
-boundary that spends as much but reckons with the correlation of Brownian motion, which holds for z-tests.
+One mean of Gaussian runs is tested against +-margin, with the standard deviation that a claim plans
+with. Compared are one look at all runs; the union bound over looks, as audits use it, alpha spent
+in proportion to the runs; and a boundary that spends as much but reckons with the correlation of
+Brownian motion, which holds for z-tests.
 """
 
 from collections.abc import Sequence
@@ -29,8 +31,9 @@ PATHS = 400_000
 
 
 def brownian(planned: Sequence[tuple[int, float]], alpha: float, seed: int = 0) -> list[tuple[int, float]]:
-    """The same looks with shares at which Brownian motion crosses any of the one-sided boundaries first at each look
-    with probability share x alpha, as the union bound spends it; found on simulated paths."""
+    """The same looks with shares at which Brownian motion crosses any of the one-sided boundaries
+    first at each look with probability share x alpha, as the union bound spends it; found on
+    simulated paths."""
     rng, n = np.random.default_rng(seed), planned[-1][0]
     total, before = np.zeros(PATHS), 0
     going_on = np.ones(PATHS, dtype=bool)
@@ -49,7 +52,8 @@ def main() -> None:
     """Print a table."""
     tests = len(required_tests(CRITERIA))
     print(
-        f"SD of a run {SD:.3f}, margin {CRITERIA.residual_memory}, alpha {CRITERIA.alpha}, Holm over {tests} tests"
+        f"SD of a run {SD:.3f}, margin {CRITERIA.residual_memory}, alpha {CRITERIA.alpha}, Holm over {tests}"
+        " tests"
     )
     print(f"{'looks':<28}{'levels':<30}{'truth':>6}{'supported':>11}{'refuted':>9}{'runs':>7}")
     for looks, runs in SCHEDULES:

@@ -1,11 +1,13 @@
-"""Residual memory against the share of forget records that was never removed, and the smallest share refuted.
+"""Residual memory against the share of forget records that was never removed, and the smallest
+share refuted.
 
     python benchmarks/partial_deletion.py auditkit/digits-fnn.toml --claims 20
     python benchmarks/partial_deletion.py examples/fashion-mnist-fnn.toml --directory DIR
 
-A claim with its data, model, training and criteria; "unlearning" retrains with a share of the forget records left in, drawn once.
-Every share goes through `auditkit.calibration`: the same decision as an audit's, on claims drawn from one bank of runs. Prints a table
-and adds it to benchmarks/results/partial-deletion.json; docs/partial-deletion.svg is drawn from what is there.
+A claim with its data, model, training and criteria; "unlearning" retrains with a share of the
+forget records left in, drawn once. Every share goes through `auditkit.calibration`: the same
+decision as an audit's, on claims drawn from one bank of runs. Prints a table and adds it to
+benchmarks/results/partial-deletion.json; docs/partial-deletion.svg is drawn from what is there.
 """
 
 import argparse
@@ -67,7 +69,8 @@ def told(rows: list[Row]) -> str:
 
 
 def drawn(results: dict[str, list[Row]], path: Path) -> None:
-    """The figure: rho against the share kept, a line a data set, with the diagonal and the margin."""
+    """The figure: rho against the share kept, a line a data set, with the diagonal and the
+    margin."""
     figure = Figure(figsize=(6.4, 4.2))
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8, label="ρ = share")

@@ -2,12 +2,13 @@
 
     python benchmarks/peers.py --privacyguard PYTHON --sacroml PYTHON --privacy-meter PYTHON
 
-PYTHON is the interpreter of an environment in which that peer is installed (ART is in auditkit's own); a peer
-without one is skipped. Models are trained once, 32 reference runs and six targets, and what they answer goes to
-every peer as one file. Prints the tables of docs/peers.md in about three minutes of one core.
+PYTHON is the interpreter of an environment in which that peer is installed (ART is in auditkit's
+own); a peer without one is skipped. Models are trained once, 32 reference runs and six targets, and
+what they answer goes to every peer as one file. Prints the tables of docs/peers.md in about three
+minutes of one core.
 
-Where a peer chose otherwise than we did, its choice is put into our formulas: what is then left of the difference
-shows whether the choice is the whole reason.
+Where a peer chose otherwise than we did, its choice is put into our formulas: what is then left of
+the difference shows whether the choice is the whole reason.
 """
 
 import argparse
@@ -52,13 +53,18 @@ from auditkit.training import Recipe, fit, initialise
 ADAPTER = Path(__file__).parent / "peers_adapter.py"
 INSTALL = {
     "art": "adversarial-robustness-toolbox, which auditkit itself requires",
-    "privacyguard": "pip install --no-deps privacyguard-platform; "
-    "pip install torch==2.13.0 pandas scipy scikit-learn pyre-extensions tqdm",
-    "sacroml": "pip install --no-deps sacroml; "
-    "pip install torch==2.13.0 pandas scikit-learn multiprocess pypdf dictdiffer fpdf prompt-toolkit xgboost acro",
+    "privacyguard": (
+        "pip install --no-deps privacyguard-platform; "
+        "pip install torch==2.13.0 pandas scipy scikit-learn pyre-extensions tqdm"
+    ),
+    "sacroml": (
+        "pip install --no-deps sacroml; pip install torch==2.13.0 pandas scikit-learn multiprocess pypdf"
+        " dictdiffer fpdf prompt-toolkit xgboost acro"
+    ),
     "privacy-meter": "pip install --no-deps privacy-meter; pip install numpy scipy",
 }
-"""How to give a peer an environment of its own: without its dependencies, of which some bring CUDA."""
+"""How to give a peer an environment of its own: without its dependencies, of which some bring
+CUDA."""
 
 POOL, OUTSIDE, REFERENCES, TARGETS, UNDERFIT = 2000, 1000, 32, 4, 2
 NULLS, NULL_RECORDS = 200, 500
@@ -108,8 +114,8 @@ def asked(peer: str, python: str, source: Path) -> Arrays:
 
 
 def trained_signals() -> Signals:
-    """Reference runs and targets on random halves of a pool, and records that none of them saw. Of the targets the
-    last few are of the arm "underfit", trained for a quarter of the epochs."""
+    """Reference runs and targets on random halves of a pool, and records that none of them saw. Of
+    the targets the last few are of the arm "underfit", trained for a quarter of the epochs."""
     torch.set_num_threads(1)
     found = {s.name: s.found for s in status()}
     name = "fashion-mnist" if found["fashion-mnist"] else "digits"
@@ -186,7 +192,8 @@ def arrays(signals: Signals) -> Arrays:
 
 
 def coarse(signals: Signals) -> Floats:
-    """The records as few numbers: means over tiles of four by four pixels, or the pixels if they are few."""
+    """The records as few numbers: means over tiles of four by four pixels, or the pixels if they
+    are few."""
     assert signals.inputs is not None
     side = int(np.sqrt(signals.inputs.shape[1]))
     if side < 28:
@@ -209,8 +216,8 @@ def split(signals: Signals, run: int, scores: Floats) -> tuple[Floats, Floats]:
 class Pair:
     """An attack of a peer, ours that comes nearest, and ours with the peer's choice put in.
 
-    key: the name `peers_adapter.py` gives it. same: None where the choice cannot be put in. why: the choice, and
-    where the peer makes it.
+    key: the name `peers_adapter.py` gives it. same: None where the choice cannot be put in. why:
+    the choice, and where the peer makes it.
     """
 
     peer: str
@@ -288,8 +295,8 @@ def fixed_by_target(attack: Callable[[lira.Variance], Score]) -> Score:
 
 
 def privacyguard_rmia(k: int, online: bool) -> Score:
-    """RMIA as PrivacyGuard has it: the mean of the k largest of all references, offline of those without the
-    record and zeros for the others; x must exceed z."""
+    """RMIA as PrivacyGuard has it: the mean of the k largest of all references, offline of those
+    without the record and zeros for the others; x must exceed z."""
 
     def score(signals: Signals, run: int) -> Floats:
         p = np.stack([rmia.probability(signals.logits[r], signals.labels) for r in signals.runs_of("shadow")])
@@ -310,8 +317,8 @@ PG_RMIA = "rmia_attack.py, RmiaAttack.compute_ref_signal_averages"
 SACRO_LIRA = "likelihood_attack.py, LIRAAttack"
 ONLINE, OFFLINE = lira.online(lira.per_example), lira.offline(lira.per_example)
 SACRO_LOGIT = (
-    "p from a float32 softmax (model_pytorch.py, PytorchModel.predict_proba) rounds to 1, which utils.py, logit "
-    "makes 36.7"
+    "p from a float32 softmax (model_pytorch.py, PytorchModel.predict_proba) rounds to 1, which utils.py,"
+    " logit makes 36.7"
 )
 
 PAIRS = (
@@ -330,7 +337,8 @@ PAIRS = (
         "shokri (forest)",
         shokri.score,
         None,
-        "fitted on the reference runs like ours, but judging records that it was fitted on too; ours is cross-fitted",
+        "fitted on the reference runs like ours, but judging records that it was fitted on too; ours is"
+        " cross-fitted",
     ),
     Pair(
         "art",
@@ -338,7 +346,8 @@ PAIRS = (
         "shokri (forest)",
         shokri.score,
         None,
-        "cross-fitted too; left: p and leaves of one example; ours has log p, the label first, and larger leaves",
+        "cross-fitted too; left: p and leaves of one example; ours has log p, the label first, and larger"
+        " leaves",
     ),
     Pair("privacyguard", "loss", "loss", loss.score, loss.score, "same, in float32"),
     Pair("privacyguard", "calib loss", "loss", loss.score, loss.score, "same"),
@@ -357,7 +366,8 @@ PAIRS = (
         "phi",
         margin,
         guarded,
-        "p is float32 and rounds to 1; 1e-30 + 1 - p is then 0 (calib_attack.py, CalibAttack.compute_scaled_logits)",
+        "p is float32 and rounds to 1; 1e-30 + 1 - p is then 0 (calib_attack.py,"
+        " CalibAttack.compute_scaled_logits)",
     ),
     Pair(
         "privacyguard",
@@ -485,8 +495,8 @@ PAIRS = (
 
 
 def compared(signals: Signals, found: dict[str, Arrays]) -> Iterator[tuple[str, ...]]:
-    """A row a pair: AUC of either and rank correlation, means over targets; the largest difference of scores, and
-    what is left of it with the peer's choice in our formula."""
+    """A row a pair: AUC of either and rank correlation, means over targets; the largest difference
+    of scores, and what is left of it with the peer's choice in our formula."""
     runs = targets(signals)
     for pair in PAIRS:
         if pair.peer not in found:
@@ -584,7 +594,10 @@ def art_claims(signals: Signals, given: Arrays, found: Arrays) -> Iterator[str]:
     told = "it fails (IndexError)" if found["gap fails"][0] else "it answers"
     yield f"the gap attack asked about the records of classes 3 and 5 alone: {told}"
     rows = "; ".join(listed(row, 1) for row in found["two classes"])
-    yield f"the gap attack's probabilities (out, in) of three records in two classes: {rows}; right: .1 .9; .3 .7; .6 .4"
+    yield (
+        f"the gap attack's probabilities (out, in) of three records in two classes: {rows}; right: .1 .9; .3"
+        " .7; .6 .4"
+    )
 
 
 def privacyguard_claims(signals: Signals, given: Arrays, found: Arrays) -> Iterator[str]:
@@ -597,8 +610,9 @@ def privacyguard_claims(signals: Signals, given: Arrays, found: Arrays) -> Itera
     )
     attacked, reference = (np.argmax(tuning_aucs(signals, judged)) / 10 for judged in (0, 1))
     yield (
-        f"a tuned by attacking reference run 0 with run 1: its {found['alpha tuned'][0]:.1f}; best for telling the "
-        f"members of run 0 {attacked:.1f}, of run 1 {reference:.1f}; ours, with all runs, {given['a']:.1f}"
+        f"a tuned by attacking reference run 0 with run 1: its {found['alpha tuned'][0]:.1f}; best for"
+        f" telling the members of run 0 {attacked:.1f}, of run 1 {reference:.1f}; ours, with all runs,"
+        f" {given['a']:.1f}"
     )
     for (m, r, v, delta), eps in zip(FDP, found["fdp"], strict=True):
         ours = fdp_one_run_epsilon(m, r, v, delta, 0.05).epsilon
@@ -612,8 +626,9 @@ def mean_outside(signals: Signals, theirs: Floats) -> float:
 
 
 def tuning_aucs(signals: Signals, judged: int) -> list[float]:
-    """For a = 0, .1, ..., 1, the AUC of reference run 0, attacked offline with run 1 alone, for members of the
-    reference run `judged`. Where run 1 was trained on the record, its p stands for what it would be without."""
+    """For a = 0, .1, ..., 1, the AUC of reference run 0, attacked offline with run 1 alone, for
+    members of the reference run `judged`. Where run 1 was trained on the record, its p stands for
+    what it would be without."""
     first, second = signals.runs_of("shadow")[:2]
     records = candidates(signals)
     p, q = (rmia.probability(signals.logits[run], signals.labels)[records] for run in (first, second))
@@ -645,12 +660,14 @@ def sacroml_claims(signals: Signals, given: Arrays, found: Arrays) -> Iterator[s
     """Two-sidedness, rounding, quantile regression judged on what it learnt from, rates."""
     yield underfit(signals, found["lira offline-carlini"], lira.per_example)
     failed, asked_about = found["float32 fails"]
-    yield f"LiRA given float32 probabilities (NumPy 2): its report fails for {failed} of {asked_about} targets"
+    yield (
+        f"LiRA given float32 probabilities (NumPy 2): its report fails for {failed} of {asked_about} targets"
+    )
     seen, unseen = found["quantile rates"][:TARGETS].mean(axis=0)
     ours = np.mean([quantile_regression.realised_fpr(signals, int(run), 0.1) for run in targets(signals)])
     yield (
-        f"quantile regression at alpha = .1: false-positive rate {seen:.3f} on the records it was fitted on, which "
-        f"is what it reports, {unseen:.3f} on others; ours on others {ours:.3f}"
+        f"quantile regression at alpha = .1: false-positive rate {seen:.3f} on the records it was fitted on,"
+        f" which is what it reports, {unseen:.3f} on others; ours on others {ours:.3f}"
     )
     null = found["quantile null"]
     yield (
@@ -659,14 +676,20 @@ def sacroml_claims(signals: Signals, given: Arrays, found: Arrays) -> Iterator[s
     )
     for column, fpr in enumerate((0.01, 0.001), start=1):
         mine = [attainable_tpr(pair[0], pair[1], fpr) for pair in given["attacked"]]
-        yield f"TPR at {fpr:.1%} of the same scores: its {listed(found['metrics'][:, column])}, ours {listed(mine)}"
+        yield (
+            f"TPR at {fpr:.1%} of the same scores: its {listed(found['metrics'][:, column])}, ours"
+            f" {listed(mine)}"
+        )
     yield (
-        f"TPR at 0.00001 % with {len(given['attacked'][0, 1])} non-members: its {listed(found['metrics'][:, 3])}, "
-        "ours refused"
+        f"TPR at 0.00001 % with {len(given['attacked'][0, 1])} non-members: its"
+        f" {listed(found['metrics'][:, 3])}, ours refused"
     )
     its = found["metrics"][:, 0] - [auc(*pair) for pair in given["attacked"]]
     yield f"AUC of the same scores: the largest difference to ours is {largest(its):.1e}"
-    yield f"worst case, which learns from the target's own members (none here does): AUC {listed(found['worst case'][:TARGETS])}"
+    yield (
+        "worst case, which learns from the target's own members (none here does): AUC"
+        f" {listed(found['worst case'][:TARGETS])}"
+    )
 
 
 def meter_claims(signals: Signals, given: Arrays, found: Arrays) -> Iterator[str]:
@@ -720,7 +743,9 @@ def epsilons(given: Arrays, found: Arrays) -> Iterator[tuple[str, ...]]:
             "PrivacyGuard eps": theirs[:, 0],
             "PrivacyGuard eps_lb": theirs[:, 1],
             "PrivacyGuard eps_cp": theirs[:, 2],
-            f"ours at whatever threshold is best (differs from eps_cp by {largest(theirs[:, 2] - best):.0e})": best,
+            f"ours at whatever threshold is best (differs from eps_cp by {largest(theirs[:, 2] - best):.0e})": (
+                best
+            ),
             "ours, split": np.array(
                 [
                     clopper_pearson_split(pair[0], pair[1], 0.0, 0.05, seed=i).epsilon
@@ -740,8 +765,8 @@ def epsilons(given: Arrays, found: Arrays) -> Iterator[tuple[str, ...]]:
 
 
 def best_of_all(inside: Floats, out: Floats) -> float:
-    """The largest Clopper-Pearson epsilon over all thresholds, negative where that is the best: no bound, as the
-    threshold was not fixed."""
+    """The largest Clopper-Pearson epsilon over all thresholds, negative where that is the best: no
+    bound, as the threshold was not fixed."""
     accused = [counts_at(inside, out, t).limits(0.05) for t in (*inside, *out, -np.inf)]
     tpr, fpr = np.array(accused).T
     return float(np.log(np.maximum(tpr / fpr, (1 - fpr) / (1 - tpr))).max())

@@ -1,10 +1,11 @@
-"""One peer's attacks on arrays that are given, run by the interpreter in which that peer is installed.
+"""One peer's attacks on arrays that are given, run by the interpreter in which that peer is
+installed.
 
     python peers_adapter.py privacyguard in.npz out.npz
 
-`peers.py` writes in.npz and reads out.npz; nothing of auditkit is imported here, and peers are called as they
-are installed. Scores are float64 (targets, records), higher = more likely a member as the peer's own reports
-take it, NaN for records that the peer does not score.
+`peers.py` writes in.npz and reads out.npz; nothing of auditkit is imported here, and peers are
+called as they are installed. Scores are float64 (targets, records), higher = more likely a member
+as the peer's own reports take it, NaN for records that the peer does not score.
 """
 
 import contextlib
@@ -276,8 +277,9 @@ def sacroml_failures(a: Arrays, out: str) -> Arrays:
 
 
 def sacroml_quantiles(a: Arrays, out: str) -> Arrays:
-    """QMIAAttack on the targets: scores, its own false-positive rate at alpha = 0.1 and the one on records that
-    nobody was trained on; and its AUC on records of which no target was trained on any."""
+    """QMIAAttack on the targets: scores, its own false-positive rate at alpha = 0.1 and the one on
+    records that nobody was trained on; and its AUC on records of which no target was trained on
+    any."""
 
     hinge = import_module("sacroml.attacks.utils").qmia_hinge_score
     rates, scores, fair = [], [], []
@@ -310,7 +312,8 @@ def sacroml_quantiles(a: Arrays, out: str) -> Arrays:
 
 
 def sacroml_quantile(a: Arrays, target: int, out: str, inside: Any, others: Any) -> Any:
-    """QMIAAttack at alpha = 0.1, with these records for members and those for non-members, once it has run."""
+    """QMIAAttack at alpha = 0.1, with these records for members and those for non-members, once it
+    has run."""
     asked = SimpleNamespace(
         X_train=a["features"][inside],
         X_test=a["features"][others],
@@ -353,8 +356,8 @@ def worst_case(a: Arrays, target: int, out: str) -> float:
 
 
 def privacy_meter(a: Arrays) -> Arrays:
-    """Which candidates are called members at each alpha, by Attack-P and Attack-R: (targets, alphas, records), 0, 1
-    or NaN."""
+    """Which candidates are called members at each alpha, by Attack-P and Attack-R: (targets,
+    alphas, records), 0, 1 or NaN."""
     tests = import_module("privacy_meter.hypothesis_test")
     population, reference = np.full((2, len(a["targets"]), len(a["alphas"]), len(a["labels"])), np.nan)
     for row, target in enumerate(a["targets"]):
@@ -367,7 +370,8 @@ def privacy_meter(a: Arrays) -> Arrays:
 
 
 def same_count(a: Arrays) -> Any:
-    """Groups of candidates with as many reference runs without them: the records, their losses (records, n)."""
+    """Groups of candidates with as many reference runs without them: the records, their losses
+    (records, n)."""
     out = ~a["member"][a["shadow"]]
     counts = out.sum(axis=0)
     for n in np.unique(counts[a["candidates"]]):
@@ -379,7 +383,8 @@ def same_count(a: Arrays) -> Any:
 
 
 def art(a: Arrays) -> Arrays:
-    """The gap attack, random forests, what becomes of classes that are not asked about, ShadowModels."""
+    """The gap attack, random forests, what becomes of classes that are not asked about,
+    ShadowModels."""
     known = known_forest(a, a["candidates"])
     halves = a["candidates"][::2], a["candidates"][1::2]
     crossed = [(known_forest(a, learnt), asked) for learnt, asked in (halves, halves[::-1])]
@@ -405,7 +410,8 @@ def art_scores(a: Arrays, target: int) -> dict[str, tuple[Any, Any]]:
 
 
 def forest(a: Arrays, inside: Any, out: Any) -> Any:
-    """MembershipInferenceBlackBox with its default forest, fitted on (runs, records) of members and non-members."""
+    """MembershipInferenceBlackBox with its default forest, fitted on (runs, records) of members and
+    non-members."""
     black_box = import_module("art.attacks.inference.membership_inference").MembershipInferenceBlackBox
     attack = black_box(answering(a, a["targets"][0]), attack_model_type="rf", scaler_type=None)
     attack.attack_model.set_params(random_state=0)

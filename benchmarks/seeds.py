@@ -1,8 +1,10 @@
-"""How often an audit is right: one claim under several audit seeds, outcome and residual memory of each.
+"""How often an audit is right: one claim under several audit seeds, outcome and residual memory of
+each.
 
     python benchmarks/seeds.py examples/digits-noop.toml examples/digits-retrain.toml --seeds 10
 
-Every seed draws its own sets, its own runs and its own jitter. Prints one line an audit and a count.
+Every seed draws its own sets, its own runs and its own jitter. Prints one line an audit and a
+count.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""The attacks that only unlearning has, on digits: what they read in every arm, and that their nulls hold.
+"""The attacks that only unlearning has, on digits: what they read in every arm, and that their
+nulls hold.
 
     OMP_NUM_THREADS=1 python benchmarks/unlearning_attacks.py --canaries 4
 
 The battery's own setting (MLP, 900 records, 180 of them to forget). Prints U-LiRA and the posterior
-difference for a no-op, FNN and retraining; SWAP for the same; and the Gaussian canary of several seeds, with
-the false alarms of its test on models that never saw it. Under two minutes.
+difference for a no-op, FNN and retraining; SWAP for the same; and the Gaussian canary of several
+seeds, with the false alarms of its test on models that never saw it. Under two minutes.
 """
 
 import argparse
@@ -103,7 +104,8 @@ def battery(data: Dataset, retain: Ints, forget: Ints, control: Ints) -> None:
         for arm in ("original", "unlearned", "retrained", "honest"):
             found = scores_of(u_lira.score, signals, arm, F, C)
             print(
-                f"  U-LiRA AUC, {arm:<10} {spread(found.auc())}   mean score on control {found.control.mean():+.2f}"
+                f"  U-LiRA AUC, {arm:<10} {spread(found.auc())}   mean score on control"
+                f" {found.control.mean():+.2f}"
             )
         for title, compare in (
             ("margin drop", posterior_difference.margin_drop),
@@ -186,7 +188,8 @@ def accuracy(data: Dataset, test: Ints, models: Models) -> float:
 
 
 def null(data: Dataset, forget: Ints, clean: Mapping[str, Models]) -> None:
-    """Fresh canaries that nobody was trained on: is every statistic N(0, 1), and how often is p below 5 %?"""
+    """Fresh canaries that nobody was trained on: is every statistic N(0, 1), and how often is p
+    below 5 %?"""
     directions = {arm: directions_of(data, forget, models) for arm, models in clean.items()}
     mean = {arm: runs.mean(axis=0) for arm, runs in directions.items()}
     asked: dict[str, npt.NDArray[np.float64]] = {
@@ -204,8 +207,8 @@ def null(data: Dataset, forget: Ints, clean: Mapping[str, Models]) -> None:
         by_record = stats.kstest(np.concatenate(scores), "norm").pvalue
         overall = stats.kstest([t.statistic for t in tests], "norm").pvalue
         print(
-            f"  {name:<26} KS p: records {by_record:.2f}, statistics {overall:.2f}   false alarms {alarms}/{DRAWS} = "
-            f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})"
+            f"  {name:<26} KS p: records {by_record:.2f}, statistics {overall:.2f}   false alarms"
+            f" {alarms}/{DRAWS} = {share.value:.3f} ({share.low:.3f} to {share.high:.3f})"
         )
 
 

@@ -2,10 +2,10 @@
 
     python -m benchmarks.white_box --runs 8
 
-One line a case: the residual memory rho of the exact answers and of each recovery. Then, for each, the standard
-deviation of the honest control's rho over runs, and the seconds for one model; and for each observation, as an
-attack, its AUC on original and on retrained models. An unlearned model that has
-erased reads about 0 in every column; one that has only suppressed does so at most in the first.
+One line a case: the residual memory rho of the exact answers and of each recovery. Then, for each,
+the standard deviation of the honest control's rho over runs, and the seconds for one model; and for
+each observation, as an attack, its AUC on original and on retrained models. An unlearned model that
+has erased reads about 0 in every column; one that has only suppressed does so at most in the first.
 """
 
 import argparse

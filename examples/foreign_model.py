@@ -3,10 +3,11 @@
     pip install transformers
     python examples/foreign_model.py
 
-Each is trained on handwritten digits, from random weights, with the loop below, not by auditkit. Then a fifth
-of its records is to be forgotten, by a Forgetting Neural Network. Printed are the accuracies on the forget, the
-retain and the test records: before, with the gate on, and folded and repaired. They show that the call works on the
-model, not that anything is forgotten: that takes an audit, for which `build_model` is what a claim names:
+Each is trained on handwritten digits, from random weights, with the loop below, not by auditkit.
+Then a fifth of its records is to be forgotten, by a Forgetting Neural Network. Printed are the
+accuracies on the forget, the retain and the test records: before, with the gate on, and folded and
+repaired. They show that the call works on the model, not that anything is forgotten: that takes an
+audit, for which `build_model` is what a claim names:
 
     [model]
     name = "./foreign_model.py:build_model"
@@ -26,7 +27,8 @@ RECIPE = auditkit.Recipe(epochs=20, batch_size=32, learning_rate=2e-3)
 
 
 class TorchEncoder(nn.Module):
-    """torch's own transformer layers (fused in eval mode, attention with packed weights) on the rows of a digit."""
+    """torch's own transformer layers (fused in eval mode, attention with packed weights) on the
+    rows of a digit."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +45,8 @@ class TorchEncoder(nn.Module):
 
 
 class HuggingFaceViT(nn.Module):
-    """A vision transformer of the library transformers. It answers with an object: the logits are taken out."""
+    """A vision transformer of the library transformers. It answers with an object: the logits are
+    taken out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,8 +60,8 @@ class HuggingFaceViT(nn.Module):
 
 
 class HuggingFaceBert(nn.Module):
-    """A text classifier of the same library. Text to train on would have to be fetched, so it reads a digit as one:
-    16 words out of 17, one for each patch of two by two, by its grey level."""
+    """A text classifier of the same library. Text to train on would have to be fetched, so it reads
+    a digit as one: 16 words out of 17, one for each patch of two by two, by its grey level."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -56,7 +56,8 @@ def residual_memory(per_run: Mapping[str, Sequence[float]], numbers: Numbers, ma
 def _arm(axes: Axes, row: int, arm: str, runs: Sequence[float], found: Record | None) -> None:
     """The dots of one arm, its interval below them, its number to the right of the panel."""
     colour = ACCENT if arm == "unlearned" else MUTED
-    # Spread by the golden ratio: neighbours in the order of runs never overlap, and no chance is involved.
+    # Spread by the golden ratio: neighbours in the order of runs never overlap, and no chance is
+    # involved.
     heights = [row - 0.06 + 0.4 * ((k * 0.618034) % 1 - 0.5) for k in range(len(runs))]
     axes.scatter(runs, heights, s=17, color=colour, linewidths=0, zorder=3)
     if found is None:
@@ -71,10 +72,11 @@ def _arm(axes: Axes, row: int, arm: str, runs: Sequence[float], found: Record | 
 
 
 def gaps(rows: Sequence[tuple[str, Record]], margin: float) -> str:
-    """One line an attack: how much better it does on unlearned than on retrained runs, with its interval.
+    """One line an attack: how much better it does on unlearned than on retrained runs, with its
+    interval.
 
-    rows: (title, `Number`), drawn from top to bottom. margin: half the width of the shaded band. Returns SVG text
-    for a page.
+    rows: (title, `Number`), drawn from top to bottom. margin: half the width of the shaded band.
+    Returns SVG text for a page.
     """
     figure = Figure(figsize=(6.4, 0.7 + 0.2 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
@@ -99,9 +101,9 @@ def gaps(rows: Sequence[tuple[str, Record]], margin: float) -> str:
 def roc(name: str, title: str, points: Sequence[Record]) -> str:
     """One attack's operating points on logarithmic axes, an arm a line, with the line of guessing.
 
-    name: the attack's key, unique in the report. title: its name. points: `OperatingPoint`s, at least
-    one. A rate of 0 has no place on a logarithmic axis; its line runs out of the panel at the foot.
-    Returns SVG text for a page.
+    name: the attack's key, unique in the report. title: its name. points: `OperatingPoint`s, at
+    least one. A rate of 0 has no place on a logarithmic axis; its line runs out of the panel at the
+    foot. Returns SVG text for a page.
     """
     figure = Figure(figsize=(2.5, 2.75), layout="constrained")
     axes = figure.add_subplot()

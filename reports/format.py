@@ -1,4 +1,5 @@
-"""How numbers and values are written. Rounding and units only: nothing is computed or decided here."""
+"""How numbers and values are written. Rounding and units only: nothing is computed or decided
+here."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,8 +35,8 @@ def bound(finding: Record) -> str:
 
 
 def interval(number: Record) -> str:
-    """A `Number`'s interval, "[low, high]"; an end that it does not have is "unbounded". Empty for a
-    number that comes without an interval, and for one that is not defined at all."""
+    """A `Number`'s interval, "[low, high]"; an end that it does not have is "unbounded". Empty for
+    a number that comes without an interval, and for one that is not defined at all."""
     if number["confidence"] is None or {number["value"], number["low"], number["high"]} == {None}:
         return ""
     low, high = ("unbounded" if number[end] is None else decimal(number[end]) for end in ("low", "high"))
@@ -82,7 +83,8 @@ def confidence(level: float | None) -> str:
 
 
 def phrase(value: object) -> str:
-    """Any value of a claim in words: text as it is, mappings as "key = value", without their None."""
+    """Any value of a claim in words: text as it is, mappings as "key = value", without their
+    None."""
     match value:
         case None:
             return "not stated"

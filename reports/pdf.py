@@ -26,8 +26,9 @@ _STYLE = (
 )
 
 _PANGO = (
-    "the PDF needs the system library pango; run `apt-get install --no-install-recommends libpango-1.0-0 "
-    "libpangoft2-1.0-0 libharfbuzz-subset0` (Debian, Ubuntu) or `brew install pango` (macOS); report.html says the same"
+    "the PDF needs the system library pango; run `apt-get install --no-install-recommends libpango-1.0-0"
+    " libpangoft2-1.0-0 libharfbuzz-subset0` (Debian, Ubuntu) or `brew install pango` (macOS); report.html"
+    " says the same"
 )
 _PACKAGES = "the PDF needs two more packages; run `pip install 'auditkit[pdf]'`; report.html says the same"
 
@@ -64,11 +65,11 @@ class PdfUnavailable(Exception):  # noqa: N818 - not a fault: the page is there 
 def pdf(html: str, evidence_json: bytes, created: str) -> bytes:
     """A report page as PDF/A-3a that also declares PDF/UA-1.
 
-    html: the page of `render`. evidence_json: attached as evidence.json, byte for byte, relationship
-    Data. created: ISO 8601 time of the attachment. Equal input gives equal bytes. Nothing is fetched
-    but the fonts that come with the report. Raises `PdfUnavailable` where WeasyPrint, pikepdf or
-    pango is missing. Source: ISO 19005-3, ISO 14289-1; the identifiers declare conformance, they do
-    not prove it.
+    html: the page of `render`. evidence_json: attached as evidence.json, byte for byte,
+    relationship Data. created: ISO 8601 time of the attachment. Equal input gives equal bytes.
+    Nothing is fetched but the fonts that come with the report. Raises `PdfUnavailable` where
+    WeasyPrint, pikepdf or pango is missing. Source: ISO 19005-3, ISO 14289-1; the identifiers
+    declare conformance, they do not prove it.
     """
     weasyprint, pikepdf = _libraries()
     fetch = _fetcher()
@@ -100,8 +101,8 @@ def _libraries() -> tuple[Any, Any]:
     """WeasyPrint and pikepdf. Imported late: the page must be there also where they are not."""
     try:
         with catch_warnings():
-            # Without harfbuzz-subset WeasyPrint 70 warns, and embeds fonts by other means: the PDF is
-            # as good, but carries the time it was made in its fonts.
+            # Without harfbuzz-subset WeasyPrint 70 warns, and embeds fonts by other means: the PDF
+            # is as good, but carries the time it was made in its fonts.
             simplefilter("ignore", DeprecationWarning)
             import pikepdf
             import weasyprint
@@ -129,7 +130,8 @@ def _fetcher() -> Callable[[str], Any]:
 
 
 def _finish(pikepdf: Any, written: bytes) -> bytes:
-    """Adds the PDF/UA-1 identifier to the one rdf:RDF of the metadata; a second one would be ignored."""
+    """Adds the PDF/UA-1 identifier to the one rdf:RDF of the metadata; a second one would be
+    ignored."""
     out = BytesIO()
     with pikepdf.open(BytesIO(written)) as document:
         head, end, tail = document.Root.Metadata.read_bytes().partition(b"</rdf:RDF>")

@@ -1,4 +1,5 @@
-"""The figure of procedures side by side: what each costs, what it leaves of the memory, and at what accuracy."""
+"""The figure of procedures side by side: what each costs, what it leaves of the memory, and at what
+accuracy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,8 +23,8 @@ ASIDE: dict[str, Any] = {"textcoords": "offset points", "fontsize": 6.5, "color"
 
 
 def procedures(tables: Sequence[Record]) -> str:
-    """Two panels a data set: residual memory against cost, and test accuracy against cost. Each procedure has the
-    number of its row in the table; the band is what counts as forgotten.
+    """Two panels a data set: residual memory against cost, and test accuracy against cost. Each
+    procedure has the number of its row in the table; the band is what counts as forgotten.
 
     tables: `auditkit.reproduction.values.Table` as JSON gives it back. Returns SVG text for a page.
     """
@@ -86,7 +87,7 @@ def numbered(found: Record) -> list[tuple[int, Record]]:
 
 def _told(found: Record) -> str:
     return ", ".join(
-        f"{number} {row['name']} costs {exact(row['cost'])}, rho {decimal(row['decided']['memory']['exact']['value'])}, "
-        f"accuracy {decimal(row['test']['value'])}"
+        f"{number} {row['name']} costs {exact(row['cost'])}, rho"
+        f" {decimal(row['decided']['memory']['exact']['value'])}, accuracy {decimal(row['test']['value'])}"
         for number, row in numbered(found)
     )

@@ -37,10 +37,10 @@ class Rendered:
 def render(evidence_json: bytes, run: Mapping[str, object]) -> Rendered:
     """The documents of one audit.
 
-    evidence_json: the bytes of evidence.json. run: the content of run.json (started, finished, seconds,
-    peak_memory_bytes, command, auditkit). Equal input gives equal text. Raises `json.JSONDecodeError`
-    for bytes that are no JSON, `KeyError` or `jinja2.UndefinedError` where the evidence lacks
-    something: a report with a hole is worse than none.
+    evidence_json: the bytes of evidence.json. run: the content of run.json (started, finished,
+    seconds, peak_memory_bytes, command, auditkit). Equal input gives equal text. Raises
+    `json.JSONDecodeError` for bytes that are no JSON, `KeyError` or `jinja2.UndefinedError` where
+    the evidence lacks something: a report with a hole is worse than none.
     """
     evidence = json.loads(evidence_json)
     content = {"e": evidence, "run": run, "w": labels}
@@ -53,14 +53,16 @@ def render(evidence_json: bytes, run: Mapping[str, object]) -> Rendered:
 def render_calibration(calibration_json: bytes) -> str:
     """The table of a calibration as one self-contained page.
 
-    calibration_json: the bytes of calibration.json. Equal input gives equal text; raises as `render` does.
+    calibration_json: the bytes of calibration.json. Equal input gives equal text; raises as
+    `render` does.
     """
     content = {"c": json.loads(calibration_json), "w": labels}
     return environment(autoescape=True).get_template("calibration.html.j2").render(content)
 
 
 def environment(**options: Any) -> Environment:
-    """Where the templates are found, with the filters and figures that they use. options: of jinja2."""
+    """Where the templates are found, with the filters and figures that they use. options: of
+    jinja2."""
     environment = Environment(
         loader=PackageLoader("auditkit.reports"),
         undefined=StrictUndefined,
@@ -92,14 +94,16 @@ def result(finding: Record) -> str:
 
 
 def by_query(memory: Record) -> list[tuple[str, Record]]:
-    """Residual memory on exact and on jittered queries, and that of the honest control, with names."""
+    """Residual memory on exact and on jittered queries, and that of the honest control, with
+    names."""
     near = [(f"Near them, jitter {formats.exact(share)}", number) for share, number in memory["jittered"]]
     exact = ("The forget records themselves", memory["exact"])
     return [exact, *near, ("The same for the honest control", memory["honest"])]
 
 
 def quoted(points: Sequence[Record]) -> list[Record]:
-    """The points a table lists: the lowest quotable false-positive rate, and 0.1 %, 1 % and 10 %."""
+    """The points a table lists: the lowest quotable false-positive rate, and 0.1 %, 1 % and 10
+    %."""
     return [point for k, point in enumerate(points) if k == 0 or point["fpr"] in QUOTED_FPRS]
 
 

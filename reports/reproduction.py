@@ -1,4 +1,5 @@
-"""A reproduction as a page, as Markdown, and its figures. No arithmetic: every number is in what is given."""
+"""A reproduction as a page, as Markdown, and its figures. No arithmetic: every number is in what is
+given."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -31,21 +32,30 @@ CAPTIONS = {
     "ffr": (
         "Figure 2. Learning and unlearning with fixed forgetting rates (FFR)",
         (
-            "Accuracy, loss and confidence on held-out records after every epoch: as published, where after unlearning the "
-            "gates are still on, and with the gates switched off again (dotted)."
+            "Accuracy, loss and confidence on held-out records after every epoch: as published, where after"
+            " unlearning the gates are still on, and with the gates switched off again (dotted)."
         ),
     ),
     "vfr": (
         "Figures 3 and 4. The same with varying forgetting rates (VFR)",
-        "Accuracy on held-out records after every epoch, as published: after unlearning the gates are still on.",
+        (
+            "Accuracy on held-out records after every epoch, as published: after unlearning the gates are"
+            " still on."
+        ),
     ),
     "attack": (
-        "Figure 5, and those of its kind. Learning-unlearning curves with the score of the paper's membership inference",
+        (
+            "Figure 5, and those of its kind. Learning-unlearning curves with the score of the paper's"
+            " membership inference"
+        ),
         "Accuracy on held-out records, and at every point the accuracy of the attack, 0.5 being chance.",
     ),
     "time": (
         "Over-forgetting against t",
-        "One unlearning that goes on: accuracy against the time, as published, and with the gates switched off (dotted).",
+        (
+            "One unlearning that goes on: accuracy against the time, as published, and with the gates"
+            " switched off (dotted)."
+        ),
     ),
     "k": (
         "Over-forgetting against K",
@@ -54,15 +64,15 @@ CAPTIONS = {
     "neurons": (
         "Which neurons fade, and what they respond to",
         (
-            "Units of fc1 by their rank, what is left of each, how each class of the forget records excites it, and the "
-            "mean of the images that excite it most."
+            "Units of fc1 by their rank, what is left of each, how each class of the forget records excites"
+            " it, and the mean of the images that excite it most."
         ),
     ),
     "procedures": (
         "Cost, memory and accuracy of every procedure",
         (
-            "Each number is a row of the table “All procedures” below. Band: the margin on residual memory. Filled disc: "
-            "supported by the audit; open square: left open; cross: refuted."
+            "Each number is a row of the table “All procedures” below. Band: the margin on residual memory."
+            " Filled disc: supported by the audit; open square: left open; cross: refuted."
         ),
     ),
 }
@@ -71,7 +81,8 @@ CAPTIONS = {
 
 @dataclass(frozen=True)
 class Reproduced:
-    """html: one self-contained page; markdown: its tables and links to its figures; figures: name -> SVG text."""
+    """html: one self-contained page; markdown: its tables and links to its figures; figures: name
+    -> SVG text."""
 
     html: str
     markdown: str
@@ -89,8 +100,8 @@ class Figure:
 
 
 def render_reproduction(found: Mapping[str, Any]) -> Reproduced:
-    """The documents of a reproduction. found: reproduction.json. Equal input gives equal text; raises KeyError or
-    jinja2.UndefinedError where something is missing."""
+    """The documents of a reproduction. found: reproduction.json. Equal input gives equal text;
+    raises KeyError or jinja2.UndefinedError where something is missing."""
     drawn = list(_drawn(found["data"]))
     content = {"r": found, "w": labels, "figures": drawn}
     page, note = environment(autoescape=True), environment(autoescape=False)

@@ -1,7 +1,8 @@
 """The curves of the FNN paper (arXiv:2410.22374), drawn from points that auditkit measured.
 
-A curve is a sequence of `auditkit.reproduction.course.Point`s, as JSON gives them back, in the order of epochs.
-Positions are the only arithmetic. Every figure is returned as SVG text for a page; `name` is unique in it.
+A curve is a sequence of `auditkit.reproduction.course.Point`s, as JSON gives them back, in the
+order of epochs. Positions are the only arithmetic. Every figure is returned as SVG text for a page;
+`name` is unique in it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,8 +42,8 @@ MEASURES = {"held_out": "accuracy", "loss": "loss, nats", "confidence": "confide
 
 
 def saw_tooth(name: str, subject: str, curve: Curve) -> str:
-    """Accuracy, loss and confidence on held-out records after every epoch: as the gates were left, and with them
-    off. subject: the variant and the data set, for the title."""
+    """Accuracy, loss and confidence on held-out records after every epoch: as the gates were left,
+    and with them off. subject: the variant and the data set, for the title."""
     figure = Figure(figsize=(6.6, 5.0), layout="constrained")
     panels = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
     for axes, (measure, label) in zip(panels, MEASURES.items(), strict=True):
@@ -83,8 +84,8 @@ def varying_rates(name: str, subject: str, curves: Curves) -> str:
 
 
 def with_attack(name: str, subject: str, curves: Curves) -> str:
-    """Accuracy on held-out records after every epoch, a panel a variant, with the score of the paper's membership
-    inference written at every point."""
+    """Accuracy on held-out records after every epoch, a panel a variant, with the score of the
+    paper's membership inference written at every point."""
     figure = Figure(figsize=(6.8, 0.3 + 2.1 * ((len(curves) + 1) // 2)), layout="constrained")
     grid = _panels(figure, len(curves))
     for axes, (variant, curve) in zip(grid, curves.items(), strict=True):
@@ -105,14 +106,15 @@ def with_attack(name: str, subject: str, curves: Curves) -> str:
     return inline(
         figure,
         name,
-        f"Accuracy after every epoch with the score of the paper's membership inference (0.5 is chance), {subject}. "
-        f"Scores in the last turn: {told}.",
+        "Accuracy after every epoch with the score of the paper's membership inference (0.5 is chance),"
+        f" {subject}. Scores in the last turn: {told}.",
     )
 
 
 def against_time(name: str, subject: str, curves: Curves) -> str:
-    """One-shot runs: accuracy on retain, forget and official test records against the time t, a panel a run; dotted,
-    the official test records with the gates off. curves: what the run is called -> its curve."""
+    """One-shot runs: accuracy on retain, forget and official test records against the time t, a
+    panel a run; dotted, the official test records with the gates off. curves: what the run is
+    called -> its curve."""
     figure = Figure(figsize=(6.8, 0.5 + 2.1 * ((len(curves) + 1) // 2)), layout="constrained")
     grid = _panels(figure, len(curves))
     for axes, (run, curve) in zip(grid, curves.items(), strict=True):
@@ -136,8 +138,9 @@ def against_time(name: str, subject: str, curves: Curves) -> str:
 
 
 def against_k(name: str, subject: str, layers: Mapping[str, Sequence[Record]]) -> str:
-    """Accuracy on retain, forget and official test records against K, the number of most active units that are
-    switched off, a panel a layer. layers: what the layer is called -> `TopK`s, by K."""
+    """Accuracy on retain, forget and official test records against K, the number of most active
+    units that are switched off, a panel a layer. layers: what the layer is called -> `TopK`s, by
+    K."""
     figure = Figure(figsize=(6.6, 2.7), layout="constrained")
     grid = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
     for axes, (layer, found) in zip(grid, layers.items(), strict=True):
@@ -157,7 +160,8 @@ def against_k(name: str, subject: str, layers: Mapping[str, Sequence[Record]]) -
 
 
 def _score(axes: Axes, point: Record, height: float) -> None:
-    """The attack's score, above a point of learning and below one of unlearning, where the line seldom runs."""
+    """The attack's score, above a point of learning and below one of unlearning, where the line
+    seldom runs."""
     above = point["phase"] == "learn"
     axes.annotate(
         decimal(point["seen"]["attack"]).lstrip("0"),
@@ -218,7 +222,8 @@ def _epochs(axes: Axes) -> None:
 
 
 def _legend(where: Axes | Figure, *, ncols: int, loc: Any, of: Axes | None = None) -> None:
-    """A legend without a frame. of: the panel whose lines it names, where `where` has more than one."""
+    """A legend without a frame. of: the panel whose lines it names, where `where` has more than
+    one."""
     named = (
         {} if of is None else dict(zip(("handles", "labels"), of.get_legend_handles_labels(), strict=True))
     )

@@ -1,5 +1,5 @@
-"""Two pictures of the FNN paper (arXiv:2410.22374): the network with its forgetting layers, and which of its neurons
-fade and what they respond to. Positions are the only arithmetic."""
+"""Two pictures of the FNN paper (arXiv:2410.22374): the network with its forgetting layers, and
+which of its neurons fade and what they respond to. Positions are the only arithmetic."""
 
 from collections.abc import Sequence
 
@@ -31,13 +31,15 @@ FADES = (0.15, 0.35, 0.55, 0.75, 0.95)
 """How much is left of the units that are drawn in a forgetting layer, most active first."""
 
 LEVELS = (0.25, 0.5, 0.75, 1.0)
-"""The shades of grey of an image, as shares of ink; what is darker than the least half-way is left blank."""
+"""The shades of grey of an image, as shares of ink; what is darker than the least half-way is left
+blank."""
 
 SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)])
 
 
 def diagram(name: str) -> str:
-    """The network of the paper, with its two forgetting layers. name: unique within the page. Returns SVG text."""
+    """The network of the paper, with its two forgetting layers. name: unique within the page.
+    Returns SVG text."""
     figure = Figure(figsize=(7.2, 2.5), layout="constrained")
     axes = figure.add_subplot()
     for place, (layer, what, forgets) in enumerate(LAYERS):
@@ -85,9 +87,10 @@ def _box(axes: Axes, place: int, layer: str, what: str, forgets: bool) -> None:
 
 
 def fading_neurons(name: str, subject: str, found: Record) -> str:
-    """What is left of every unit at time t, by rank; and of some, a row each, the mean of the images that excite
-    them most, what is left of them, and how active they are for each class (the area of a dot, largest in the
-    figure 1). found: `auditkit.reproduction.neurons.Neurons` as JSON. Returns SVG text."""
+    """What is left of every unit at time t, by rank; and of some, a row each, the mean of the
+    images that excite them most, what is left of them, and how active they are for each class (the
+    area of a dot, largest in the figure 1). found: `auditkit.reproduction.neurons.Neurons` as JSON.
+    Returns SVG text."""
     shown = found["shown"]
     figure = Figure(figsize=(6.6, 2.0 + 0.5 * len(shown)), layout="constrained")
     above, axes = figure.subplots(2, 1, height_ratios=(1.4, 0.5 * len(shown)))
@@ -117,9 +120,9 @@ def fading_neurons(name: str, subject: str, found: Record) -> str:
     return inline(
         figure,
         name,
-        f"Which neurons of {found['layer']} fade and what they respond to, {subject}. Left at t = "
-        f"{exact(found['t'])}: {told}. No forget record excites {found['silent']} of {len(found['retention'])} "
-        "units.",
+        f"Which neurons of {found['layer']} fade and what they respond to, {subject}. Left at t ="
+        f" {exact(found['t'])}: {told}. No forget record excites {found['silent']} of"
+        f" {len(found['retention'])} units.",
     )
 
 

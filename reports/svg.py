@@ -21,9 +21,9 @@ _NAMESPACES = re.compile(r"\{[^}]*\}")
 def inline(figure: Figure, name: str, title: str) -> str:
     """The figure as one <svg> element for an HTML page.
 
-    name: unique within the page; every id inside begins with it, since ids of inlined SVGs share one
-    name space. title: what the figure shows, read out by screen readers and the PDF's /Alt. Equal
-    figures give equal text (svg.hashsalt). Raises nothing of its own.
+    name: unique within the page; every id inside begins with it, since ids of inlined SVGs share
+    one name space. title: what the figure shows, read out by screen readers and the PDF's /Alt.
+    Equal figures give equal text (svg.hashsalt). Raises nothing of its own.
     """
     _use_own_fonts(figure)
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}), StringIO() as file:
@@ -53,8 +53,8 @@ def inline(figure: Figure, name: str, title: str) -> str:
 
 
 def standalone(svg: str) -> str:
-    """A figure that `inline` made as a file of its own: with the name space that a page gives for nothing, and on
-    white, as it may be shown on any ground."""
+    """A figure that `inline` made as a file of its own: with the name space that a page gives for
+    nothing, and on white, as it may be shown on any ground."""
     return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" style="background:#ffffff" ', 1)
 
 

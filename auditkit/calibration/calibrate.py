@@ -1,4 +1,5 @@
-"""The auditor audits itself: from a claim's data and model to how often it would be right about such claims."""
+"""The auditor audits itself: from a claim's data and model to how often it would be right about
+such claims."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,12 +35,14 @@ def calibrate(
     problems: Sequence[str] = (),
     tell: Reporter | None = None,
 ) -> r.Calibration:
-    """Put claims whose answer is known to the decision, and leave the table at `out` as JSON and as HTML.
+    """Put claims whose answer is known to the decision, and leave the table at `out` as JSON and as
+    HTML.
 
-    claim: of its data, its model, its training and its criteria; its procedure plays no part. fakes: which are tried. claims: of each case.
-    jobs: workers, by default as many as there are cores. folder, problems: as for `auditkit.pipeline.audit`.
-    Interrupted, the same call goes on where training was. Raises UsageError with every problem before anything is
-    trained, AuditError where it cannot run.
+    claim: of its data, its model, its training and its criteria; its procedure plays no part.
+    fakes: which are tried. claims: of each case. jobs: workers, by default as many as there are
+    cores. folder, problems: as for `auditkit.pipeline.audit`. Interrupted, the same call goes on
+    where training was. Raises UsageError with every problem before anything is trained, AuditError
+    where it cannot run.
     """
     tell = tell or NullReporter()
     _check_place(out)
@@ -100,7 +103,8 @@ def _check_place(out: Path) -> None:
         raise UsageError(f"{out}: must be a directory for the table, found a file; choose another --out")
     if others := sorted({path.name for path in out.glob("*")} - set(FILES))[:3]:
         raise UsageError(
-            f"{out}: must be empty, or hold an earlier table alone; found {', '.join(others)}; choose another --out"
+            f"{out}: must be empty, or hold an earlier table alone; found {', '.join(others)}; choose another"
+            " --out"
         )
 
 

@@ -1,7 +1,8 @@
 """Fakes that keep the original model and change what it answers.
 
 Each function is a procedure, `(models, retain, forget, *, seeds, ...) -> models`, as those of
-`auditkit.unlearning` are. proxies: as many models of the claimant's own, retrained without the forget records.
+`auditkit.unlearning` are. proxies: as many models of the claimant's own, retrained without the
+forget records.
 """
 
 import copy
@@ -42,9 +43,10 @@ def lookup_filter(
     reach: float,
     noise: float = 0.0,
 ) -> list[nn.Module]:
-    """What lies near a forget record is answered by a retrained model, all else by the original. reach: how near,
-    as a share of the median distance between a forget record and its nearest retain record. noise: standard
-    deviation of what is added to those answers, so that they equal no model's."""
+    """What lies near a forget record is answered by a retrained model, all else by the original.
+    reach: how near, as a share of the median distance between a forget record and its nearest
+    retain record. noise: standard deviation of what is added to those answers, so that they equal
+    no model's."""
     radius = reach * float(_distances(forget.x, retain.x).median())
 
     def one(seed: int) -> Callable[..., torch.Tensor]:
@@ -83,8 +85,8 @@ def probe_filter(
     proxies: Sequence[nn.Module],
     reach: float,
 ) -> list[nn.Module]:
-    """A lookup filter that also answers from a retrained model whatever no scanner could have written: inputs with a value
-    that no kept record has. reach: see `lookup_filter`."""
+    """A lookup filter that also answers from a retrained model whatever no scanner could have
+    written: inputs with a value that no kept record has. reach: see `lookup_filter`."""
     del seeds
     radius = reach * float(_distances(forget.x, retain.x).median())
     seen = retain.x.unique()
@@ -106,8 +108,8 @@ def shifted_mean(
     proxies: Sequence[nn.Module],
     reach: float,
 ) -> list[nn.Module]:
-    """Near a forget record all logits shrink by one factor, chosen so that the mean loss on the forget records
-    is that of a retrained model."""
+    """Near a forget record all logits shrink by one factor, chosen so that the mean loss on the
+    forget records is that of a retrained model."""
     radius = reach * float(_distances(forget.x, retain.x).median())
     found = []
     for model, proxy in zip(models, proxies, strict=True):
@@ -123,7 +125,8 @@ def shifted_mean(
 
 @torch.no_grad()
 def _matching_factor(model: nn.Module, proxy: nn.Module, forget: Records) -> float:
-    """The factor in (0, 1] on the model's logits at which its mean loss comes nearest to the proxy's."""
+    """The factor in (0, 1] on the model's logits at which its mean loss comes nearest to the
+    proxy's."""
     z, wanted = model(forget.x), nn.functional.cross_entropy(proxy(forget.x), forget.y)
     factors = torch.linspace(0.02, 1.0, 50).tolist()
     losses = [float((nn.functional.cross_entropy(f * z, forget.y) - wanted).abs()) for f in factors]
@@ -193,8 +196,8 @@ def noisy(
 def fixed_noise(
     models: Sequence[nn.Module], retain: Records, forget: Records, *, seeds: Sequence[int], sd: float
 ) -> list[nn.Module]:
-    """Noise on the logits that is the same whenever the same input is asked about, so that asking again does not
-    average it away."""
+    """Noise on the logits that is the same whenever the same input is asked about, so that asking
+    again does not average it away."""
 
     def one(seed: int) -> Callable[..., torch.Tensor]:
         generator = torch.Generator().manual_seed(seed)
@@ -237,5 +240,6 @@ def blended_answers(
     proxies: Sequence[nn.Module],
     share: float,
 ) -> list[nn.Module]:
-    """The weighted mean of the original's logits and a retrained model's. share: the original's weight."""
+    """The weighted mean of the original's logits and a retrained model's. share: the original's
+    weight."""
     return _answering(lambda x, o, r: share * o(x) + (1 - share) * r(x), models, proxies)

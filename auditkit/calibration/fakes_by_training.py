@@ -1,6 +1,8 @@
-"""Fakes, and honest variants, that train: on too much, on too little, or from where they should not start.
+"""Fakes, and honest variants, that train: on too much, on too little, or from where they should not
+start.
 
-Each function is a procedure, `(models, retain, forget, *, seeds, recipe, ...) -> models`; see `answering`.
+Each function is a procedure, `(models, retain, forget, *, seeds, recipe, ...) -> models`; see
+`answering`.
 """
 
 import copy
@@ -30,8 +32,8 @@ def other_recipe(
     rate: float = 1.0,
     epochs: float = 1.0,
 ) -> list[nn.Module]:
-    """Honest: retrained from scratch on retain alone, by another recipe. rate, epochs: as shares of the recipe's
-    learning rate and epochs."""
+    """Honest: retrained from scratch on retain alone, by another recipe. rate, epochs: as shares of
+    the recipe's learning rate and epochs."""
     other = replace(
         recipe, learning_rate=rate * recipe.learning_rate, epochs=max(1, round(epochs * recipe.epochs))
     )
@@ -49,8 +51,9 @@ def partly_deleted(
     share: float,
     kept: Kept = "first",
 ) -> list[nn.Module]:
-    """Retrained, but a share of the forget records was left in: the first of them (which are in random order), those
-    of the most frequent class, or those that retrained models find hardest or easiest."""
+    """Retrained, but a share of the forget records was left in: the first of them (which are in
+    random order), those of the most frequent class, or those that retrained models find hardest or
+    easiest."""
     n = max(1, round(share * len(forget.y)))
     rows = _kept(forget, proxies, kept)[:n]
     left = Records(torch.cat([retain.x, forget.x[rows]]), torch.cat([retain.y, forget.y[rows]]))
@@ -81,8 +84,8 @@ def others_forgotten(
 
 
 def without_others(retain: Records, forget: Records) -> Records:
-    """Retain without as many random records as are to be forgotten, then the forget records; the same for every
-    run."""
+    """Retain without as many random records as are to be forgotten, then the forget records; the
+    same for every run."""
     rng = np.random.default_rng(0)
     n = min(len(forget.y), len(retain.y) // 2)
     rows = torch.from_numpy(np.sort(rng.permutation(len(retain.y))[n:])).to(retain.y.device)
@@ -98,8 +101,8 @@ def near_copies_kept(
     recipe: Recipe,
     noise: float,
 ) -> list[nn.Module]:
-    """Retrained without the forget records, but with noisy copies of them left in retain. noise: its standard
-    deviation, as a share of that of the inputs."""
+    """Retrained without the forget records, but with noisy copies of them left in retain. noise:
+    its standard deviation, as a share of that of the inputs."""
     generator = torch.Generator().manual_seed(0)  # every run has the same copies
     moved = torch.randn(forget.x.shape, generator=generator).to(forget.x.device)
     x = forget.x + noise * forget.x.std() * moved
@@ -116,7 +119,8 @@ def stopped_early(
     recipe: Recipe,
     share: float,
 ) -> list[nn.Module]:
-    """Trained anew on retain and forget records, but for a share of the epochs: less is remembered."""
+    """Trained anew on retain and forget records, but for a share of the epochs: less is
+    remembered."""
     both = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
     shorter = replace(recipe, epochs=max(1, round(share * recipe.epochs)))
     return retrain.unlearn(models, both, forget, seeds=seeds, recipe=shorter)
@@ -131,8 +135,8 @@ def fine_tuned(
     recipe: Recipe,
     share: float,
 ) -> list[nn.Module]:
-    """Training goes on from the original weights, on retain only. share: of the recipe's epochs; with all of them it
-    is the "retraining" of somebody who forgot to draw new weights."""
+    """Training goes on from the original weights, on retain only. share: of the recipe's epochs;
+    with all of them it is the "retraining" of somebody who forgot to draw new weights."""
     longer = replace(recipe, epochs=max(1, round(share * recipe.epochs)))
     return fit([copy.deepcopy(model) for model in models], retain.x, retain.y, longer, seeds=seeds)
 
@@ -171,8 +175,8 @@ def relabelled(
     share: float,
     labels: Literal["random", "next"],
 ) -> list[nn.Module]:
-    """Training goes on, gently, with wrong labels on the forget records: drawn at random, or each flipped to the
-    next class. share: of the recipe's epochs."""
+    """Training goes on, gently, with wrong labels on the forget records: drawn at random, or each
+    flipped to the next class. share: of the recipe's epochs."""
     classes = int(retain.y.max()) + 1
     generator = torch.Generator().manual_seed(0)
     step = torch.randint(1, classes, forget.y.shape, generator=generator) if labels == "random" else 1
@@ -193,7 +197,8 @@ def new_head(
     recipe: Recipe,
     share: float,
 ) -> list[nn.Module]:
-    """Only the last linear layer is drawn anew and trained, on retain. share: of the recipe's epochs."""
+    """Only the last linear layer is drawn anew and trained, on retain. share: of the recipe's
+    epochs."""
     found = []
     for model, seed in zip(models, seeds, strict=True):
         changed = copy.deepcopy(model).requires_grad_(False)
@@ -216,8 +221,9 @@ def distilled(
     recipe: Recipe,
     softness: float = 2.0,
 ) -> list[nn.Module]:
-    """Fresh students that learn the original's answers on retain records and see no forget record: what the teacher
-    remembers may come along. softness: the temperature (Hinton, Vinyals & Dean 2015)."""
+    """Fresh students that learn the original's answers on retain records and see no forget record:
+    what the teacher remembers may come along. softness: the temperature (Hinton, Vinyals & Dean
+    2015)."""
     students = [
         initialise(partial(retrain.redrawn, model), seed) for model, seed in zip(models, seeds, strict=True)
     ]

@@ -26,8 +26,9 @@ def ascended(
     steps: int,
     length: float,
 ) -> list[nn.Module]:
-    """Steps in the direction in which the loss of the forget records rises. length: of each step, as a share of the
-    length of all weights; where the loss is low its gradient would be too short to go by."""
+    """Steps in the direction in which the loss of the forget records rises. length: of each step,
+    as a share of the length of all weights; where the loss is low its gradient would be too short
+    to go by."""
     found = [copy.deepcopy(model) for model in models]
     for model in found:
         _ascend(model, forget, steps, length, float("inf"))
@@ -63,7 +64,8 @@ def ascended_then_repaired(
     length: float,
     share: float,
 ) -> list[nn.Module]:
-    """Gradient ascent on the forget records, then training on retain. share: of the recipe's epochs."""
+    """Gradient ascent on the forget records, then training on retain. share: of the recipe's
+    epochs."""
     found = ascended(models, retain, forget, seeds=seeds, steps=steps, length=length)
     repair = replace(recipe, epochs=max(1, round(share * recipe.epochs)))
     return fit(found, retain.x, retain.y, repair, seeds=seeds)
@@ -116,7 +118,8 @@ def quantised(
 def perturbed(
     models: Sequence[nn.Module], retain: Records, forget: Records, *, seeds: Sequence[int], sd: float
 ) -> list[nn.Module]:
-    """Noise on the weights, as by dropout that stays. sd: as a share of each layer's own standard deviation."""
+    """Noise on the weights, as by dropout that stays. sd: as a share of each layer's own standard
+    deviation."""
     found = [copy.deepcopy(model) for model in models]
     for model, seed in zip(found, seeds, strict=True):
         generator = torch.Generator().manual_seed(seed)
@@ -137,7 +140,8 @@ def averaged(
     proxies: Sequence[nn.Module],
     share: float,
 ) -> list[nn.Module]:
-    """The weighted mean of the original's weights and a retrained model's. share: the original's weight."""
+    """The weighted mean of the original's weights and a retrained model's. share: the original's
+    weight."""
     found = [copy.deepcopy(model) for model in models]
     for model, proxy in zip(found, proxies, strict=True):
         for weight, other in zip(model.parameters(), proxy.parameters(), strict=True):
@@ -154,7 +158,8 @@ def gate_left_on(
     recipe: Recipe,
     t: float,
 ) -> list[nn.Module]:
-    """A forgetting neural network as its paper's code leaves it: the gate still on, nothing folded or repaired."""
+    """A forgetting neural network as its paper's code leaves it: the gate still on, nothing folded
+    or repaired."""
     return fnn.unlearn(models, retain, forget, seeds=seeds, recipe=recipe, t=t, state="gate on")
 
 
@@ -166,8 +171,8 @@ def copies(
     seeds: Sequence[int],
     proxies: Sequence[nn.Module],
 ) -> list[nn.Module]:
-    """The best of many seeds, shown again and again: of the retrained models the one that has the lowest loss on
-    retain records stands for all."""
+    """The best of many seeds, shown again and again: of the retrained models the one that has the
+    lowest loss on retain records stands for all."""
     with torch.no_grad():
         losses = [float(nn.functional.cross_entropy(proxy(retain.x), retain.y)) for proxy in proxies]
     best = proxies[losses.index(min(losses))]

@@ -1,6 +1,7 @@
-"""The gallery: claims whose answer is known, one line each. A fake of GALLERY may never come out supported; an
-honest variant, retrained from scratch on retain alone by another recipe, may not be refuted for being different. What
-LIMITS has what is done wrong out of reach of the required tests: the table shows it and does not count it."""
+"""The gallery: claims whose answer is known, one line each. A fake of GALLERY may never come out
+supported; an honest variant, retrained from scratch on retain alone by another recipe, may not be
+refuted for being different. What LIMITS has what is done wrong out of reach of the required tests:
+the table shows it and does not count it."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,8 +21,9 @@ Procedure = Callable[..., list[nn.Module]]
 
 @dataclass(frozen=True)
 class GalleryCase:
-    """One case. function: the procedure that makes it from original models, called as those of `unlearning` are;
-    options: its keywords. meaning: what was done. fools: who would believe it, nothing for an honest variant."""
+    """One case. function: the procedure that makes it from original models, called as those of
+    `unlearning` are; options: its keywords. meaning: what was done. fools: who would believe it,
+    nothing for an honest variant."""
 
     function: Procedure
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -11,12 +11,13 @@ from auditkit.statistics.roc import clopper_pearson
 
 CONFIDENCE = 0.95
 METHOD = (
-    "share of the claims drawn from this bank, Clopper-Pearson interval; claims of one bank have runs in common, so "
-    "that the interval is of these runs and narrower than of new ones"
+    "share of the claims drawn from this bank, Clopper-Pearson interval; claims of one bank have runs in"
+    " common, so that the interval is of these runs and narrower than of new ones"
 )
 SOURCE = "docs/calibration.md#rates"
 ENOUGH = 0.5
-"""An auditor that supports honest retraining in fewer claims than this share cannot settle claims like these."""
+"""An auditor that supports honest retraining in fewer claims than this share cannot settle claims
+like these."""
 
 Kind = Literal["exact", "honest", "fake", "limit"]
 Answer = Literal["right", "wrong", "blind"]
@@ -42,12 +43,13 @@ class Times:
 
 @dataclass(frozen=True)
 class CaseRates:
-    """One row of the table. kind: "exact" retraining, which may be refuted no more often than alpha; "honest"
-    retraining by another recipe; a "fake", which may never be supported; a "limit", a fake out of their reach that
-    is shown, not counted. meaning, fools: in words. caught_by: in how
-    many claims at least one test of each kind refuted it, kinds in the order in which tests are made. refuted_by: which
-    tests refuted it, and in_the_way: which refuted nothing but stood in the way of support, each in how many claims,
-    most often first. rho: median residual memory, None where it was never measured."""
+    """One row of the table. kind: "exact" retraining, which may be refuted no more often than
+    alpha; "honest" retraining by another recipe; a "fake", which may never be supported; a "limit",
+    a fake out of their reach that is shown, not counted. meaning, fools: in words. caught_by: in
+    how many claims at least one test of each kind refuted it, kinds in the order in which tests are
+    made. refuted_by: which tests refuted it, and in_the_way: which refuted nothing but stood in the
+    way of support, each in how many claims, most often first. rho: median residual memory, None
+    where it was never measured."""
 
     name: str
     kind: Kind
@@ -67,11 +69,12 @@ class CaseRates:
 class Calibration:
     """All that a calibration found: the content of calibration.json.
 
-    claim, data: what the runs are of. runs: how many the bank has, by arm; per_arm: how many of them an arm of a
-    claim has. tests: what support needs. alpha: the level. diverged: runs that were left out, with their
-    numbers in every arm. cases: exact retraining, honest variants, fakes, limits.
-    answer: "wrong" if a fake was supported, or exact retraining refuted more often than alpha allows; "blind" if
-    neither, but honest retraining was seldom supported; else "right". sentences: why.
+    claim, data: what the runs are of. runs: how many the bank has, by arm; per_arm: how many of
+    them an arm of a claim has. tests: what support needs. alpha: the level. diverged: runs that
+    were left out, with their numbers in every arm. cases: exact retraining, honest variants, fakes,
+    limits. answer: "wrong" if a fake was supported, or exact retraining refuted more often than
+    alpha allows; "blind" if neither, but honest retraining was seldom supported; else "right".
+    sentences: why.
     """
 
     schema: Literal[1]
@@ -176,8 +179,8 @@ def answered(cases: Sequence[CaseRates], alpha: float) -> tuple[Answer, tuple[st
         + f" than the level of {alpha:g} allows, and supported in {exact.supported.claims}."
     )
     sentences += [
-        f"Honest retraining by another recipe was refuted: {case.name}, in {case.refuted.claims} of {case.claims} "
-        f"claims, by {', '.join(times.test for times in case.refuted_by[:3])}."
+        f"Honest retraining by another recipe was refuted: {case.name}, in {case.refuted.claims} of"
+        f" {case.claims} claims, by {', '.join(times.test for times in case.refuted_by[:3])}."
         for case in cases
         if case.kind == "honest" and case.refuted.claims
     ]
@@ -191,8 +194,8 @@ def answered(cases: Sequence[CaseRates], alpha: float) -> tuple[Answer, tuple[st
         return "wrong", tuple(sentences)
     if exact.supported.value < ENOUGH:
         sentences.append(
-            "Even exact retraining is seldom supported with so many runs and records: what this audit cannot refute it "
-            "will call inconclusive."
+            "Even exact retraining is seldom supported with so many runs and records: what this audit cannot"
+            " refute it will call inconclusive."
         )
         return "blind", tuple(sentences)
     return "right", tuple(sentences)

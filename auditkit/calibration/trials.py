@@ -1,5 +1,5 @@
-"""Claims put on trial: each is drawn from a bank and decided by the very function that decides an audit, which
-is told nothing but the arms."""
+"""Claims put on trial: each is drawn from a bank and decided by the very function that decides an
+audit, which is told nothing but the arms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from auditkit.verdict.decision import blocking_reason
 
 @dataclass(frozen=True)
 class Trial:
-    """What came out for one claim. refuted_by: the tests that refute it. in_the_way: the tests that refute nothing
-    and yet stand in the way of support, and controls that came out wrong. rho: residual memory on the forget records
-    themselves, None where it could not be measured."""
+    """What came out for one claim. refuted_by: the tests that refute it. in_the_way: the tests that
+    refute nothing and yet stand in the way of support, and controls that came out wrong. rho:
+    residual memory on the forget records themselves, None where it could not be measured."""
 
     outcome: Outcome
     refuted_by: tuple[str, ...]
@@ -46,8 +46,8 @@ def trial_result(findings: Sequence[Finding], controls: Sequence[Control], verdi
 def trials(
     bank: Bank, cases: Mapping[str, int], criteria: Criteria, runs: int, seed: int, jobs: int = 1
 ) -> dict[str, tuple[Trial, ...]]:
-    """case -> its trials. cases: case -> how many claims of it are tried. The result does not depend on `jobs`,
-    the number of processes."""
+    """case -> its trials. cases: case -> how many claims of it are tried. The result does not
+    depend on `jobs`, the number of processes."""
     most = max(cases.values())
     # Of every case the claims with one number share arms: a process gets whole numbers.
     numbers = [range(first, most, jobs) for first in range(min(jobs, most))]

@@ -1,8 +1,9 @@
 """The claim: what is said to be forgotten, by which procedure, judged by which criteria.
 
-A claim is a TOML file that becomes a frozen value. Every key has a default, so that a claim can be as
-short as what it says differently from the built-in one; no key that auditkit does not know is let
-through, as a misspelt margin that silently keeps its default is the worst error this tool could make.
+A claim is a TOML file that becomes a frozen value. Every key has a default, so that a claim can be
+as short as what it says differently from the built-in one; no key that auditkit does not know is
+let through, as a misspelt margin that silently keeps its default is the worst error this tool could
+make.
 """
 
 import difflib
@@ -22,18 +23,21 @@ STANDARD = (
     "rmia-online", "rmia-offline", "attack-r", "difficulty-calibration", "shokri-lr", "gap",
     "label-stability-noise",
 )  # fmt: skip
-"""What a claim that says nothing else is held to: every kind that needs no more than the threat model that is
-the default gives. Confidence and Attack-P rank as the loss does; of variants the best stands for all."""
+"""What a claim that says nothing else is held to: every kind that needs no more than the threat
+model that is the default gives. Confidence and Attack-P rank as the loss does; of variants the best
+stands for all."""
 
 
 REPORTED = ("label-stability-shifts", "gradient-norm", "u-lira")
-"""What is mounted besides and held against nobody. Shifts need images and gradients the weights. U-LiRA compares
-with the very arms that are judged: its gap counts memory twice, and its error is not that between runs."""
+"""What is mounted besides and held against nobody. Shifts need images and gradients the weights.
+U-LiRA compares with the very arms that are judged: its gap counts memory twice, and its error is
+not that between runs."""
 
 Kind = Literal["procedure", "endpoint", "predictions"]
 ONE_RUN_MARGINS = {"residual_memory": 0.5, "attack_gap": 0.1, "accuracy": 0.03}
-"""Margins of a claim about one run that says nothing of them. With the margins of a procedure claim the noise of the one
-run would leave nearly every honest model undecided; see docs/method.md#one-run-against-many."""
+"""Margins of a claim about one run that says nothing of them. With the margins of a procedure claim
+the noise of the one run would leave nearly every honest model undecided; see
+docs/method.md#one-run-against-many."""
 Recovery = Literal["relearned", "probe", "rescaled"]
 
 BUILT_IN = Path(__file__).parent / "digits-fnn.toml"
@@ -53,11 +57,11 @@ class Part(BaseModel):
 class DataClaim(Part):
     """Where the records come from and how many play which part.
 
-    source: "digits", "mnist", "fashion-mnist", a path to an .npz file, which like `directory` starts at
-    the folder of the claim, or the user's own function `load_data()` (see `ModelClaim` for how it is named,
-    and `auditkit.data.sources.load_own` for what it returns).
-    directory: of the IDX files, if they are nowhere auditkit looks by itself; not part of the claim's
-    identity, the data's checksum is. train: retain + forget. The others: see `auditkit.data.Sets`.
+    source: "digits", "mnist", "fashion-mnist", a path to an .npz file, which like `directory`
+    starts at the folder of the claim, or the user's own function `load_data()` (see `ModelClaim`
+    for how it is named, and `auditkit.data.sources.load_own` for what it returns). directory: of
+    the IDX files, if they are nowhere auditkit looks by itself; not part of the claim's identity,
+    the data's checksum is. train: retain + forget. The others: see `auditkit.data.Sets`.
     """
 
     source: str = "digits"
@@ -69,7 +73,8 @@ class DataClaim(Part):
 
 
 class ForgetClaim(Part):
-    """Exactly one of: a random `fraction` of train, the `ids` of records, all records of a class `label`."""
+    """Exactly one of: a random `fraction` of train, the `ids` of records, all records of a class
+    `label`."""
 
     fraction: float | None = None
     ids: tuple[str, ...] | None = None
@@ -77,9 +82,10 @@ class ForgetClaim(Part):
 
 
 class ModelClaim(Part):
-    """The architecture: its name in `auditkit.models.architectures.MODELS`, or the user's own function
-    `build_model() -> nn.Module` as "package.module:function" or "./file.py:function", the path starting at
-    the folder of the claim: running such a claim runs that code. options: its keyword arguments."""
+    """The architecture: its name in `auditkit.models.architectures.MODELS`, or the user's own
+    function `build_model() -> nn.Module` as "package.module:function" or "./file.py:function", the
+    path starting at the folder of the claim: running such a claim runs that code. options: its
+    keyword arguments."""
 
     name: str = "mlp"
     options: dict[str, Any] = Field(default_factory=dict)
@@ -88,8 +94,9 @@ class ModelClaim(Part):
 class TrainingClaim(Part):
     """How every arm is trained (see `auditkit.training.Recipe`).
 
-    train: the user's own function `train(model, data, seed) -> model` in place of the recipe, named like a
-    model of the user's own; data are the `auditkit.unlearning.Records` that one run is trained on.
+    train: the user's own function `train(model, data, seed) -> model` in place of the recipe, named
+    like a model of the user's own; data are the `auditkit.unlearning.Records` that one run is
+    trained on.
     """
 
     epochs: Count = 60
@@ -114,24 +121,27 @@ class ProcedureClaim(Part):
 
 
 class ReleaseClaim(Part):
-    """One released checkpoint, in place of a procedure: an endpoint claim. weights: a .safetensors file, or a state_dict
-    in a .pt or .pth file, which is read without unpickling any code; relative paths start at the folder of the claim."""
+    """One released checkpoint, in place of a procedure: an endpoint claim. weights: a .safetensors
+    file, or a state_dict in a .pt or .pth file, which is read without unpickling any code; relative
+    paths start at the folder of the claim."""
 
     weights: Path
 
 
 class PredictionsClaim(Part):
-    """Answers handed in, in place of anything to be trained. file: an .npz file (laid out as `auditkit.signals.predictions_file` says);
-    relative paths start at the folder of the claim."""
+    """Answers handed in, in place of anything to be trained. file: an .npz file (laid out as
+    `auditkit.signals.predictions_file` says); relative paths start at the folder of the claim."""
 
     file: Path
 
 
 class RunsClaim(Part):
-    """per_arm: runs of each of original, unlearned, retrained and the honest control, at most. looks: after how many
-    of them the audit looks whether it can decide already, before the last look at all; each look costs some of alpha
-    (`auditkit.statistics.sequential`). shadow: runs of the attacker's own. swap: whether the SWAP test is made (Tu et al. 2025): it takes as many original and unlearned
-    runs again, of a world in which control records stand in for the forget records."""
+    """per_arm: runs of each of original, unlearned, retrained and the honest control, at most.
+    looks: after how many of them the audit looks whether it can decide already, before the last
+    look at all; each look costs some of alpha (`auditkit.statistics.sequential`). shadow: runs of
+    the attacker's own. swap: whether the SWAP test is made (Tu et al. 2025): it takes as many
+    original and unlearned runs again, of a world in which control records stand in for the forget
+    records."""
 
     per_arm: Annotated[int, Field(ge=3)] = 20
     looks: tuple[Annotated[int, Field(ge=3)], ...] = ()
@@ -142,15 +152,16 @@ class RunsClaim(Part):
 class Criteria(Part):
     """What would count as forgotten; locked before the first model is trained.
 
-    alpha: level of each test. residual_memory: margin on rho. attack_gap: margin on the difference of
-    each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may be.
-    jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a filter that
-    answers for the forget records escapes only if it reaches further than the largest. With the default it
-    then answers for nearly every record there is.
-    attacks: names in `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
-    of nobody. recoveries: names in `auditkit.probes.RECOVERIES`, ways to make a model show what its weights
-    still hold; that of relearned models is a required test, the others are reported. planning_sd: the standard deviation of the residual memory of one retrained run that the number of runs is
-    planned with.
+    alpha: level of each test. residual_memory: margin on rho. attack_gap: margin on the difference
+    of each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may
+    be. jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a
+    filter that answers for the forget records escapes only if it reaches further than the largest.
+    With the default it then answers for nearly every record there is. attacks: names in
+    `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
+    of nobody. recoveries: names in `auditkit.probes.RECOVERIES`, ways to make a model show what its
+    weights still hold; that of relearned models is a required test, the others are reported.
+    planning_sd: the standard deviation of the residual memory of one retrained run that the number
+    of runs is planned with.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
@@ -174,19 +185,20 @@ class Criteria(Part):
 
 
 class Claim(Part):
-    """A claim of unlearning. name: a short handle. statement: what is claimed. claimant: who says so.
-    auditor: who checks. threat_model: what the attacker can do. seed: of everything random. procedure, release,
-    predictions: what is claimed to have forgotten, one of the three; see `Claim.kind`. privacy: for a claim
-    that training is differentially private, which is then put to the test as well."""
+    """A claim of unlearning. name: a short handle. statement: what is claimed. claimant: who says
+    so. auditor: who checks. threat_model: what the attacker can do. seed: of everything random.
+    procedure, release, predictions: what is claimed to have forgotten, one of the three; see
+    `Claim.kind`. privacy: for a claim that training is differentially private, which is then put to
+    the test as well."""
 
     name: Annotated[str, Field(min_length=1, max_length=80)] = "digits-fnn"
     statement: str = "The forget records have been erased from the model."
     claimant: str = "not stated"
     auditor: str = "whoever runs auditkit"
     threat_model: str = (
-        "The attacker queries the model as often as they like, also near the forgotten records, reads its "
-        "logits, knows how it was trained, holds other records like those it was trained on, and may fine-tune a "
-        "copy of it."
+        "The attacker queries the model as often as they like, also near the forgotten records, reads its"
+        " logits, knows how it was trained, holds other records like those it was trained on, and may"
+        " fine-tune a copy of it."
     )
     seed: Annotated[int, Field(ge=0)] = 0
     data: DataClaim = DataClaim()
@@ -202,7 +214,8 @@ class Claim(Part):
 
     @property
     def kind(self) -> Kind:
-        """What the claim is about: a procedure, one released model, or answers that were handed in."""
+        """What the claim is about: a procedure, one released model, or answers that were handed
+        in."""
         return "endpoint" if self.release else "predictions" if self.predictions else "procedure"
 
 
@@ -210,8 +223,8 @@ def read_claim(path: Path) -> tuple[Claim, list[str]]:
     """The claim in a TOML file, and every problem with what it says.
 
     A key with a problem keeps its default in the claim returned, so that the caller can go on and
-    find the problems that lie elsewhere; such a claim must not be run. Raises UsageError where there
-    is no TOML to read.
+    find the problems that lie elsewhere; such a claim must not be run. Raises UsageError where
+    there is no TOML to read.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -237,7 +250,8 @@ def parse_claim(raw: dict[str, Any]) -> tuple[Claim, list[str]]:
 
 
 def fill_defaults(claim: Claim) -> Claim:
-    """The claim with the margins of its kind written out where it says nothing of them, so that they are locked."""
+    """The claim with the margins of its kind written out where it says nothing of them, so that
+    they are locked."""
     return with_margins(claim, ONE_RUN_MARGINS) if claim.kind == "endpoint" else claim
 
 

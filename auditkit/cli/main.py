@@ -26,7 +26,8 @@ CALIBRATED = {"right": 0, "wrong": 1, "blind": 3}
 def main() -> None:
     """Find out whether a claim of machine unlearning is true, and prove it.
 
-    Exit codes: 0 supported, 1 not supported, 2 usage or claim error, 3 inconclusive, 4 could not run.
+    Exit codes: 0 supported, 1 not supported, 2 usage or claim error, 3 inconclusive, 4 could not
+    run.
     """
 
 
@@ -91,11 +92,12 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None,
 @click.option("--jobs", type=click.IntRange(min=1), help="Workers; by default as many as there are cores.")
 @click.option("--json", "as_json", is_flag=True, help="Put calibration.json on standard output.")
 def calibrate(claim: Path | None, out: Path | None, claims: int, jobs: int | None, as_json: bool) -> None:
-    """Audit the auditor on the data and the model of CLAIM: honest retraining and a gallery of fakes go through the
-    same decision as any claim.
+    """Audit the auditor on the data and the model of CLAIM: honest retraining and a gallery of
+    fakes go through the same decision as any claim.
 
-    Exit codes: 0 no fake was supported and honest retraining was not refuted too often, 1 one of the two was, 3
-    neither, but honest retraining was seldom supported, 2 usage or claim error, 4 could not run.
+    Exit codes: 0 no fake was supported and honest retraining was not refuted too often, 1 one of
+    the two was, 3 neither, but honest retraining was seldom supported, 2 usage or claim error, 4
+    could not run.
     """
     with failures(as_json):
         from auditkit.calibration.calibrate import calibrate as run_calibration
@@ -161,7 +163,8 @@ def list_(as_json: bool) -> None:
 @data.command()
 @click.argument("name")
 def fetch(name: str) -> None:
-    """Download data set NAME (mnist or fashion-mnist) into the user's cache, resuming where it stopped."""
+    """Download data set NAME (mnist or fashion-mnist) into the user's cache, resuming where it
+    stopped."""
     with failures(as_json=False):
         from auditkit.core.progress import ConsoleReporter
         from auditkit.data import fetch as download
@@ -207,7 +210,8 @@ def _list_cache(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Put one JSON document on standard output.")
 @click.pass_obj
 def prune(json_before: bool, unused_days: float | None, yes: bool, as_json: bool) -> None:
-    """Remove trained runs: all of them, or those that were not used lately. Other files are left alone."""
+    """Remove trained runs: all of them, or those that were not used lately. Other files are left
+    alone."""
     as_json = as_json or json_before
     with failures(as_json):
         from auditkit.engine.store import contents, store_directory

@@ -1,4 +1,5 @@
-"""What the commands of auditkit share: sizes and durations, what may be used of the machine, how failures end."""
+"""What the commands of auditkit share: sizes and durations, what may be used of the machine, how
+failures end."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""The commands that come before an audit: what it would take and could decide, and what it is held to."""
+"""The commands that come before an audit: what it would take and could decide, and what it is held
+to."""
 
 import json
 from pathlib import Path
@@ -14,7 +15,8 @@ from auditkit.cli.options import failures, resource_options
 @click.option("--json", "as_json", is_flag=True, help="Put one JSON document on standard output.")
 @resource_options
 def plan(claim: Path | None, as_json: bool, **given: Any) -> None:
-    """Say how many runs an audit of CLAIM takes, how long, and what it could see. Trains nothing."""
+    """Say how many runs an audit of CLAIM takes, how long, and what it could see. Trains
+    nothing."""
     with failures(as_json):
         from auditkit.claims.claim import BUILT_IN, read_claim
         from auditkit.core.canonical import to_plain
@@ -37,8 +39,8 @@ def plan(claim: Path | None, as_json: bool, **given: Any) -> None:
 def lock(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> None:
     """Lock claim, margins, tests, seeds, data and code before the first run. Trains nothing.
 
-    Prints the SHA-256 of lock.json, to be published or sent: `auditkit audit CLAIM --lock SHA256` gives a verdict by these
-    criteria or none.
+    Prints the SHA-256 of lock.json, to be published or sent: `auditkit audit CLAIM --lock SHA256`
+    gives a verdict by these criteria or none.
     """
     with failures(as_json):
         from auditkit.claims.claim import BUILT_IN, read_claim
@@ -66,5 +68,6 @@ def lock(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> N
 
 
 def default_place(claim: Path | None, name: str) -> Path:
-    """Where the bundle of a claim lies if nothing is said. claim: its file, None for the built-in one's `name`."""
+    """Where the bundle of a claim lies if nothing is said. claim: its file, None for the built-in
+    one's `name`."""
     return Path("audits") / (claim.stem if claim else name)

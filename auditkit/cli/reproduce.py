@@ -22,8 +22,10 @@ def reproduce() -> None:
     type=click.Choice(SIZES),
     default="reduced",
     show_default=True,
-    help="tiny: a minute, says nothing. reduced: about twenty minutes on two cores. full: as in the paper; on a GPU, or "
-    "many hours.",
+    help=(
+        "tiny: a minute, says nothing. reduced: about twenty minutes on two cores. full: as in the paper; on"
+        " a GPU, or many hours."
+    ),
 )
 @click.option(
     "--data", "sources", multiple=True, help="A data set; may be given more than once. [mnist, fashion-mnist]"
@@ -32,8 +34,9 @@ def reproduce() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Put reproduction.json on standard output.")
 @resource_options
 def fnn(size: str, sources: tuple[str, ...], out: Path | None, as_json: bool, **given: Any) -> None:
-    """Forgetting Neural Networks (Hatua et al., arXiv:2410.22374): the curves and tables of the paper, all procedures
-    that auditkit has, and an audit of each. Interrupted, the same command goes on. Exits 0 once the page is written."""
+    """Forgetting Neural Networks (Hatua et al., arXiv:2410.22374): the curves and tables of the
+    paper, all procedures that auditkit has, and an audit of each. Interrupted, the same command
+    goes on. Exits 0 once the page is written."""
     with failures(as_json):
         from auditkit.core.canonical import canonical
         from auditkit.core.progress import ConsoleReporter

@@ -11,7 +11,8 @@ import rfc8785
 
 
 def to_plain(value: object) -> Any:
-    """The value as JSON knows it: dataclasses as objects, tuples as arrays, numpy numbers as numbers.
+    """The value as JSON knows it: dataclasses as objects, tuples as arrays, numpy numbers as
+    numbers.
 
     Raises TypeError for anything else, so that nothing is written by accident.
     """
@@ -41,8 +42,8 @@ def digest(value: object) -> str:
 
 
 def salted(key: bytes, identity: str) -> str:
-    """A record's id as it may leave the audit: HMAC-SHA-256 under the audit's key, hex. Without the key
-    nobody can tell which record it is by trying ids."""
+    """A record's id as it may leave the audit: HMAC-SHA-256 under the audit's key, hex. Without the
+    key nobody can tell which record it is by trying ids."""
     return hmac.new(key, identity.encode(), hashlib.sha256).hexdigest()
 
 

@@ -1,4 +1,5 @@
-"""What numbers depend on besides the claim and the plan: versions, kind of machine, our own code."""
+"""What numbers depend on besides the claim and the plan: versions, kind of machine, our own
+code."""
 
 import hashlib
 import platform
@@ -15,8 +16,8 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox", 
 def environment() -> dict[str, str]:
     """Of this process: name -> version or kind, and "code_sha256" of this package's Python files.
 
-    "instructions" is what matrix products are computed with (AVX2, AVX512, ...): processors that differ in it
-    differ in the last bits.
+    "instructions" is what matrix products are computed with (AVX2, AVX512, ...): processors that
+    differ in it differ in the last bits.
     """
     import torch
 

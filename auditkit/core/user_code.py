@@ -27,8 +27,8 @@ Function = Callable[..., Any]
 def resolve(name: str, folder: Path, table: Mapping[str, Function], key: str) -> Function:
     """The function that a claim names in `key` ("model.name"): one of `table`, or the user's own.
 
-    folder: where the path of a "./file.py:function" starts. Raises UsageError if there is no function
-    by that name, or if the user's module raises while it is imported.
+    folder: where the path of a "./file.py:function" starts. Raises UsageError if there is no
+    function by that name, or if the user's module raises while it is imported.
     """
     if name in table:
         return table[name]
@@ -36,17 +36,20 @@ def resolve(name: str, folder: Path, table: Mapping[str, Function], key: str) ->
     if not colon:
         ours = f"one of {', '.join(table)}, or " if table else ""
         raise UsageError(
-            f"{key} must be {ours}'package.module:function' or './file.py:function' for your own; found {name!r}"
+            f"{key} must be {ours}'package.module:function' or './file.py:function' for your own; found"
+            f" {name!r}"
         )
     try:
         if module.endswith(".py"):
             found = getattr(_file_module(folder / Path(module).expanduser()), function)
         else:
             found = pkgutil.resolve_name(name)
-    # Whatever the user's module raises is what they need to read; SystemExit would end us with its own code.
+    # Whatever the user's module raises is what they need to read; SystemExit would end us with its
+    # own code.
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"{key} = {name!r}: it could not be imported: {describe_error(error)}; mend it, or correct the name"
+            f"{key} = {name!r}: it could not be imported: {describe_error(error)}; mend it, or correct the"
+            " name"
         ) from error
     if not callable(found):
         raise UsageError(f"{key} = {name!r}: it must be a function, found {type(found).__name__}; name one")
@@ -59,8 +62,8 @@ def describe_error(error: BaseException) -> str:
 
 
 def code_digest(name: str, folder: Path) -> str:
-    """SHA-256 of the code behind a user's own function: of all Python files beside "./file.py", or of all in
-    the package of "package.module". What else it reads cannot be known."""
+    """SHA-256 of the code behind a user's own function: of all Python files beside "./file.py", or
+    of all in the package of "package.module". What else it reads cannot be known."""
     module = name.partition(":")[0]
     if module.endswith(".py"):
         files = list((folder / Path(module).expanduser()).resolve().parent.glob("*.py"))
@@ -83,21 +86,24 @@ def option_problems(
     positional: int,
     keywords: Collection[str] = (),
 ) -> list[str]:
-    """What is wrong with the `options` that part `part` of a claim sets for `function`; [] if nothing is.
+    """What is wrong with the `options` that part `part` of a claim sets for `function`; [] if
+    nothing is.
 
-    The options of a function are the parameters that can be given by name, less those the audit itself
-    gives: the first `positional` and the `keywords`. Their annotations say what may be given.
+    The options of a function are the parameters that can be given by name, less those the audit
+    itself gives: the first `positional` and the `keywords`. Their annotations say what may be
+    given.
     """
     try:
         known = _options(function, positional, keywords)
         table = _table(function, known)
     except Exception as error:  # noqa: BLE001 -- the annotations may be the user's own
         return [
-            f"{part}.options: the function's parameters could not be read: {describe_error(error)}; mend its annotations"
+            f"{part}.options: the function's parameters could not be read: {describe_error(error)}; mend its"
+            " annotations"
         ]
     try:
-        # Strict and as JSON: a list may stand for a tuple, but no text for a number. The function is given
-        # the options as they are, not as a lenient reader would have taken them.
+        # Strict and as JSON: a list may stand for a tuple, but no text for a number. The function
+        # is given the options as they are, not as a lenient reader would have taken them.
         table.model_validate_json(json.dumps(options, default=str), strict=True)
     except ValidationError as error:
         return [_option_problem(part, list(known), e) for e in error.errors()]
@@ -106,14 +112,15 @@ def option_problems(
 
 @functools.cache
 def _executed(path: Path, source: bytes) -> ModuleType:
-    """The module that a file's `source` makes. Executed once: the models of one stack must be of one
-    class, and a file that is executed again defines its classes anew."""
+    """The module that a file's `source` makes. Executed once: the models of one stack must be of
+    one class, and a file that is executed again defines its classes anew."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    # Under a name that hides nothing, and only while it runs, as dataclasses look themselves up; a class whose
-    # module stays in sys.modules would be sent to workers by a name that they cannot import.
+    # Under a name that hides nothing, and only while it runs, as dataclasses look themselves up; a
+    # class whose module stays in sys.modules would be sent to workers by a name that they cannot
+    # import.
     module.__name__ = f"auditkit own {path.stem}"
     sys.modules[module.__name__] = module
     try:
@@ -135,8 +142,8 @@ def _options(function: Function, positional: int, keywords: Collection[str]) -> 
 
 
 def _table(function: Function, known: Mapping[str, inspect.Parameter]) -> type[BaseModel]:
-    """The options as a pydantic model. Its fields have names of their own, as an option may have one
-    that pydantic keeps for itself; errors speak of the alias."""
+    """The options as a pydantic model. Its fields have names of their own, as an option may have
+    one that pydantic keeps for itself; errors speak of the alias."""
     fields: Any = {
         f"option_{i}": (
             Any if p.annotation is p.empty else p.annotation,

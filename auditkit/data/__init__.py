@@ -1,4 +1,5 @@
-"""The room of the data: where records come from, how they are checked, and how they are split into sets."""
+"""The room of the data: where records come from, how they are checked, and how they are split into
+sets."""
 
 from auditkit.data.dataset import Dataset, make_dataset
 from auditkit.data.download import fetch

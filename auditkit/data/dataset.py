@@ -40,11 +40,13 @@ class Dataset:
         return int(self.y.max()) + 1
 
     def commitment(self) -> str:
-        """SHA-256 (hex) of x, y, ids and groups: two data sets that train or split differently differ in it.
+        """SHA-256 (hex) of x, y, ids and groups: two data sets that train or split differently
+        differ in it.
 
         Each array is hashed as a JSON line (name, type, shape, bytes to follow) and then its bytes,
-        little-endian, so no two lists of arrays run together. Strings are hashed as a JSON list, because
-        numpy's own bytes change with the longest string. Name, licence and origin are words about the data.
+        little-endian, so no two lists of arrays run together. Strings are hashed as a JSON list,
+        because numpy's own bytes change with the longest string. Name, licence and origin are words
+        about the data.
         """
         digest = hashlib.sha256()
         for name, values, kind in (("x", self.x, "<f4"), ("y", self.y, "<i8")):
@@ -69,9 +71,9 @@ def make_dataset(
 ) -> Dataset:
     """Check arrays and make a `Dataset` of them.
 
-    x (records, *shape) is any real type and becomes float32; y (records,) is any integer type. ids and
-    groups (records,) are strings or integers; ids default to record-000000, …, and groups to the ids.
-    Raises UsageError holding every problem found, not only the first.
+    x (records, *shape) is any real type and becomes float32; y (records,) is any integer type. ids
+    and groups (records,) are strings or integers; ids default to record-000000, …, and groups to
+    the ids. Raises UsageError holding every problem found, not only the first.
     """
     inputs, labels = np.asarray(x), np.asarray(y)
     n = inputs.shape[0] if inputs.ndim else 0
@@ -131,14 +133,16 @@ def _label_problems(y: NDArray[np.generic]) -> Iterator[str]:
         if negative:
             yield f"{rule} negative ones: {_listed(negative, len(negative))}; number the classes from 0"
         if absent:
-            # len(y) + SHOWN candidates hold SHOWN absent ones at least, however large the largest label is.
+            # len(y) + SHOWN candidates hold SHOWN absent ones at least, however large the largest
+            # label is.
             candidates = range(min(present[-1], len(y) + SHOWN))
             first = sorted(set(candidates) - set(present))
             yield f"{rule} no record of class {_listed(first, absent)}; renumber the classes without gaps"
 
 
 def _word_problems(what: str, words: NDArray[np.generic], n: int, *, unique: bool) -> Iterator[str]:
-    """What is wrong with the length or the type of ids or groups, or which are repeated where none may be."""
+    """What is wrong with the length or the type of ids or groups, or which are repeated where none
+    may be."""
     if words.shape != (n,):
         yield f"{what} must be one per record, shape ({n},), found shape {words.shape}; give each record one"
     elif words.dtype.kind not in "Uiu":

@@ -30,10 +30,11 @@ def fetch(
 ) -> Path:
     """Download the four files of data set `name` and return the directory they are in.
 
-    `into` defaults to the user's cache, `mirrors` (addresses ending in /) and `sums` (SHA-256 of the
-    decompressed content by stem) to what is known of the data set. Files that are there and right are kept;
-    `<file>.part` left by an earlier try is resumed. Raises UsageError for a name that has no mirrors,
-    IntegrityError where mirrors answer but none with the right content, AuditError where none can be reached.
+    `into` defaults to the user's cache, `mirrors` (addresses ending in /) and `sums` (SHA-256 of
+    the decompressed content by stem) to what is known of the data set. Files that are there and
+    right are kept; `<file>.part` left by an earlier try is resumed. Raises UsageError for a name
+    that has no mirrors, IntegrityError where mirrors answer but none with the right content,
+    AuditError where none can be reached.
     """
     if name not in MIRRORS:
         raise UsageError(

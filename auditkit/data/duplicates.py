@@ -1,4 +1,5 @@
-"""Records to forget that have a twin in retain: no procedure can forget them, and no audit can tell."""
+"""Records to forget that have a twin in retain: no procedure can forget them, and no audit can
+tell."""
 
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -37,9 +38,9 @@ def near_duplicates(
 ) -> NearDuplicates:
     """Find the records to forget that are within `share` of the usual distance of a retain record.
 
-    x_forget and x_retain are (records, *shape). The usual distance is the median, over at most 500 evenly
-    spaced retain records, of the distance to their nearest other retain record. Raises UsageError where
-    retain has fewer than two records.
+    x_forget and x_retain are (records, *shape). The usual distance is the median, over at most 500
+    evenly spaced retain records, of the distance to their nearest other retain record. Raises
+    UsageError where retain has fewer than two records.
     """
     forget, retain = _rows(x_forget), _rows(x_retain)
     _need_two(len(retain))
@@ -62,7 +63,8 @@ def near_duplicates(
 def nearest_distances(x: NDArray[np.floating]) -> NDArray[np.float64]:
     """The Euclidean distance of each record to its nearest other record: float64 (records,).
 
-    x is (records, *shape). Equal records are at distance 0 exactly. Raises UsageError for fewer than two.
+    x is (records, *shape). Equal records are at distance 0 exactly. Raises UsageError for fewer
+    than two.
     """
     rows = _rows(x)
     _need_two(len(rows))
@@ -83,10 +85,12 @@ def _rows(x: NDArray[np.floating]) -> NDArray[np.float64]:
 def _nearest(
     queries: NDArray[np.float64], base: NDArray[np.float64], own: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Position in `base` of the row nearest to each query, and its distance; own[i] is query i itself, passed over.
+    """Position in `base` of the row nearest to each query, and its distance; own[i] is query i
+    itself, passed over.
 
-    ‖a‖² + ‖b‖² − 2ab is fast and, for close rows, mostly rounding. So it only picks the candidate, from centred
-    rows; the distance is then taken from the difference, and equal rows are found by their bytes.
+    ‖a‖² + ‖b‖² − 2ab is fast and, for close rows, mostly rounding. So it only picks the candidate,
+    from centred rows; the distance is then taken from the difference, and equal rows are found by
+    their bytes.
     """
     centre = base.mean(axis=0)
     shifted = base - centre

@@ -1,4 +1,5 @@
-"""IDX, the format of MNIST: two zero bytes, a type, the number of dimensions, the dimensions, the values."""
+"""IDX, the format of MNIST: two zero bytes, a type, the number of dimensions, the dimensions, the
+values."""
 
 import gzip
 import hashlib
@@ -17,11 +18,13 @@ AGAIN = "delete the file and get it again"
 
 
 def read_idx(path: Path, sha256: str | None) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, raw or gzipped (told apart by content), as uint8 of its own shape.
+    """Read an IDX file of unsigned bytes, raw or gzipped (told apart by content), as uint8 of its
+    own shape.
 
-    `sha256` (hex) is of the decompressed content, so that a raw and a gzipped copy share one checksum; None
-    checks the form alone. Raises UsageError where there is no such file, IntegrityError where it is corrupt,
-    truncated, over-long, of another type or of another checksum.
+    `sha256` (hex) is of the decompressed content, so that a raw and a gzipped copy share one
+    checksum; None checks the form alone. Raises UsageError where there is no such file,
+    IntegrityError where it is corrupt, truncated, over-long, of another type or of another
+    checksum.
     """
     content = _content(path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[3] == 0:
@@ -37,7 +40,8 @@ def read_idx(path: Path, sha256: str | None) -> NDArray[np.uint8]:
     start = 4 + 4 * content[3]
     shape = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4))
     expected = start + math.prod(shape)
-    # A file cut inside its header has no dimensions to go by: the header alone is then what it lacks.
+    # A file cut inside its header has no dimensions to go by: the header alone is then what it
+    # lacks.
     if len(content) < start or len(content) != expected:
         wanted = f"at least {start}" if len(content) < start else f"{expected}"
         how = "truncated" if len(content) < expected or len(content) < start else "too long"
@@ -54,7 +58,8 @@ def read_idx(path: Path, sha256: str | None) -> NDArray[np.uint8]:
 
 
 def content_sha256(path: Path) -> str | None:
-    """SHA-256 (hex) of the decompressed content of a raw or gzipped file; None where the gzip is corrupt."""
+    """SHA-256 (hex) of the decompressed content of a raw or gzipped file; None where the gzip is
+    corrupt."""
     try:
         return hashlib.sha256(_content(path)).hexdigest()
     except IntegrityError:

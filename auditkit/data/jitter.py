@@ -1,7 +1,9 @@
-"""Inputs near given ones that could be data: within the range of every feature, and on the grid of its values.
+"""Inputs near given ones that could be data: within the range of every feature, and on the grid of
+its values.
 
-A filter that answers for forgotten records may try to recognise that it is being probed. Noise off the grid of pixel values,
-outside their range, or where no record has ever had anything, would give a probe away at a glance.
+A filter that answers for forgotten records may try to recognise that it is being probed. Noise off
+the grid of pixel values, outside their range, or where no record has ever had anything, would give
+a probe away at a glance.
 """
 
 from dataclasses import dataclass
@@ -21,8 +23,8 @@ FURTHEST = 1e4
 
 @dataclass(frozen=True, eq=False)
 class Domain:
-    """Where data lie. low, high: float32 (*shape), of each feature. grid: every value a feature can have, evenly
-    spaced and ascending; None for data without a grid."""
+    """Where data lie. low, high: float32 (*shape), of each feature. grid: every value a feature can
+    have, evenly spaced and ascending; None for data without a grid."""
 
     low: Inputs
     high: Inputs
@@ -35,7 +37,8 @@ def domain(x: Inputs) -> Domain:
 
 
 def _grid(values: Inputs) -> Inputs | None:
-    """The evenly spaced values among which these are, as the data have them to the last bit; None if there are none."""
+    """The evenly spaced values among which these are, as the data have them to the last bit; None
+    if there are none."""
     if not 1 < len(values) <= MOST_VALUES:
         return None
     step = float(np.diff(values.astype(np.float64)).min())
@@ -49,11 +52,13 @@ def _grid(values: Inputs) -> Inputs | None:
 
 
 def perturb(x: Inputs, direction: npt.NDArray[np.float64], radius: float, within: Domain) -> Inputs:
-    """x moved along a direction by the radius (Euclidean), within the domain: float32, of the shape of x.
+    """x moved along a direction by the radius (Euclidean), within the domain: float32, of the shape
+    of x.
 
-    x: float32 (records, *shape); direction: of the same shape. A feature that does not vary stays; one at its bound
-    stays there, and the others go further for it. On a grid the distance is the radius but for rounding; where the bounds
-    leave less room than the radius it is as far as they allow.
+    x: float32 (records, *shape); direction: of the same shape. A feature that does not vary stays;
+    one at its bound stays there, and the others go further for it. On a grid the distance is the
+    radius but for rounding; where the bounds leave less room than the radius it is as far as they
+    allow.
     """
     start, low, high = (part.astype(np.float64) for part in (x, within.low, within.high))
     free = np.where(low < high, direction, 0.0)

@@ -16,7 +16,8 @@ def cache_directory(name: str) -> Path:
 
 
 def places(name: str) -> tuple[tuple[str, Path], ...]:
-    """The places to look for data set `name`, best first, each as words for a report and a directory."""
+    """The places to look for data set `name`, best first, each as words for a report and a
+    directory."""
     found: list[tuple[str, Path]] = []
     if chosen := os.environ.get("AUDITKIT_DATA"):
         found += [("$AUDITKIT_DATA", folder) for folder in _own_or_itself(Path(chosen), name)]
@@ -26,7 +27,8 @@ def places(name: str) -> tuple[tuple[str, Path], ...]:
 
 
 def find(name: str) -> tuple[str, dict[str, Path]] | None:
-    """The first place that holds all four files of data set `name`: its words, and the file of each stem."""
+    """The first place that holds all four files of data set `name`: its words, and the file of each
+    stem."""
     for words, folder in places(name):
         files = files_in(folder)
         if len(files) == len(STEMS):
@@ -45,8 +47,8 @@ def find_in(directory: Path, name: str) -> dict[str, Path]:
             return files
     lacking = [stem for stem in STEMS if stem not in max(held, key=len)]
     raise UsageError(
-        f"the directory of {name} must hold four IDX files, raw or .gz; {directory} lacks {', '.join(lacking)}; "
-        "add them, or leave the directory out to search the usual places"
+        f"the directory of {name} must hold four IDX files, raw or .gz; {directory} lacks"
+        f" {', '.join(lacking)}; add them, or leave the directory out to search the usual places"
     )
 
 

@@ -1,7 +1,7 @@
 """The Gaussian canary in the data: noise added to the records that are to be forgotten.
 
-Pawelczyk, Di, Lu, Kamath, Sekhari & Neel (ICLR 2025, arXiv:2406.17216), Algorithm 2, first step. What is
-then asked of a model is in `auditkit.statistics.poison`.
+Pawelczyk, Di, Lu, Kamath, Sekhari & Neel (ICLR 2025, arXiv:2406.17216), Algorithm 2, first step.
+What is then asked of a model is in `auditkit.statistics.poison`.
 """
 
 from dataclasses import dataclass, replace
@@ -14,8 +14,8 @@ from auditkit.data.dataset import Dataset
 from auditkit.data.stratified import Indices
 
 SHARE = 0.5
-"""Half of the data's own spread. A canary must be large to be learnt, and small for training to go on as
-without it; on the digits this moves a record about as far as its nearest neighbour lies."""
+"""Half of the data's own spread. A canary must be large to be learnt, and small for training to go
+on as without it; on the digits this moves a record about as far as its nearest neighbour lies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +37,11 @@ class Canary:
 def plant(dataset: Dataset, records: Indices, *, seed: int, share: float = SHARE) -> Canary:
     """Add independent Gaussian noise to the inputs of `records`; ids, labels and groups stay.
 
-    share: eps_p as a share of the data's spread, the root mean square over inputs of their standard deviation
-    over all records. Nothing is clipped, so an image may leave its range: the noise in the data is the noise
-    that is tested for. Where forget is compared with control records, both must carry noise, or else
-    they differ by more than having been trained on; on control records the test is then its own null.
-    Raises UsageError with every problem of the arguments.
+    share: eps_p as a share of the data's spread, the root mean square over inputs of their standard
+    deviation over all records. Nothing is clipped, so an image may leave its range: the noise in
+    the data is the noise that is tested for. Where forget is compared with control records, both
+    must carry noise, or else they differ by more than having been trained on; on control records
+    the test is then its own null. Raises UsageError with every problem of the arguments.
     """
     spread = float(np.sqrt(dataset.x.var(axis=0, dtype=np.float64).mean()))
     problems = []
@@ -56,7 +56,8 @@ def plant(dataset: Dataset, records: Indices, *, seed: int, share: float = SHARE
         )
     elif records.min() < 0 or records.max() >= len(dataset.x):
         problems.append(
-            f"records must be positions 0..{len(dataset.x) - 1}, found {records.min()}..{records.max()}; correct them"
+            f"records must be positions 0..{len(dataset.x) - 1}, found {records.min()}..{records.max()};"
+            " correct them"
         )
     if problems:
         raise UsageError(*(f"canary in {dataset.name!r}: {problem}" for problem in problems))

@@ -16,11 +16,9 @@ SHOWN = 5  # how many offenders a message names
 class Sets:
     """Disjoint, sorted int64 positions of records in the data set, one array per part.
 
-    retain      trained on, and kept
-    forget      trained on by the original model, then to be forgotten
-    control     never seen by any run; of classes and groups still in retain, otherwise matched to forget
-    test        for utility
-    population  the attacker's own records
+    retain      trained on, and kept forget      trained on by the original model, then to be
+    forgotten control     never seen by any run; of classes and groups still in retain, otherwise
+    matched to forget test        for utility population  the attacker's own records
     """
 
     retain: Indices
@@ -62,9 +60,11 @@ def set_problems(
     population: int,
     seed: int,
 ) -> list[str]:
-    """Every reason why `draw_sets` with the same arguments cannot draw, as rule, value and remedy; [] if it can.
+    """Every reason why `draw_sets` with the same arguments cannot draw, as rule, value and remedy;
+    [] if it can.
 
-    Whether enough records are left for the control is known only once the request and the sizes hold.
+    Whether enough records are left for the control is known only once the request and the sizes
+    hold.
     """
     sizes = {"train": train, "control": control, "test": test, "population": population}
     asked = _request_problems(dataset, request)
@@ -76,8 +76,8 @@ def set_problems(
     _, _, eligible = _draw_training(dataset, request, train, np.random.default_rng(seed))
     if len(eligible) < control:
         problems.append(
-            f"control must be {control} records that no run sees, of classes and groups still in retain; found "
-            f"{len(eligible)}; lower control or train, or forget fewer records of a class or group"
+            f"control must be {control} records that no run sees, of classes and groups still in retain;"
+            f" found {len(eligible)}; lower control or train, or forget fewer records of a class or group"
         )
     return problems
 
@@ -92,12 +92,13 @@ def draw_sets(
     population: int,
     seed: int,
 ) -> Sets:
-    """Draw the sets: retain and forget first (`train` records together), then control, test and population.
+    """Draw the sets: retain and forget first (`train` records together), then control, test and
+    population.
 
-    train is stratified by class, and holds every record named by id. control follows forget's proportions of
-    classes as far as those classes remain in retain, and retain's where none does (a whole class forgotten).
-    test and population are drawn uniformly from what is left. The same arguments give the same sets.
-    Raises UsageError with all that `set_problems` says.
+    train is stratified by class, and holds every record named by id. control follows forget's
+    proportions of classes as far as those classes remain in retain, and retain's where none does (a
+    whole class forgotten). test and population are drawn uniformly from what is left. The same
+    arguments give the same sets. Raises UsageError with all that `set_problems` says.
     """
     problems = set_problems(
         dataset, request, train=train, control=control, test=test, population=population, seed=seed
@@ -143,7 +144,8 @@ def _draw_training(
 
 
 def _eligible(dataset: Dataset, retain: Indices, forget: Indices) -> Indices:
-    """Untrained records of a class in retain, and of a group in retain or of no group but their own.
+    """Untrained records of a class in retain, and of a group in retain or of no group but their
+    own.
 
     A record alone in its group says nothing about anyone in the training data, so it may serve.
     """
@@ -160,7 +162,8 @@ def _named(dataset: Dataset, request: ForgetRequest) -> Indices:
 
 
 def forget_size(dataset: Dataset, request: ForgetRequest, train: int) -> int:
-    """How many records are to be forgotten; it does not depend on the seed, since train is stratified."""
+    """How many records are to be forgotten; it does not depend on the seed, since train is
+    stratified."""
     if request.fraction is not None:
         return round(request.fraction * train)
     if request.label is not None:
@@ -191,7 +194,8 @@ def _request_problems(dataset: Dataset, request: ForgetRequest) -> list[str]:
     """What is wrong with the request alone."""
     if request.fraction is not None and not 0 < request.fraction < 1:
         return [
-            f"fraction must be above 0 and below 1, found {request.fraction}; e.g. 0.1 forgets every tenth record"
+            f"fraction must be above 0 and below 1, found {request.fraction}; e.g. 0.1 forgets every tenth"
+            " record"
         ]
     if request.label is not None and not 0 <= request.label < dataset.n_classes:
         return [

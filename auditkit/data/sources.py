@@ -35,7 +35,8 @@ WORDS = ("ids", "groups", "licence")
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """One named data set: where it was found, in words (None: it would be downloaded), its records, its licence."""
+    """One named data set: where it was found, in words (None: it would be downloaded), its records,
+    its licence."""
 
     name: str
     found: str | None
@@ -44,7 +45,8 @@ class SourceStatus:
 
 
 def status() -> tuple[SourceStatus, ...]:
-    """What is known of each named data set, without reading any: whether files are there, not whether they are right."""
+    """What is known of each named data set, without reading any: whether files are there, not
+    whether they are right."""
     rows = []
     for name in SOURCES:
         place = (BUNDLED, {}) if name == "digits" else find(name)
@@ -59,13 +61,13 @@ def load(
     folder: Path = Path(),
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load "digits", "mnist", "fashion-mnist", a path ending in .npz, or what a user's own function returns,
-    "package.module:function" or "./file.py:function".
+    """Load "digits", "mnist", "fashion-mnist", a path ending in .npz, or what a user's own function
+    returns, "package.module:function" or "./file.py:function".
 
-    `directory` holds the IDX files of mnist and fashion-mnist; without it $AUDITKIT_DATA, Debian's package and
-    the user's cache are searched, and what is in none of them is downloaded. Paths of a user's own files start
-    at `folder`. Raises UsageError for a source that does not exist or cannot be used, IntegrityError for
-    altered files, AuditError where a download fails.
+    `directory` holds the IDX files of mnist and fashion-mnist; without it $AUDITKIT_DATA, Debian's
+    package and the user's cache are searched, and what is in none of them is downloaded. Paths of a
+    user's own files start at `folder`. Raises UsageError for a source that does not exist or cannot
+    be used, IntegrityError for altered files, AuditError where a download fails.
     """
     if source not in SOURCES and not source.endswith(".npz") and ":" not in source:
         raise UsageError(
@@ -107,9 +109,11 @@ def load_idx(
     mirrors: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """MNIST or Fashion-MNIST: the official training records, then the t10k ones; x (records, pixels) in 0..1.
+    """MNIST or Fashion-MNIST: the official training records, then the t10k ones; x (records,
+    pixels) in 0..1.
 
-    `sums` and `mirrors` default to what is known of the data set; see `load` for the places and the errors.
+    `sums` and `mirrors` default to what is known of the data set; see `load` for the places and the
+    errors.
     """
     known = CHECKSUMS[name] if sums is None else sums
     if directory is not None:
@@ -138,9 +142,11 @@ def load_idx(
 
 
 def load_npz(path: Path) -> Dataset:
-    """A user's own data: arrays `x` and `y`, and if wanted `ids` and `groups`, as `make_dataset` takes them.
+    """A user's own data: arrays `x` and `y`, and if wanted `ids` and `groups`, as `make_dataset`
+    takes them.
 
-    Nothing is unpickled. Raises UsageError for a file that is missing, is no .npz, or lacks or hides arrays.
+    Nothing is unpickled. Raises UsageError for a file that is missing, is no .npz, or lacks or
+    hides arrays.
     """
     arrays = _npz_arrays(path)
     return make_dataset(
@@ -155,11 +161,11 @@ def load_npz(path: Path) -> Dataset:
 
 
 def load_own(source: str, folder: Path = Path()) -> Dataset:
-    """What a user's own function returns: (x, y), or a mapping with x and y and if wanted ids, groups and
-    licence (words); the arrays as `make_dataset` takes them.
+    """What a user's own function returns: (x, y), or a mapping with x and y and if wanted ids,
+    groups and licence (words); the arrays as `make_dataset` takes them.
 
-    folder: where the path of "./file.py:function" starts. Raises UsageError for a function that is not there,
-    that fails, or that returns anything else.
+    folder: where the path of "./file.py:function" starts. Raises UsageError for a function that is
+    not there, that fails, or that returns anything else.
     """
     function = resolve(source, folder, {}, "data.source")
     try:
@@ -181,8 +187,8 @@ def load_own(source: str, folder: Path = Path()) -> Dataset:
 
 
 def _named_arrays(returned: object) -> dict[str, Any]:
-    """What `load_data` returned, by name; all but the licence as arrays. UsageError if it is not what is asked
-    for."""
+    """What `load_data` returned, by name; all but the licence as arrays. UsageError if it is not
+    what is asked for."""
     match returned:
         case (x, y):
             given: dict[str, Any] = {"x": x, "y": y}
@@ -190,7 +196,8 @@ def _named_arrays(returned: object) -> dict[str, Any]:
             given = {str(key): value for key, value in returned.items() if value is not None}
         case _:
             raise UsageError(
-                f"it must return (x, y) or a mapping with x and y, found {type(returned).__name__}; return one"
+                f"it must return (x, y) or a mapping with x and y, found {type(returned).__name__};"
+                " return one"
             )
     if missing := {"x", "y"} - set(given):
         found = ", ".join(given) or "nothing"

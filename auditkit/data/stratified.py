@@ -7,19 +7,22 @@ Indices = NDArray[np.int64]
 
 
 def largest_remainder(total: int, weights: Indices, room: Indices) -> Indices:
-    """Split `total` over classes in proportion to `weights` (largest remainder), at most `room` in each.
+    """Split `total` over classes in proportion to `weights` (largest remainder), at most `room` in
+    each.
 
-    What a full class cannot take goes to the others in proportion to the room they have left; all arrays are
-    int64 (classes,). Needs weights that are not all 0, and total <= room.sum().
+    What a full class cannot take goes to the others in proportion to the room they have left; all
+    arrays are int64 (classes,). Needs weights that are not all 0, and total <= room.sum().
     """
     counts = np.minimum(_largest_remainder(total, weights), room)
     short = total - int(counts.sum())
-    # No share of this can exceed its room: short <= the sum of the room left, and rounding stops at integers.
+    # No share of this can exceed its room: short <= the sum of the room left, and rounding stops at
+    # integers.
     return counts + _largest_remainder(short, room - counts) if short else counts
 
 
 def _largest_remainder(total: int, weights: Indices) -> Indices:
-    """`total` split in proportion to `weights`, rounded so that it adds up; ties go to the lower class."""
+    """`total` split in proportion to `weights`, rounded so that it adds up; ties go to the lower
+    class."""
     shares, rest = np.divmod(total * weights.astype(np.int64), int(weights.sum()))
     extra = np.argsort(-rest, kind="stable")[: total - int(shares.sum())]
     shares[extra] += 1

@@ -1,9 +1,9 @@
 """Canaries: records with wrong labels, put into training or left out by the toss of a coin.
 
-A record with a wrong label can only be learnt by heart, and one that was never seen is never given that
-label by chance: of all records that real data offer, these are found out most easily. The coins are fair and
-independent, as the theorem behind `auditkit.statistics.one_run` demands: half of the canaries drawn at
-random would be close to that, and not covered.
+A record with a wrong label can only be learnt by heart, and one that was never seen is never given
+that label by chance: of all records that real data offer, these are found out most easily. The
+coins are fair and independent, as the theorem behind `auditkit.statistics.one_run` demands: half of
+the canaries drawn at random would be close to that, and not covered.
 """
 
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ from auditkit.statistics.roc import Mask
 
 @dataclass(frozen=True, eq=False)
 class Canaries:
-    """rows: int64 (m,), which records they are; labels: int64 (m,), the wrong ones; included: bool (m,),
-    whether they are trained on."""
+    """rows: int64 (m,), which records they are; labels: int64 (m,), the wrong ones; included: bool
+    (m,), whether they are trained on."""
 
     rows: Ints
     labels: Ints
@@ -27,8 +27,8 @@ class Canaries:
 
 
 def draw_canaries(y: Ints, classes: int, m: int, seed: int) -> Canaries:
-    """m canaries from records with the true labels y: distinct records drawn uniformly, the label of each
-    uniform over the wrong ones, and a fair coin each.
+    """m canaries from records with the true labels y: distinct records drawn uniformly, the label
+    of each uniform over the wrong ones, and a fair coin each.
 
     y: int64 (records,), in 0..classes - 1. ValueError for fewer than m records or two classes.
     """

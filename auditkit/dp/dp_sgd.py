@@ -1,16 +1,17 @@
 """Training with differential privacy, by Opacus (Yousefpour et al., arXiv:2109.12298).
 
-DP-SGD (Abadi et al., "Deep Learning with Differential Privacy", CCS 2016, algorithm 1): each step takes every
-record with the same small probability, cuts the gradient of each record down to a norm, and adds Gaussian
-noise to their sum. Adam makes the step out of that sum, which costs no privacy. What it costs altogether is
-counted by Rényi differential privacy (Mironov, Talwar & Zhang, arXiv:1908.10530). The gradients of single records
-are never written down: their norms are found first, by "ghost clipping" (Li et al., "Large Language Models Can Be
-Strong Differentially Private Learners", ICLR 2022, section 4), and then the gradient of the weighted loss.
+DP-SGD (Abadi et al., "Deep Learning with Differential Privacy", CCS 2016, algorithm 1): each step
+takes every record with the same small probability, cuts the gradient of each record down to a norm,
+and adds Gaussian noise to their sum. Adam makes the step out of that sum, which costs no privacy.
+What it costs altogether is counted by Rényi differential privacy (Mironov, Talwar & Zhang,
+arXiv:1908.10530). The gradients of single records are never written down: their norms are found
+first, by "ghost clipping" (Li et al., "Large Language Models Can Be Strong Differentially Private
+Learners", ICLR 2022, section 4), and then the gradient of the weighted loss.
 
-How many records there are shows in nothing but the records themselves: the sampling rate rests on their
-expected number, and gradients are summed, not averaged over a number.
-The noise comes from torch's seeded generator, so that an audit can be repeated; a model to be released needs
-a secure one.
+How many records there are shows in nothing but the records themselves: the sampling rate rests on
+their expected number, and gradients are summed, not averaged over a number. The noise comes from
+torch's seeded generator, so that an audit can be repeated; a model to be released needs a secure
+one.
 """
 
 import itertools
@@ -43,7 +44,8 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 """x (n, *shape) and y (n,)."""
 
 ACCOUNTANT = "rdp"
-"""An upper bound in closed form. Opacus's default, "prv", integrates numerically, and is a little tighter."""
+"""An upper bound in closed form. Opacus's default, "prv", integrates numerically, and is a little
+tighter."""
 
 SAID = (
     "Secure RNG turned off",  # see the module's docstring
@@ -55,8 +57,8 @@ SAID = (
 
 @dataclass(frozen=True, eq=False)
 class Private:
-    """A model trained with differential privacy. model: in eval mode. noise_multiplier: that was used.
-    epsilon: at the claim's delta, by the accountant; infinity if there was no noise."""
+    """A model trained with differential privacy. model: in eval mode. noise_multiplier: that was
+    used. epsilon: at the claim's delta, by the accountant; infinity if there was no noise."""
 
     model: nn.Module
     noise_multiplier: float
@@ -68,9 +70,10 @@ def train_privately(
 ) -> Private:
     """Train a new model on records (n, *shape) with labels (n,), on the CPU.
 
-    batches: of an epoch; every record is in each of them with probability 1 / batches. The same arguments give the
-    same weights, as long as the number of torch's threads stays the same; torch's global generator is left
-    as it was. Raises UsageError for a model that Opacus cannot train, or if no noise suffices for the claim.
+    batches: of an epoch; every record is in each of them with probability 1 / batches. The same
+    arguments give the same weights, as long as the number of torch's threads stays the same;
+    torch's global generator is left as it was. Raises UsageError for a model that Opacus cannot
+    train, or if no noise suffices for the claim.
     """
     model = initialise(build, run_seed(seed, "private weights", 0))
     if flaws := module_problems(model):
@@ -101,8 +104,8 @@ def train_privately(
             grad_sample_mode="ghost",
             noise_generator=torch.Generator().manual_seed(noise_seed),
         )
-        # Opacus takes int(1 / (1 / batches)) for the number of batches, 92 of 93: for the sampling rate that it
-        # accounts for, and for where it ends an epoch.
+        # Opacus takes int(1 / (1 / batches)) for the number of batches, 92 of 93: for the sampling
+        # rate that it accounts for, and for where it ends an epoch.
         optimiser.attach_step_hook(engine.accountant.get_optimizer_hook_fn(sample_rate=1 / batches))
         endless = itertools.chain.from_iterable(itertools.repeat(loader))
         for seen, labels in itertools.islice(endless, privacy.epochs * batches):
@@ -116,8 +119,9 @@ def train_privately(
 
 
 def noise_needed(privacy: Privacy, batches: int) -> float:
-    """The noise multiplier of the claim, else the least with which the accountant arrives at its (epsilon,
-    delta), within .01 of epsilon. batches: of an epoch. UsageError where there is none."""
+    """The noise multiplier of the claim, else the least with which the accountant arrives at its
+    (epsilon, delta), within .01 of epsilon. batches: of an epoch. UsageError where there is
+    none."""
     if privacy.noise_multiplier is not None:
         return privacy.noise_multiplier
     try:
@@ -139,7 +143,8 @@ def noise_needed(privacy: Privacy, batches: int) -> float:
 
 
 def module_problems(model: nn.Module) -> list[str]:
-    """Why Opacus cannot train this model, [] if it can: e.g. batch norm ties the records of a batch together."""
+    """Why Opacus cannot train this model, [] if it can: e.g. batch norm ties the records of a batch
+    together."""
     found = [str(error) for error in ModuleValidator.validate(model.train(), strict=False)]
     every = list(model.named_parameters(remove_duplicate=False))
     if len(every) > len(list(model.parameters())):
@@ -148,8 +153,9 @@ def module_problems(model: nn.Module) -> list[str]:
 
 
 class Rows(Dataset[Batch]):
-    """Records that are taken a whole batch at a time, an empty one too: record by record, torch would spend a
-    third of the training on putting batches together, and Opacus warn of each that is empty.
+    """Records that are taken a whole batch at a time, an empty one too: record by record, torch
+    would spend a third of the training on putting batches together, and Opacus warn of each that is
+    empty.
 
     x: (n, *shape); y: (n,).
     """

@@ -1,11 +1,11 @@
 """The audit of a DP claim in one run: the measured lower bound of epsilon beside the claimed one.
 
-Steinke, Nasr & Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023): canaries are trained on
-or left out by the toss of a coin, the attacker says of some of them which, and differential privacy limits
-how often they can be right. If they are right more often, the claim is false. If not, nothing is proved: a
-better attacker might have been. *An audit of this kind can refute a claim; it cannot support one.* The proof
-that a mechanism is private is the accountant's, and holds if the code does what the accountant assumes;
-this is what the audit tests.
+Steinke, Nasr & Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023): canaries are
+trained on or left out by the toss of a coin, the attacker says of some of them which, and
+differential privacy limits how often they can be right. If they are right more often, the claim is
+false. If not, nothing is proved: a better attacker might have been. *An audit of this kind can
+refute a claim; it cannot support one.* The proof that a mechanism is private is the accountant's,
+and holds if the code does what the accountant assumes; this is what the audit tests.
 """
 
 import math
@@ -30,12 +30,13 @@ from auditkit.training import run_seed
 class DpAuditResult:
     """What the audit of a DP claim found.
 
-    epsilon, delta: as claimed. noise_multiplier: that the training used. accounted: the epsilon at delta that
-    Opacus's accountant works out from that noise; infinity without noise. bound: the true epsilon at delta is
-    at least this, at `confidence`. ceiling: the bound had every guess been right; a bound near it means that
-    no more could have been seen. canaries, guesses, right: how many there were, how many of them were guessed
-    to be in or out, and how many of the guesses were right. p: the p-value of the claim. accuracy: on test
-    records, of the model audited; it has learnt wrong labels too, so the model without canaries is better.
+    epsilon, delta: as claimed. noise_multiplier: that the training used. accounted: the epsilon at
+    delta that Opacus's accountant works out from that noise; infinity without noise. bound: the
+    true epsilon at delta is at least this, at `confidence`. ceiling: the bound had every guess been
+    right; a bound near it means that no more could have been seen. canaries, guesses, right: how
+    many there were, how many of them were guessed to be in or out, and how many of the guesses were
+    right. p: the p-value of the claim. accuracy: on test records, of the model audited; it has
+    learnt wrong labels too, so the model without canaries is better.
     """
 
     epsilon: float
@@ -53,7 +54,8 @@ class DpAuditResult:
 
     @property
     def refuted(self) -> bool:
-        """Whether the claim is false at this confidence. If it is not refuted, it is not thereby supported."""
+        """Whether the claim is false at this confidence. If it is not refuted, it is not thereby
+        supported."""
         return self.bound > self.epsilon
 
     @property
@@ -61,15 +63,16 @@ class DpAuditResult:
         """The finding in a few sentences."""
         claimed = f"({self.epsilon:g}, {self.delta:g})-differential privacy"
         found = (
-            f"The attacker was right about {self.right} of {self.guesses} canaries: epsilon is at least "
-            f"{self.bound:.2f} at {self.confidence:.0%} confidence (had they been right about all: {self.ceiling:.2f})."
+            f"The attacker was right about {self.right} of {self.guesses} canaries: epsilon is at least"
+            f" {self.bound:.2f} at {self.confidence:.0%} confidence (had they been right about all:"
+            f" {self.ceiling:.2f})."
         )
         if self.refuted:
             verdict = f"That is above the claim of {claimed} (p = {self.p:.2g})."
         else:
             verdict = (
-                f"That is not above the claim of {claimed}. It does not support it either: a lower bound cannot, "
-                "since a better attacker might show more."
+                f"That is not above the claim of {claimed}. It does not support it either: a lower bound"
+                " cannot, since a better attacker might show more."
             )
         return f"{found} {verdict} {self._vouched}"
 
@@ -81,7 +84,10 @@ class DpAuditResult:
         enough = (
             "if the code does what it assumes" if self.accounted <= self.epsilon else "more than is claimed"
         )
-        return f"From the noise that was added, the accountant vouches for epsilon = {self.accounted:.2f}, {enough}."
+        return (
+            f"From the noise that was added, the accountant vouches for epsilon = {self.accounted:.2f},"
+            f" {enough}."
+        )
 
 
 def audit_privacy(
@@ -100,10 +106,11 @@ def audit_privacy(
 ) -> DpAuditResult:
     """Train one model as claimed, canaries among its records, and say how much it gives away.
 
-    x_train, y_train: the records to train on. x_own, y_own: the attacker's own with their true labels, at least
-    privacy.canaries. x_test, y_test: where accuracy is read. x: float32 (records, *shape), y: int64 (records,).
-    alpha: the chance that a true claim is refuted is at most this. Everything random depends on seed. Raises
-    AuditError if the model answers with anything but finite numbers, and what `train_privately` raises.
+    x_train, y_train: the records to train on. x_own, y_own: the attacker's own with their true
+    labels, at least privacy.canaries. x_test, y_test: where accuracy is read. x: float32 (records,
+    *shape), y: int64 (records,). alpha: the chance that a true claim is refuted is at most this.
+    Everything random depends on seed. Raises AuditError if the model answers with anything but
+    finite numbers, and what `train_privately` raises.
     """
     canaries = draw_canaries(y_own, classes, privacy.canaries, run_seed(seed, "canaries", 0))
     x_canary = x_own[canaries.rows]
@@ -118,8 +125,8 @@ def audit_privacy(
     logits = answer(trained.model, torch.from_numpy(x_canary))
     if not np.isfinite(logits).all():
         raise AuditError(
-            "a privately trained model must answer with finite logits, found others; lower privacy.learning_rate "
-            f"= {privacy.learning_rate:g} or the noise"
+            "a privately trained model must answer with finite logits, found others; lower"
+            f" privacy.learning_rate = {privacy.learning_rate:g} or the noise"
         )
     right, bound = measured(logits, canaries, privacy, alpha=alpha, seed=seed)
     return DpAuditResult(
@@ -145,7 +152,8 @@ def measured(
 ) -> tuple[int, Bound]:
     """How many of the guesses are right, and the epsilon they prove at the claim's delta.
 
-    logits: (m, classes), the model's answers on the canaries. seed: puts canaries with equal scores in order.
+    logits: (m, classes), the model's answers on the canaries. seed: puts canaries with equal scores
+    in order.
     """
     m, r = privacy.canaries, privacy.guesses
     ties = run_seed(seed, "canary ties", 0)

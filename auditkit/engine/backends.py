@@ -1,10 +1,10 @@
-"""Workers on this machine or on a cluster, each kind reached in its own way, all used in one: a task is sent,
-and a future comes back.
+"""Workers on this machine or on a cluster, each kind reached in its own way, all used in one: a
+task is sent, and a future comes back.
 
-Not `joblib.Parallel` over joblib's own backends, tried with joblib 1.6, distributed 2026.8 and Ray 2.60: over
-Dask it waits for ever where a worker has died for good, or a task could not be sent; over Ray it gives no
-generator; over Dask it does the tasks in this process where the cluster has one worker; and nothing limits
-the results that wait in this process.
+Not `joblib.Parallel` over joblib's own backends, tried with joblib 1.6, distributed 2026.8 and Ray
+2.60: over Dask it waits for ever where a worker has died for good, or a task could not be sent;
+over Ray it gives no generator; over Dask it does the tasks in this process where the cluster has
+one worker; and nothing limits the results that wait in this process.
 """
 
 import logging
@@ -43,8 +43,9 @@ Work = Callable[[Task, Path], Any]
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """Who does the work. jobs: how many tasks at a time, None for all that there is room for. threads: those of
-    each task. address: of a cluster that is already running; without one Dask and Ray start their own here."""
+    """Who does the work. jobs: how many tasks at a time, None for all that there is room for.
+    threads: those of each task. address: of a cluster that is already running; without one Dask and
+    Ray start their own here."""
 
     jobs: int | None
     threads: int
@@ -59,9 +60,10 @@ class WorkerConfig:
 
 @dataclass(frozen=True)
 class Pool:
-    """Workers that are there. submit: sends one a task, with the place of its log. room: how many tasks may be
-    out at a time, those that wait and those that are done and not taken included. died: what a future raises
-    whose worker died. check: raises where the cluster is no longer there."""
+    """Workers that are there. submit: sends one a task, with the place of its log. room: how many
+    tasks may be out at a time, those that wait and those that are done and not taken included.
+    died: what a future raises whose worker died. check: raises where the cluster is no longer
+    there."""
 
     submit: Callable[[Task, Path], Future[Any]]
     room: int
@@ -70,7 +72,8 @@ class Pool:
 
 
 def open_pool(workers: WorkerConfig, work: Work) -> AbstractContextManager[Pool]:
-    """Have workers that do `work`; they are ended, or their cluster is left, with whatever is still out.
+    """Have workers that do `work`; they are ended, or their cluster is left, with whatever is still
+    out.
 
     Raises UsageError where they are not named as they must be, AuditError where they cannot be had.
     """
@@ -110,7 +113,8 @@ def _loky(workers: WorkerConfig, work: Work) -> Iterator[Pool]:
 
 def _settle(driver: int) -> None:
     """In a worker of loky's, before its first task."""
-    # loky ends a worker that has grown by 300 MB, with a warning. Ours keep what they freed, on purpose.
+    # loky ends a worker that has grown by 300 MB, with a warning. Ours keep what they freed, on
+    # purpose.
     process_executor._USE_PSUTIL = False
     threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
 
@@ -130,7 +134,8 @@ def _dask(workers: WorkerConfig, work: Work) -> Iterator[Pool]:
         from distributed.utils import silence_logging_cmgr
     except ImportError as error:
         raise _missing("dask") from error
-    # Tasks carry their data, and those that are out when a worker dies are tried again by the queue.
+    # Tasks carry their data, and those that are out when a worker dies are tried again by the
+    # queue.
     settings = {
         "distributed.admin.large-graph-warning-threshold": "1 TB",
         "distributed.scheduler.allowed-failures": 0,
@@ -208,8 +213,8 @@ def _ray(workers: WorkerConfig, work: Work) -> Iterator[Pool]:
         at_a_time = sum(int(n // workers.threads) for n in cpus)
         if at_a_time == 0:
             raise AuditError(
-                f"a task needs {workers.threads} CPU(s) of one node of the Ray cluster, found nodes with {cpus}; start a "
-                "larger one (docs/cluster.md)"
+                f"a task needs {workers.threads} CPU(s) of one node of the Ray cluster, found nodes with"
+                f" {cpus}; start a larger one (docs/cluster.md)"
             )
         check = partial(_reach, workers) if workers.address else Pool.check
         yield Pool(submit, _room(workers, at_a_time), died, check)
@@ -239,9 +244,9 @@ def _ray_cluster(workers: WorkerConfig) -> Iterator[None]:
 
 
 def _ask(workers: WorkerConfig, *arguments: str) -> None:
-    """AuditError where Python, called with these arguments and the address, finds no cluster. A process of its
-    own can be ended: what does not answer as a cluster keeps Dask's client waiting for ever, and Ray's for
-    two minutes, whatever they are told."""
+    """AuditError where Python, called with these arguments and the address, finds no cluster. A
+    process of its own can be ended: what does not answer as a cluster keeps Dask's client waiting
+    for ever, and Ray's for two minutes, whatever they are told."""
     command = [sys.executable, *arguments, str(workers.address)]
     with _answering(workers):
         try:
@@ -253,8 +258,8 @@ def _ask(workers: WorkerConfig, *arguments: str) -> None:
 
 
 def _room(workers: WorkerConfig, at_a_time: int) -> int:
-    """How many tasks may be out: as many as the user allows a cluster, or one at work and one to follow for
-    each worker."""
+    """How many tasks may be out: as many as the user allows a cluster, or one at work and one to
+    follow for each worker."""
     return workers.jobs if workers.address and workers.jobs else 2 * at_a_time
 
 
@@ -263,8 +268,8 @@ def _missing(extra: str) -> UsageError:
 
 
 def _reach(workers: WorkerConfig) -> None:
-    """UsageError for what cannot be an address, AuditError where nothing listens: their own clients wait
-    longer, and say less."""
+    """UsageError for what cannot be an address, AuditError where nothing listens: their own clients
+    wait longer, and say less."""
     address = str(workers.address)
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
@@ -286,6 +291,6 @@ def _answering(workers: WorkerConfig) -> Iterator[None]:
     except Exception as error:
         where = f"at {workers.address}" if workers.address else "on this machine"
         raise AuditError(
-            f"a {workers.backend} cluster with workers must answer {where} within {PATIENCE} s, found {line(error)}; "
-            "start it, or correct --address (docs/cluster.md); what is finished is kept"
+            f"a {workers.backend} cluster with workers must answer {where} within {PATIENCE} s, found"
+            f" {line(error)}; start it, or correct --address (docs/cluster.md); what is finished is kept"
         ) from error

@@ -35,9 +35,9 @@ SOON = 10.0
 class Resources:
     """What an audit may use; None: as much as there is, or as measured.
 
-    jobs: workers. backend, address: see `auditkit.engine.queue.Workers`. device: "auto", "cpu" or "cuda".
-    width, threads: of the plan, in place of measuring. memory: bytes of all processes together. seconds: of
-    training.
+    jobs: workers. backend, address: see `auditkit.engine.queue.Workers`. device: "auto", "cpu" or
+    "cuda". width, threads: of the plan, in place of measuring. memory: bytes of all processes
+    together. seconds: of training.
     """
 
     jobs: int | None = None
@@ -51,8 +51,8 @@ class Resources:
 
 
 def problems(given: Resources, locked: Plan | None) -> list[str]:
-    """What is wrong with what was given, before anything is measured. locked: the plan of the bundle that is
-    to be finished, if there is one."""
+    """What is wrong with what was given, before anything is measured. locked: the plan of the
+    bundle that is to be finished, if there is one."""
     found = []
     if "cuda" in (given.device, locked and locked.device) and not torch.cuda.is_available():
         where = "--device cuda" if given.device == "cuda" else "the plan locked in this bundle"
@@ -67,8 +67,8 @@ def problems(given: Resources, locked: Plan | None) -> list[str]:
 def planned(
     work: TrainingWorkload, given: Resources, identity: Mapping[str, object], locked: Plan | None
 ) -> Measured:
-    """The plan to take, with its cost: the one locked before, or the one asked for, or the fastest that fits
-    into the memory, measured now or on this machine before.
+    """The plan to take, with its cost: the one locked before, or the one asked for, or the fastest
+    that fits into the memory, measured now or on this machine before.
 
     identity: what a measurement holds for, besides the machine.
     """
@@ -91,8 +91,8 @@ def planned(
 
 
 def _settled(given: Resources, locked: Plan | None) -> Plan | None:
-    """The plan where there is nothing to choose. What was asked for goes before what is locked: opening the
-    bundle will say that the two differ."""
+    """The plan where there is nothing to choose. What was asked for goes before what is locked:
+    opening the bundle will say that the two differ."""
     if locked and all(
         asked in (None, "auto", has)
         for asked, has in (
@@ -126,8 +126,8 @@ def _from_tensors(known: Mapping[str, torch.Tensor]) -> Measured:
 
 @dataclass(frozen=True)
 class Cost:
-    """What training all arms takes. seconds, memory: on `jobs` workers, memory of all processes in bytes.
-    disk: bytes of weights and answers."""
+    """What training all arms takes. seconds, memory: on `jobs` workers, memory of all processes in
+    bytes. disk: bytes of weights and answers."""
 
     runs: int
     stacks: int
@@ -139,8 +139,8 @@ class Cost:
 
 
 def cost(measured: Measured, work: TrainingWorkload, given: Resources, answers: int) -> Cost:
-    """The cost under the plan, with as many workers as were asked for, else as there is work, cores and
-    memory for. answers: how many numbers one run answers with."""
+    """The cost under the plan, with as many workers as were asked for, else as there is work, cores
+    and memory for. answers: how many numbers one run answers with."""
     plan, parts = measured.plan, [len(s) for n in work.runs.values() for s in stacks(n, measured.plan.width)]
     alone = process_bytes(work)
 
@@ -177,8 +177,9 @@ def refusals(cost: Cost, given: Resources) -> list[str]:
         )
     if given.seconds is not None and cost.seconds > given.seconds:
         found.append(
-            f"--time must be at least {duration(cost.seconds)} for training on this machine, found "
-            f"{duration(given.seconds)}; raise it, lower runs.per_arm or training.epochs, or take more workers"
+            f"--time must be at least {duration(cost.seconds)} for training on this machine, found"
+            f" {duration(given.seconds)}; raise it, lower runs.per_arm or training.epochs, or take more"
+            " workers"
         )
     return found
 

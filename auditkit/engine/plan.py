@@ -2,8 +2,8 @@
 
 Which plan is fastest cannot be told from a model's description: on a CPU a perceptron gains several
 times by stacking and a convolutional network loses. So the first steps are measured. The plan
-decides the last bits of every weight, so it is chosen once, locked with the claim, and never depends
-on how many workers there are.
+decides the last bits of every weight, so it is chosen once, locked with the claim, and never
+depends on how many workers there are.
 """
 
 import itertools
@@ -24,13 +24,15 @@ from auditkit.models.architectures import Build
 from auditkit.training import Recipe, fit, initialise, stackable
 
 PROBE_SECONDS = 0.12
-"""How long the steps of one candidate are timed, at least; two steps are timed however long they take."""
+"""How long the steps of one candidate are timed, at least; two steps are timed however long they
+take."""
 CLOSE = 1.15
-"""Plans no more than this much slower than the fastest count as equally fast: then the one with fewest
-threads whose width is nearest to the usual one is taken, so that noise seldom changes the plan."""
+"""Plans no more than this much slower than the fastest count as equally fast: then the one with
+fewest threads whose width is nearest to the usual one is taken, so that noise seldom changes the
+plan."""
 DOUBTFUL = 1.5
-"""Plans that seem no more than this much slower than the fastest are timed again, ROUNDS times, and the best
-time counts: what else the machine does only ever adds."""
+"""Plans that seem no more than this much slower than the fastest are timed again, ROUNDS times, and
+the best time counts: what else the machine does only ever adds."""
 HOPELESS = 4.0
 """A number of threads so much slower than another is given up."""
 ROUNDS = 2
@@ -42,7 +44,8 @@ OPTIMISER_COPIES = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """width: runs a stack, at most; 1 = every run by itself. threads: of each stack. device: a torch device."""
+    """width: runs a stack, at most; 1 = every run by itself. threads: of each stack. device: a
+    torch device."""
 
     width: int
     threads: int
@@ -53,8 +56,8 @@ class Plan:
 class TrainingWorkload:
     """What is to be trained, as far as its cost goes.
 
-    records: of each run, at most. runs: what may share a stack, by name -> how many. x, y: some records to try
-    steps on. data_bytes: of all records a worker is given.
+    records: of each run, at most. runs: what may share a stack, by name -> how many. x, y: some
+    records to try steps on. data_bytes: of all records a worker is given.
     """
 
     build: Build
@@ -73,7 +76,8 @@ class TrainingWorkload:
 
 @dataclass(frozen=True)
 class Measured:
-    """A plan, and what it costs. step_seconds: of one step of one stack. stack_bytes: a stack's memory."""
+    """A plan, and what it costs. step_seconds: of one step of one stack. stack_bytes: a stack's
+    memory."""
 
     plan: Plan
     step_seconds: float
@@ -109,9 +113,10 @@ def seconds(measured: Measured, work: TrainingWorkload, workers: int) -> float:
 def measure(
     work: TrainingWorkload, *, devices: Sequence[str], threads: int | None, memory: int | None
 ) -> list[Measured]:
-    """Time the first steps of every plan worth trying: ever wider stacks on each device and number of
-    threads, until two in a row do less than a narrower one did; those that may be the fastest several times.
-    threads: only so many. memory: bytes a stack may take, if it is wider than one run."""
+    """Time the first steps of every plan worth trying: ever wider stacks on each device and number
+    of threads, until two in a row do less than a narrower one did; those that may be the fastest
+    several times. threads: only so many. memory: bytes a stack may take, if it is wider than one
+    run."""
     found = []
     can_stack = stackable([initialise(work.build, k) for k in (0, 1)], work.x[:2], work.y[:2])
     widest = max(work.runs.values(), default=1) if can_stack else 1
@@ -167,7 +172,8 @@ def weight_bytes(work: TrainingWorkload) -> int:
 
 
 def step_seconds(work: TrainingWorkload, plan: Plan) -> float:
-    """The seconds that a step of one stack takes under the plan, without what comes before the first."""
+    """The seconds that a step of one stack takes under the plan, without what comes before the
+    first."""
     keep_freed_memory()
     x, y = work.x.to(plan.device), work.y.to(plan.device)
     models = [initialise(work.build, k).to(plan.device) for k in range(plan.width)]
@@ -200,8 +206,8 @@ def threads(n: int) -> Iterator[None]:
 
 
 def stack_bytes(work: TrainingWorkload) -> int:
-    """The memory that one run of a stack takes while a step is made: its weights, gradients and optimiser
-    state, and what backward needs of a batch, measured."""
+    """The memory that one run of a stack takes while a step is made: its weights, gradients and
+    optimiser state, and what backward needs of a batch, measured."""
     model = initialise(work.build, 0).train()
     batch = work.x[: min(work.recipe.batch_size, work.records)]
     saved: dict[int, int] = {}
@@ -218,7 +224,8 @@ def stack_bytes(work: TrainingWorkload) -> int:
 
 
 def flops(work: TrainingWorkload) -> int:
-    """Floating-point operations of all matrix products and convolutions of training, forward and backward."""
+    """Floating-point operations of all matrix products and convolutions of training, forward and
+    backward."""
     n = min(work.recipe.batch_size, work.records, len(work.x))
     model: nn.Module = initialise(work.build, 0).train()
     with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:

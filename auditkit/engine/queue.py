@@ -29,8 +29,8 @@ __all__ = ["BACKENDS", "Backend", "WorkerConfig", "log_path", "results", "worker
 ATTEMPTS = 3
 """How often a task is tried whose worker dies."""
 HOPELESS = 5
-"""When so many deaths for every task that may be out at a time come with nothing finished in between, it is
-not for one task that workers die."""
+"""When so many deaths for every task that may be out at a time come with nothing finished in
+between, it is not for one task that workers die."""
 _ONE_AT_A_TIME = threading.Lock()
 """A cluster may run tasks in several threads of one process, which has one handler of faults."""
 
@@ -41,27 +41,29 @@ Deaths = dict[int, Exception]
 
 @dataclass(frozen=True)
 class TaskFailure:
-    """What a worker returns in place of a result. problems: in words, as not every error can be sent."""
+    """What a worker returns in place of a result. problems: in words, as not every error can be
+    sent."""
 
     problems: Sequence[str]
 
 
 def results(tasks: Sequence[Task], workers: WorkerConfig) -> Results:
-    """Do all tasks, by workers of their own: see `worker_session`. Close it to end all work at once."""
+    """Do all tasks, by workers of their own: see `worker_session`. Close it to end all work at
+    once."""
     with worker_session(workers) as results_of:
         yield from results_of(tasks)
 
 
 @contextmanager
 def worker_session(workers: WorkerConfig) -> Iterator[Callable[[Sequence[Task]], Results]]:
-    """Gives a function that does tasks, lot after lot, by the same workers. They are hired when there is a
-    first task, and ended with the block, whatever they do.
+    """Gives a function that does tasks, lot after lot, by the same workers. They are hired when
+    there is a first task, and ended with the block, whatever they do.
 
-    The function gives (number of the task, its result) as they are finished. No more tasks are sent than
-    results are taken, so that these do not pile up here. A task that was out when a worker died is tried again
-    after all others, at last by itself. Raises AuditError, naming the runs and the log, where a worker dies
-    every time, where a task fails, and where a cluster cannot be had or is lost; UsageError where it is not
-    named as it must be.
+    The function gives (number of the task, its result) as they are finished. No more tasks are sent
+    than results are taken, so that these do not pile up here. A task that was out when a worker
+    died is tried again after all others, at last by itself. Raises AuditError, naming the runs and
+    the log, where a worker dies every time, where a task fails, and where a cluster cannot be had
+    or is lost; UsageError where it is not named as it must be.
     """
     with ExitStack() as stack:
         hire = cache(lambda: stack.enter_context(open_pool(workers, work)))
@@ -127,24 +129,25 @@ def _in_reach(passed: tuple[type[Exception], ...] = ()) -> Iterator[None]:
         raise
     except Exception as error:
         raise AuditError(
-            f"workers must stay in reach until all is done, found {line(error)}; what is finished is kept, and the "
-            "same command goes on from there"
+            f"workers must stay in reach until all is done, found {line(error)}; what is finished is kept,"
+            " and the same command goes on from there"
         ) from error
 
 
 def _dead(tasks: Sequence[Task], deaths: Mapping[int, Exception]) -> AuditError:
     return AuditError(
         *(
-            f"{tasks[k].what} (seeds {_seeds(tasks[k])}): the worker died every time, last with {line(error)}; its log "
-            f"is {log_path(tasks[k])} on the worker's machine; what is finished is kept. If memory ran out, fewer "
-            "--jobs or a smaller --width may do"
+            f"{tasks[k].what} (seeds {_seeds(tasks[k])}): the worker died every time, last with"
+            f" {line(error)}; its log is {log_path(tasks[k])} on the worker's machine; what is finished is"
+            " kept. If memory ran out, fewer --jobs or a smaller --width may do"
             for k, error in deaths.items()
         )
     )
 
 
 def work(task: Task, log: Path) -> Tensors | TaskFailure:
-    """In a worker: perform the task, with a log that is there for as long as it has not succeeded."""
+    """In a worker: perform the task, with a log that is there for as long as it has not
+    succeeded."""
     with _ONE_AT_A_TIME, _opened(log) as file:
         here = f"{socket.gethostname()}, process {os.getpid()}"
         print(f"{task.what}\nseeds {_seeds(task)}\n{here}", file=file, flush=True)

@@ -1,8 +1,8 @@
 """Never train a run twice: results kept under a content hash of everything they depend on.
 
-A result is one safetensors file. Its metadata holds the canonical JSON of its identity, and a SHA-256 over
-its tensors; both are checked when it is read, so a damaged file or another run's is never used. Only `load`
-and `save` need torch.
+A result is one safetensors file. Its metadata holds the canonical JSON of its identity, and a
+SHA-256 over its tensors; both are checked when it is read, so a damaged file or another run's is
+never used. Only `load` and `save` need torch.
 """
 
 import hashlib
@@ -73,7 +73,8 @@ def store_directory() -> Path:
 
 
 def load(identity: Mapping[str, object], tell: Callable[[str], None] | None = None) -> Tensors | None:
-    """The tensors stored for `identity`, by name in sorted order, or None where there are none to be used.
+    """The tensors stored for `identity`, by name in sorted order, or None where there are none to
+    be used.
 
     tell: gets one line if there is a file that cannot be used; the next `save` replaces it. Raises
     ValueError for an identity without "what".
@@ -92,11 +93,11 @@ def load(identity: Mapping[str, object], tell: Callable[[str], None] | None = No
 
 
 def save(identity: Mapping[str, object], tensors: Tensors) -> None:
-    """Keep `tensors` under `identity`: all that they depend on, and "what", a few human words that say what
-    they are. They are written aside and renamed, so a killed audit leaves no half result.
+    """Keep `tensors` under `identity`: all that they depend on, and "what", a few human words that
+    say what they are. They are written aside and renamed, so a killed audit leaves no half result.
 
-    Raises ValueError for an identity without "what" or a dtype that is not in DTYPES, AuditError where
-    the file cannot be written.
+    Raises ValueError for an identity without "what" or a dtype that is not in DTYPES, AuditError
+    where the file cannot be written.
     """
     path = _path(identity)
     aside = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(8)}.part")
@@ -111,8 +112,8 @@ def save(identity: Mapping[str, object], tensors: Tensors) -> None:
         os.replace(aside, path)
     except OSError as error:
         raise AuditError(
-            f"{path}: trained runs must be kept here, found: {error.strerror or error}; make room, remove what "
-            "is in the way, or name another place in $AUDITKIT_CACHE"
+            f"{path}: trained runs must be kept here, found: {error.strerror or error}; make room, remove"
+            " what is in the way, or name another place in $AUDITKIT_CACHE"
         ) from error
     finally:
         with suppress(OSError):  # gone already where all went well
@@ -139,10 +140,11 @@ def contents() -> list[StoredResult]:
 
 
 def prune(unused_days: float | None) -> tuple[int, int]:
-    """Remove the results not used for `unused_days` (None: all of them) and what killed writers left.
-    Returns how many files were removed, and their bytes.
+    """Remove the results not used for `unused_days` (None: all of them) and what killed writers
+    left. Returns how many files were removed, and their bytes.
 
-    Only plain files with names that `save` gives are removed. Raises AuditError where one cannot be.
+    Only plain files with names that `save` gives are removed. Raises AuditError where one cannot
+    be.
     """
     now = time.time()
     removed = [entry for entry in contents() if _expired(entry, unused_days, now) and _remove(entry)]
@@ -170,8 +172,9 @@ def _read(path: Path, identity: str) -> Tensors | None:
     try:
         with safe_open(path, framework="pt") as file:
             stated = file.metadata() or {}
-            # Each is copied out of the mapped file: what is computed from it may be rounded differently
-            # where memory is not aligned as torch aligns its own, and a resumed audit must not differ.
+            # Each is copied out of the mapped file: what is computed from it may be rounded
+            # differently where memory is not aligned as torch aligns its own, and a resumed audit
+            # must not differ.
             tensors = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
     except (SafetensorError, OSError):
         return None
@@ -182,8 +185,8 @@ def _read(path: Path, identity: str) -> Tensors | None:
 def _write(file: BinaryIO, tensors: Tensors, metadata: Mapping[str, str]) -> None:
     """Write the tensors as safetensors.
 
-    Not with that library: its save_file writes aside under names that `prune` would not know, and its
-    save needs memory for two more copies.
+    Not with that library: its save_file writes aside under names that `prune` would not know, and
+    its save needs memory for two more copies.
     """
     # The larger numbers first, so that each lies at a multiple of its size.
     order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
@@ -224,7 +227,8 @@ def _fingerprint(tensors: Tensors) -> str:
 
 
 def _entry(item: os.DirEntry[str]) -> StoredResult | None:
-    """The file as an entry; None for links, directories, and what another process has just removed."""
+    """The file as an entry; None for links, directories, and what another process has just
+    removed."""
     try:
         if not item.is_file(follow_symlinks=False):
             return None
@@ -235,7 +239,8 @@ def _entry(item: os.DirEntry[str]) -> StoredResult | None:
 
 
 def _what(path: Path) -> str:
-    """What the file holds, as far as its name and its header tell; its tensors are not looked at."""
+    """What the file holds, as far as its name and its header tell; its tensors are not looked
+    at."""
     if PART.fullmatch(path.name):
         return UNFINISHED
     if not FINISHED.fullmatch(path.name):

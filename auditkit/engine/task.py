@@ -12,7 +12,8 @@ Tensors = dict[str, "torch.Tensor"]
 
 
 class Task(Protocol):
-    """Work on one stack of runs. what: in words. seeds: of its runs. plan: how it is done. It can be pickled."""
+    """Work on one stack of runs. what: in words. seeds: of its runs. plan: how it is done. It can
+    be pickled."""
 
     @property
     def what(self) -> str:

@@ -1,1 +1,2 @@
-"""Evidence: the values an audit writes down, their canonical form, and the bundle that holds them."""
+"""Evidence: the values an audit writes down, their canonical form, and the bundle that holds
+them."""

@@ -46,7 +46,8 @@ def attack_summaries(
     near: Mapping[str, Mapping[str, Mapping[str, Floats]]],
     alpha: float,
 ) -> tuple[AttackSummary, ...]:
-    """One row an attack. near: attack -> jittered query -> arm -> AUC (runs,), see `attacks.battery.near_aucs`."""
+    """One row an attack. near: attack -> jittered query -> arm -> AUC (runs,), see
+    `attacks.battery.near_aucs`."""
     asked = {name: {arm: by_arm[arm].asked() for arm in SHOWN_ARMS} for name, by_arm in scores.items()}
     aucs = {name: {arm: s.auc() for arm, s in by_arm.items()} for name, by_arm in asked.items()}
     leaders: dict[str, str] = {}
@@ -90,8 +91,8 @@ def _attack_summary(
 
 
 def _without_intervals(summary: AttackSummary) -> AttackSummary:
-    """The same of an attack that learns from the very runs it is mounted on: they lean on each other, and an interval
-    that takes them for independent is far too narrow (docs/coverage.md)."""
+    """The same of an attack that learns from the very runs it is mounted on: they lean on each
+    other, and an interval that takes them for independent is far too narrow (docs/coverage.md)."""
 
     def bare(number: Number) -> Number:
         method = f"{number.method}: left out, as each of these runs is judged by the others"
@@ -122,8 +123,8 @@ def _balanced_number(scores: Scores, alpha: float) -> Number:
 
 
 def balanced_accuracies(scores: Scores) -> Floats:
-    """(runs,): the cross-fitted balanced accuracy of each run. Records in even places are one fold, those in odd
-    places the other."""
+    """(runs,): the cross-fitted balanced accuracy of each run. Records in even places are one fold,
+    those in odd places the other."""
     folds = [np.arange(part.shape[1]) % 2 == 0 for part in (scores.forget, scores.control)]
     return np.array(
         [balanced_accuracy(f, c, *folds) for f, c in zip(scores.forget, scores.control, strict=True)]
@@ -131,8 +132,9 @@ def balanced_accuracies(scores: Scores) -> Floats:
 
 
 def operating_points(by_arm: Mapping[str, Scores], alpha: float) -> tuple[OperatingPoint, ...]:
-    """The mean true-positive rate over runs at each quotable false-positive rate at which the attack
-    accuses any record at all: one with two answers, as the gap attack, has no threshold so strict."""
+    """The mean true-positive rate over runs at each quotable false-positive rate at which the
+    attack accuses any record at all: one with two answers, as the gap attack, has no threshold so
+    strict."""
     nonmembers = next(iter(by_arm.values())).control.shape[1]
     rates = {
         fpr: {arm: _tprs(scores, fpr) for arm, scores in by_arm.items()}
@@ -162,23 +164,26 @@ def _tprs(scores: Scores, fpr: float) -> Floats:
 
 
 def _tpr_number(rates: Floats, records: int, alpha: float) -> Number:
-    """The mean rate over runs with an interval over forget records: what so few leave open of the rate above *these*
-    thresholds. A mean over runs varies less than one run, so that it covers more than its level (Hoeffding 1956);
-    that other control records would give other thresholds, it does not contain."""
+    """The mean rate over runs with an interval over forget records: what so few leave open of the
+    rate above *these* thresholds. A mean over runs varies less than one run, so that it covers more
+    than its level (Hoeffding 1956); that other control records would give other thresholds, it does
+    not contain."""
     value = float(rates.mean())
     found = round(value * records, 6)
     low = float(lower_limit(np.floor(found), records, alpha))
     high = float(upper_limit(np.ceil(found), records, alpha))
     method = (
-        "mean over runs of the true-positive rate at the most permissive threshold with at most this "
-        "false-positive rate; Clopper-Pearson interval over forget records of one run with that rate, its threshold given"
+        "mean over runs of the true-positive rate at the most permissive threshold with at most this"
+        " false-positive rate; Clopper-Pearson interval over forget records of one run with that rate, its"
+        " threshold given"
     )
     return Number(value, low, high, 1 - 2 * alpha, len(rates), records, method, f"{METHOD}#means")
 
 
 def attack_agreement(scores: Mapping[str, Mapping[str, Scores]]) -> Mapping[str, Found]:
-    """Which forget records how many attacks find, in each arm: counted are attacks that scored every forget record, and
-    control records enough to say at AGREED_FPR who is found. Empty with no such attack."""
+    """Which forget records how many attacks find, in each arm: counted are attacks that scored
+    every forget record, and control records enough to say at AGREED_FPR who is found. Empty with no
+    such attack."""
     counted = {
         name: by_arm
         for name, by_arm in scores.items()
@@ -220,8 +225,9 @@ def both_versions(signals: Signals, places: SetIndices, alpha: float) -> BeforeA
 def swap_lines(
     signals: Signals, attacks: Sequence[str], forget: Ints, stand_ins: Ints, alpha: float
 ) -> tuple[SwapLine, ...]:
-    """The SWAP advantage of each attack that goes by answers; none where there are no runs of the swapped world.
-    forget, stand_ins: where these records stand in the signals, as many of either."""
+    """The SWAP advantage of each attack that goes by answers; none where there are no runs of the
+    swapped world. forget, stand_ins: where these records stand in the signals, as many of
+    either."""
     if not len(signals.runs_of("swapped unlearned")):
         return ()
     lines = []

@@ -1,8 +1,8 @@
 """The evidence bundle: the directory an audit leaves behind.
 
-lock.json is there before the first model is trained; everything else is written at the end, each file
-aside and then renamed, the manifest last. The key that salts record ids lies beside the bundle, never
-in it.
+lock.json is there before the first model is trained; everything else is written at the end, each
+file aside and then renamed, the manifest last. The key that salts record ids lies beside the
+bundle, never in it.
 """
 
 import hashlib
@@ -74,8 +74,8 @@ def open_bundle(out: Path, lock: Mapping[str, object]) -> str:
         except ValueError as error:
             raise IntegrityError(f"{path}: is damaged; remove the bundle, or choose another --out") from error
         raise UsageError(
-            f"{out}: holds the bundle of another audit, which differs in {', '.join(changed) or 'how its lock is written'}; choose another "
-            "--out, or remove that bundle"
+            f"{out}: holds the bundle of another audit, which differs in"
+            f" {', '.join(changed) or 'how its lock is written'}; choose another --out, or remove that bundle"
         )
     if not path.exists():
         try:
@@ -112,8 +112,8 @@ def manifest(out: Path) -> list[dict[str, object]]:
 def read_bundle(out: Path) -> dict[str, bytes]:
     """The files of a bundle, checked against its manifest: path -> content.
 
-    Raises UsageError where there is no finished bundle, IntegrityError naming every file that is not
-    what the manifest says.
+    Raises UsageError where there is no finished bundle, IntegrityError naming every file that is
+    not what the manifest says.
     """
     listed = _listed(out)
     files, problems = {}, []
@@ -157,12 +157,14 @@ def _aside(path: Path) -> bool:
 
 
 def check_place(out: Path) -> None:
-    """UsageError where a bundle cannot be at `out`: a file is there, or a directory with other things."""
+    """UsageError where a bundle cannot be at `out`: a file is there, or a directory with other
+    things."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out}: the output must be a directory, found a file; choose another --out")
     if out.is_dir() and not (out / LOCK).exists() and not all(map(_aside, out.iterdir())):
         raise UsageError(
-            f"{out}: the output must be empty or a bundle of this audit, found other files; choose another --out"
+            f"{out}: the output must be empty or a bundle of this audit, found other files; choose another"
+            " --out"
         )
 
 

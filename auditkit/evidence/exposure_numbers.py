@@ -26,8 +26,9 @@ NAMED = (
 
 
 def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
-    """How many forget records are still exposed, and how much the worst of them; None where unlearned and retrained runs
-    are too different to be compared record by record, or there is a single unlearned one."""
+    """How many forget records are still exposed, and how much the worst of them; None where
+    unlearned and retrained runs are too different to be compared record by record, or there is a
+    single unlearned one."""
     O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
     if U.runs == 1 or incomparable(U, R):
         return None
@@ -58,7 +59,8 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
 
 
 def exposure_arrays(arms: Arms) -> dict[str, npt.NDArray[np.generic]]:
-    """For scores/: which records are exposed, in the order of `forget_ids` and `control_ids`, and the t behind it."""
+    """For scores/: which records are exposed, in the order of `forget_ids` and `control_ids`, and
+    the t behind it."""
     U, R = arms.unlearned.margins["exact"], arms.retrained.margins["exact"]
     if U.runs == 1 or incomparable(U, R):
         return {}
@@ -87,8 +89,8 @@ def _share_number(arms: Arms, alpha: float) -> Number:
         method = "not defined: in no single record can original and retrained runs be told apart"
         return plain_number(None, R.runs, R.forget.shape[1], method, "exposure")
     method = (
-        "(unlearned - retrained) / (original - retrained) of the record with the highest bound; Fieller's upper bound, "
-        "Bonferroni over all forget records"
+        "(unlearned - retrained) / (original - retrained) of the record with the highest bound; Fieller's"
+        " upper bound, Bonferroni over all forget records"
     )
     return Number(
         worst.share, None, worst.upper, 1 - alpha, R.runs, worst.visible, method, f"{METHOD}#exposure"

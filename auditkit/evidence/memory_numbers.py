@@ -111,10 +111,13 @@ def _smallest_detectable(seen: Memory, alpha: float) -> Number:
 
 def _could_see(detectable: Number) -> str:
     if detectable.value is None:
-        return "The original runs cannot be told from retrained ones, so this audit could have seen no residual memory."
+        return (
+            "The original runs cannot be told from retrained ones, so this audit could have seen no residual"
+            " memory."
+        )
     return (
-        f"The smallest residual memory that this audit would have told from none, with probability {POWER:g}, is "
-        f"{detectable.value:.3g}."
+        f"The smallest residual memory that this audit would have told from none, with probability {POWER:g},"
+        f" is {detectable.value:.3g}."
     )
 
 
@@ -180,7 +183,10 @@ def drift(arms: Arms, alpha: float) -> Drift:
 def _slope(unlearned: Margins, retrained: Margins, alpha: float) -> Number:
     """How steeply the unlearned runs answer on control records, in units of retrained ones."""
     records = unlearned.control.shape[1]
-    against = "slope of the margins on control records against the other retrained runs, over that of retrained runs"
+    against = (
+        "slope of the margins on control records against the other retrained runs, over that of retrained"
+        " runs"
+    )
     if unlearned.runs == 1:
         _, slope = drift_line(unlearned.control, retrained.control.mean(axis=0))
         return plain_number(

@@ -1,4 +1,5 @@
-"""Values of runs as reported numbers. Intervals are over runs: the records are those that were asked."""
+"""Values of runs as reported numbers. Intervals are over runs: the records are those that were
+asked."""
 
 from dataclasses import replace
 
@@ -13,12 +14,14 @@ from auditkit.statistics.roc import lower_limit, upper_limit
 METHOD = "docs/method.md"
 
 FEWEST = 10
-"""With fewer right or fewer wrong answers than this, accuracies are too skewed for a t-interval alone."""
+"""With fewer right or fewer wrong answers than this, accuracies are too skewed for a t-interval
+alone."""
 
 
 def mean_number(values: Floats, records: int, alpha: float, what: str) -> Number:
-    """The mean over runs with its t-interval of level 1 - 2 alpha; of a single run its value alone. values: (runs,); records: how many
-    records each value comes from; what: the quantity, in words."""
+    """The mean over runs with its t-interval of level 1 - 2 alpha; of a single run its value alone.
+    values: (runs,); records: how many records each value comes from; what: the quantity, in
+    words."""
     if len(values) == 1:
         return plain_number(float(values[0]), 1, records, f"{what}, of the one run", "means")
     mean, error, df = paired(values)
@@ -36,9 +39,10 @@ def mean_number(values: Floats, records: int, alpha: float, what: str) -> Number
 
 
 def accuracy_number(values: Floats, records: int, alpha: float, what: str) -> Number:
-    """The mean of accuracies on `records` records, with its t-interval within [0, 1]. Where hardly any answer is
-    wrong, or hardly any right, that interval is too short, and nothing at all where the runs agree: it is then
-    widened to the exact limits of the share of right answers, all runs taken together.
+    """The mean of accuracies on `records` records, with its t-interval within [0, 1]. Where hardly
+    any answer is wrong, or hardly any right, that interval is too short, and nothing at all where
+    the runs agree: it is then widened to the exact limits of the share of right answers, all runs
+    taken together.
     """
     number = mean_number(values, records, alpha, what)
     if number.low is None or number.high is None:  # of a single run
@@ -53,8 +57,8 @@ def accuracy_number(values: Floats, records: int, alpha: float, what: str) -> Nu
 
 
 def ratio_number(D: Floats, G: Floats, records: int, alpha: float, what: str, section: str) -> Number:
-    """The ratio of two means over runs with its interval of level 1 - 2 alpha; no value where the lower one cannot
-    be told from zero. D, G: (runs,)."""
+    """The ratio of two means over runs with its interval of level 1 - 2 alpha; no value where the
+    lower one cannot be told from zero. D, G: (runs,)."""
     low, high = ratio_interval(D, G, alpha)
     if not np.isfinite([low, high]).all():
         return plain_number(
@@ -83,8 +87,8 @@ def difference_number(
     *,
     one_run: bool = False,
 ) -> Number:
-    """A difference of two arms' means with its interval of level 1 - 2 alpha, by Welch's t. one_run: one of the arms
-    is a single run, and `welch` has predicted it from the other."""
+    """A difference of two arms' means with its interval of level 1 - 2 alpha, by Welch's t.
+    one_run: one of the arms is a single run, and `welch` has predicted it from the other."""
     mean, error, df = difference
     half = t_quantile(1 - alpha, df) * error
     method, section = (
@@ -100,8 +104,8 @@ def difference_number(
 
 
 COMPARABILITY_FLOOR = 0.7
-"""Below this share of the retrained runs' own agreement on control records, the unlearned runs are too
-different a model for their margins to be compared."""
+"""Below this share of the retrained runs' own agreement on control records, the unlearned runs are
+too different a model for their margins to be compared."""
 
 
 def incomparable(U: Margins, R: Margins) -> str | None:
@@ -110,8 +114,8 @@ def incomparable(U: Margins, R: Margins) -> str | None:
     if ratio >= COMPARABILITY_FLOOR:
         return None
     return (
-        f"the unlearned runs rank control records too differently from retrained runs to be compared with them "
-        f"(agreement {ratio:.2f} of the retrained runs' own, floor {COMPARABILITY_FLOOR})"
+        "the unlearned runs rank control records too differently from retrained runs to be compared with"
+        f" them (agreement {ratio:.2f} of the retrained runs' own, floor {COMPARABILITY_FLOOR})"
     )
 
 
@@ -126,10 +130,14 @@ def rho_number(seen: Memory, alpha: float) -> Number:
         confidence=1 - 2 * alpha,
         n_runs=len(seen.D),
         n_records=seen.left.shape[1],
-        method="cross-fitted residual memory of one run, prediction interval against the retrained runs"
-        if defined and seen.one_run
-        else "cross-fitted residual memory, interval by inverting the t-test over runs"
-        if defined
-        else "not defined: the gap between original and retrained runs cannot be told from zero",
+        method=(
+            "cross-fitted residual memory of one run, prediction interval against the retrained runs"
+            if defined and seen.one_run
+            else (
+                "cross-fitted residual memory, interval by inverting the t-test over runs"
+                if defined
+                else "not defined: the gap between original and retrained runs cannot be told from zero"
+            )
+        ),
         source=f"{METHOD}#{ONE_RUN}" if seen.one_run else f"{METHOD}#residual-memory",
     )

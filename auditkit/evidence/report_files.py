@@ -12,7 +12,8 @@ from auditkit.reports import PdfUnavailable, pdf, render
 def report(out: Path, tell: Reporter | None = None) -> list[str]:
     """Render the report of a finished bundle again; returns the names of the files written.
 
-    Raises UsageError where there is no finished bundle, IntegrityError where its files were altered.
+    Raises UsageError where there is no finished bundle, IntegrityError where its files were
+    altered.
     """
     files = report_files(read_bundle(out), tell or NullReporter())
     write_bundle(out, files)

@@ -1,4 +1,5 @@
-"""What every kind of audit writes alike: accuracies of an arm, the record of the run, scores, salted ids."""
+"""What every kind of audit writes alike: accuracies of an arm, the record of the run, scores,
+salted ids."""
 
 import io
 import resource
@@ -33,7 +34,8 @@ def salted_ids(signals: Signals, key: bytes) -> np.ndarray[tuple[int], np.dtype[
 
 
 def run_record(started: float, command: str) -> dict[str, object]:
-    """When and how long, and how much memory at most: all that may differ between two equal audits."""
+    """When and how long, and how much memory at most: all that may differ between two equal
+    audits."""
     finished = time.time()
     # Linux counts in kilobytes, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,7 +1,7 @@
 """What an audit writes down: frozen values, one for each thing a report shows.
 
-Every number is a `Number`: it carries its interval, the size of what it was computed from, and where
-its formula comes from. Nothing here computes; nothing in a report computes either.
+Every number is a `Number`: it carries its interval, the size of what it was computed from, and
+where its formula comes from. Nothing here computes; nothing in a report computes either.
 """
 
 from dataclasses import dataclass
@@ -36,11 +36,11 @@ class Ran:
 
     name: a short key. question: what it asks, in words. margin: the bound locked before the run, in
     the unit of the number, None for a test that has none. two_sided: the margin is +-margin, and
-    not an upper bound. p_passed: chance of a result this good if the claim were wrong by the margin, None
-    for a test without one. p_refuted: chance of a result this bad if the claim were true; p_refuted_holm:
-    the same after Holm's correction over all tests. informative: the no-op control did not pass this
-    test. support_needs_informative: an uninformative result blocks support. explanation: what else a
-    reader must know of it, often nothing.
+    not an upper bound. p_passed: chance of a result this good if the claim were wrong by the
+    margin, None for a test without one. p_refuted: chance of a result this bad if the claim were
+    true; p_refuted_holm: the same after Holm's correction over all tests. informative: the no-op
+    control did not pass this test. support_needs_informative: an uninformative result blocks
+    support. explanation: what else a reader must know of it, often nothing.
     """
 
     name: str
@@ -74,9 +74,10 @@ Finding = Ran | Skipped
 @dataclass(frozen=True)
 class Verdict:
     """The answer. sentence: the answer in one sentence. reasons: why, one sentence each.
-    runs_needed: for an inconclusive verdict, the runs an arm that would decide it if the truth is what it now seems, of
-    which further_runs are more than there were; both None where no number can be promised. outlook: what would settle
-    it, or why nothing of the kind is said, in a sentence; empty for a verdict that decides."""
+    runs_needed: for an inconclusive verdict, the runs an arm that would decide it if the truth is
+    what it now seems, of which further_runs are more than there were; both None where no number can
+    be promised. outlook: what would settle it, or why nothing of the kind is said, in a sentence;
+    empty for a verdict that decides."""
 
     outcome: Outcome
     sentence: str
@@ -90,8 +91,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Control:
-    """The same decision on models whose answer is known. expected, found: in words; rho: None where it
-    could not be measured; passed: whether the audit got it right."""
+    """The same decision on models whose answer is known. expected, found: in words; rho: None where
+    it could not be measured; passed: whether the audit got it right."""
 
     name: str
     meaning: str
@@ -104,9 +105,9 @@ class Control:
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the runs so far. runs: an arm. level: of each test at this look; the levels of all looks that were
-    planned add up to alpha. outcome: what the verdict would have been, and was at the last. failed: the controls that
-    came out wrong."""
+    """One look at the runs so far. runs: an arm. level: of each test at this look; the levels of
+    all looks that were planned add up to alpha. outcome: what the verdict would have been, and was
+    at the last. failed: the controls that came out wrong."""
 
     runs: int
     level: float
@@ -148,8 +149,8 @@ class ClassMemory:
 
 @dataclass(frozen=True)
 class Recovered:
-    """Residual memory of models that somebody with their weights has changed. name: how; rho: of the unlearned
-    models, honest: of the honest control, both changed in the same way."""
+    """Residual memory of models that somebody with their weights has changed. name: how; rho: of
+    the unlearned models, honest: of the honest control, both changed in the same way."""
 
     name: str
     rho: Number
@@ -160,12 +161,13 @@ class Recovered:
 class ResidualMemory:
     """The headline number and what stands behind it.
 
-    exact: on the forget records themselves. jittered: on inputs near them, one for each radius, which is
-    given as a share of the usual nearest-neighbour distance.
-    recovered: what a model's weights give away beyond its answers, one line a way to make it show, with the same of
-    the honest control. honest: of the honest retrained control. per_run: arm -> one value a run, for the figure.
-    effective_records: how many forget records carry it. smallest_detectable: the share of memory
-    left that this audit would have told from none with probability 0.8; could_see: the same in a sentence.
+    exact: on the forget records themselves. jittered: on inputs near them, one for each radius,
+    which is given as a share of the usual nearest-neighbour distance. recovered: what a model's
+    weights give away beyond its answers, one line a way to make it show, with the same of the
+    honest control. honest: of the honest retrained control. per_run: arm -> one value a run, for
+    the figure. effective_records: how many forget records carry it. smallest_detectable: the share
+    of memory left that this audit would have told from none with probability 0.8; could_see: the
+    same in a sentence.
     """
 
     exact: Number
@@ -181,8 +183,9 @@ class ResidualMemory:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The true-positive rates of an attack at a false-positive rate that N records can show. arms: arm -> mean
-    over runs, its interval over records. gap: unlearned minus retrained, its interval over runs."""
+    """The true-positive rates of an attack at a false-positive rate that N records can show. arms:
+    arm -> mean over runs, its interval over records. gap: unlearned minus retrained, its interval
+    over runs."""
 
     fpr: float
     arms: dict[str, Number]
@@ -191,11 +194,12 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class AttackSummary:
-    """One attack on all arms. family: what it goes by (see `auditkit.attacks.Family`). auc: arm -> mean over runs.
-    gap: unlearned minus retrained. near: jittered query -> the same gap asked near the records, where the attack
-    can be mounted there. balanced_accuracy: arm -> mean over runs, the threshold chosen on other records; the
-    advantage is twice that minus one. points: true-positive rates at quotable false-positive rates, for the ROC
-    figure and its table. leads: the strongest of its family on the original runs."""
+    """One attack on all arms. family: what it goes by (see `auditkit.attacks.Family`). auc: arm ->
+    mean over runs. gap: unlearned minus retrained. near: jittered query -> the same gap asked near
+    the records, where the attack can be mounted there. balanced_accuracy: arm -> mean over runs,
+    the threshold chosen on other records; the advantage is twice that minus one. points:
+    true-positive rates at quotable false-positive rates, for the ROC figure and its table. leads:
+    the strongest of its family on the original runs."""
 
     name: str
     title: str
@@ -211,7 +215,8 @@ class AttackSummary:
 
 @dataclass(frozen=True)
 class AgreedBy:
-    """How many forget records are found by `attacks` attacks or more. records: arm -> their number."""
+    """How many forget records are found by `attacks` attacks or more. records: arm -> their
+    number."""
 
     attacks: int
     records: dict[str, int]
@@ -219,9 +224,9 @@ class AgreedBy:
 
 @dataclass(frozen=True)
 class Agreement:
-    """On how many forget records several attacks agree. A record is found by an attack if its score, the mean over
-    runs, is higher than those of all but a share `fpr` of the control records. attacks: how many were counted.
-    records: how many forget records there are."""
+    """On how many forget records several attacks agree. A record is found by an attack if its
+    score, the mean over runs, is higher than those of all but a share `fpr` of the control records.
+    attacks: how many were counted. records: how many forget records there are."""
 
     fpr: float
     attacks: int
@@ -231,9 +236,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class BeforeAfter:
-    """What somebody who kept the original model sees beside a later one: the AUC of the posterior difference
-    (Chen et al. 2021) between forget and control records. unlearned, retrained: by the later model. Even perfect
-    retraining gives the records away to who holds both, so that it is held against nobody."""
+    """What somebody who kept the original model sees beside a later one: the AUC of the posterior
+    difference (Chen et al. 2021) between forget and control records. unlearned, retrained: by the
+    later model. Even perfect retraining gives the records away to who holds both, so that it is
+    held against nobody."""
 
     unlearned: Number
     retrained: Number
@@ -241,8 +247,8 @@ class BeforeAfter:
 
 @dataclass(frozen=True)
 class SwapLine:
-    """The SWAP advantage of one attack (Tu et al. 2025): 0 for retrained models, whatever the attack, 1 for one that
-    knows every record, below 0 for over-forgetting."""
+    """The SWAP advantage of one attack (Tu et al. 2025): 0 for retrained models, whatever the
+    attack, 1 for one that knows every record, below 0 for over-forgetting."""
 
     name: str
     title: str
@@ -251,11 +257,12 @@ class SwapLine:
 
 @dataclass(frozen=True)
 class PrivacySummary:
-    """What was found of a claim of differential privacy. epsilon, delta: as claimed. noise_multiplier: that the
-    training used. accounted: the epsilon that the accountant works out from it, None without any noise.
-    bound: the true epsilon is at least this. ceiling: the bound had every guess been right. canaries, guesses,
-    right: how many there were, were guessed about, and were guessed rightly. p: of the claim. test_accuracy:
-    of the privately trained model. words: the finding in a few sentences."""
+    """What was found of a claim of differential privacy. epsilon, delta: as claimed.
+    noise_multiplier: that the training used. accounted: the epsilon that the accountant works out
+    from it, None without any noise. bound: the true epsilon is at least this. ceiling: the bound
+    had every guess been right. canaries, guesses, right: how many there were, were guessed about,
+    and were guessed rightly. p: of the claim. test_accuracy: of the privately trained model. words:
+    the finding in a few sentences."""
 
     epsilon: float
     delta: float
@@ -273,8 +280,8 @@ class PrivacySummary:
 
 @dataclass(frozen=True)
 class Scope:
-    """What a claim of this kind can come to, whatever the numbers. kind: procedure, endpoint or predictions.
-    establishes: what support means; cannot: what it leaves open. Sentences."""
+    """What a claim of this kind can come to, whatever the numbers. kind: procedure, endpoint or
+    predictions. establishes: what support means; cannot: what it leaves open. Sentences."""
 
     kind: Literal["procedure", "endpoint", "predictions"]
     establishes: tuple[str, ...]
@@ -296,9 +303,9 @@ class Drift:
     slope: of the margins on control records against the retrained runs' (1 = none). comparability:
     how well they rank control records, relative to retrained runs among themselves (1 = as well);
     below `floor` the two cannot be compared. excess_spread: kappa, by how much calibrated control
-    margins differ, in units of what chance between runs gives (1 = as retrained runs among themselves).
-    rho_error: the standard deviation of residual memory that so much drift on forget records would
-    cause by itself; the interval of residual memory does not contain it.
+    margins differ, in units of what chance between runs gives (1 = as retrained runs among
+    themselves). rho_error: the standard deviation of residual memory that so much drift on forget
+    records would cause by itself; the interval of residual memory does not contain it.
     """
 
     slope: Number
@@ -310,10 +317,11 @@ class Drift:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """The data, without any of it. commitment: SHA-256 over inputs, labels and ids. sets: the number
-    of records in each. near_duplicates: forget records with a near-copy left in retain, of which
-    `exact_duplicates` are copies, None where there were no records to look at. jitter: "jitter <share>" -> the
-    radius of that query, in the unit of the input, None where only answers are known."""
+    """The data, without any of it. commitment: SHA-256 over inputs, labels and ids. sets: the
+    number of records in each. near_duplicates: forget records with a near-copy left in retain, of
+    which `exact_duplicates` are copies, None where there were no records to look at. jitter:
+    "jitter <share>" -> the radius of that query, in the unit of the input, None where only answers
+    are known."""
 
     name: str
     origin: str
@@ -327,9 +335,10 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class Halves:
-    """Whether the first and the second half of the runs, which have none in common, name the same records. first,
-    second, both: how many records. by_chance: in both, if either half had named as many at random. jaccard: both over
-    either, None where neither names any. runs: an arm in the first half."""
+    """Whether the first and the second half of the runs, which have none in common, name the same
+    records. first, second, both: how many records. by_chance: in both, if either half had named as
+    many at random. jaccard: both over either, None where neither names any. runs: an arm in the
+    first half."""
 
     first: int
     second: int
@@ -341,15 +350,17 @@ class Halves:
 
 @dataclass(frozen=True)
 class RecordExposure:
-    """Which forget records are still exposed one by one; who they are stands in scores/, by salted ids.
+    """Which forget records are still exposed one by one; who they are stands in scores/, by salted
+    ids.
 
-    false_discoveries: the share of those named that is named wrongly, at most and on average. records: how many forget
-    records there are; a count's `n_records` says in how many of them the original runs show memory at all, and only
-    those can be exposed. unlearned: how many are still remembered, below: how many were pushed below what retrained
-    runs show. original, honest: the same count of these arms. control: how many control records are named, which were
-    never trained on. share: of the memory of the worst record that is left, and the most that is left in any. auc: how
-    often unlearned and retrained runs are told apart by their answer on the worst record; honest_share, honest_auc: the
-    same of the honest control."""
+    false_discoveries: the share of those named that is named wrongly, at most and on average.
+    records: how many forget records there are; a count's `n_records` says in how many of them the
+    original runs show memory at all, and only those can be exposed. unlearned: how many are still
+    remembered, below: how many were pushed below what retrained runs show. original, honest: the
+    same count of these arms. control: how many control records are named, which were never trained
+    on. share: of the memory of the worst record that is left, and the most that is left in any.
+    auc: how often unlearned and retrained runs are told apart by their answer on the worst record;
+    honest_share, honest_auc: the same of the honest control."""
 
     false_discoveries: float
     records: int
@@ -367,8 +378,9 @@ class RecordExposure:
 
 @dataclass(frozen=True)
 class InterfaceSummary:
-    """What the claimed models do not say, a phrase each in `withheld`. It was withheld from every model before any
-    two were compared, so that the whole audit speaks of somebody who sees no more than such answers."""
+    """What the claimed models do not say, a phrase each in `withheld`. It was withheld from every
+    model before any two were compared, so that the whole audit speaks of somebody who sees no more
+    than such answers."""
 
     withheld: tuple[str, ...]
 

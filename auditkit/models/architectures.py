@@ -2,8 +2,9 @@
 
 A builder takes the shape of one record and the number of classes and returns a fresh
 `torch.nn.Module` that maps records `(n, *shape)` to logits `(n, classes)`. Its initial weights come
-from torch's global generator, which the caller seeds (see `auditkit.training`). Runs are trained as one
-stack, so what is built here has no buffers, changes nothing in place and takes no path by its data.
+from torch's global generator, which the caller seeds (see `auditkit.training`). Runs are trained as
+one stack, so what is built here has no buffers, changes nothing in place and takes no path by its
+data.
 """
 
 import functools
@@ -44,12 +45,12 @@ def mlp(shape: Sequence[int], classes: int, *, hidden: Counts = (128,)) -> nn.Mo
 
 
 def cnn(shape: Sequence[int], classes: int, *, dropout: tuple[Share, Share] = (0.25, 0.5)) -> nn.Module:
-    """The convolutional network of the FNN paper (Hatua et al., arXiv:2410.22374): 1,199,882 parameters
-    on 28x28x1 images in 10 classes.
+    """The convolutional network of the FNN paper (Hatua et al., arXiv:2410.22374): 1,199,882
+    parameters on 28x28x1 images in 10 classes.
 
-    dropout: the shares of activations dropped in training, before and after the first linear layer. The
-    paper's log-softmax is left off: a model answers with logits. Raises ValueError for records that are
-    no images (`image_size`), or images too small.
+    dropout: the shares of activations dropped in training, before and after the first linear layer.
+    The paper's log-softmax is left off: a model answers with logits. Raises ValueError for records
+    that are no images (`image_size`), or images too small.
     """
     channels, height, width = image_size(shape)
     if min(height, width) < LEAST_CNN:
@@ -83,14 +84,14 @@ def resnet(
     blocks: Counts = (1, 1, 1),
     groups: Count = 8,
 ) -> nn.Module:
-    """A small residual network with pre-activation (He et al., arXiv:1603.05027), and group norm (Wu & He,
-    arXiv:1803.08494) in place of batch norm, whose running statistics would tie the records of a batch
-    together.
+    """A small residual network with pre-activation (He et al., arXiv:1603.05027), and group norm
+    (Wu & He, arXiv:1803.08494) in place of batch norm, whose running statistics would tie the
+    records of a batch together.
 
-    blocks: how many residual blocks each stage has; each stage halves height and width (rounded up), and
-    each but the first doubles the channels, of which there are `width` at first. groups: channels are
-    normalised in so many groups, which must divide `width`. Raises ValueError for records that are no
-    images (`image_size`), or groups that do not divide.
+    blocks: how many residual blocks each stage has; each stage halves height and width (rounded
+    up), and each but the first doubles the channels, of which there are `width` at first. groups:
+    channels are normalised in so many groups, which must divide `width`. Raises ValueError for
+    records that are no images (`image_size`), or groups that do not divide.
     """
     channels = width
     stages: list[nn.Module] = []
@@ -114,8 +115,8 @@ def resnet(
 
 
 class Residual(nn.Module):
-    """x + F(x), where F is twice group norm, ReLU and a 3x3 convolution, the first of them with `stride`.
-    Where F changes the shape, a 1x1 convolution does so to x."""
+    """x + F(x), where F is twice group norm, ReLU and a 3x3 convolution, the first of them with
+    `stride`. Where F changes the shape, a 1x1 convolution does so to x."""
 
     def __init__(self, channels: int, wider: int, groups: int, stride: int = 1) -> None:
         super().__init__()
@@ -131,7 +132,8 @@ class Residual(nn.Module):
         self.shortcut = nn.Identity() if same else nn.Conv2d(channels, wider, 1, stride, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """x: (n, channels, height, width), returned with the block's own channels, height and width."""
+        """x: (n, channels, height, width), returned with the block's own channels, height and
+        width."""
         return cast(torch.Tensor, self.shortcut(x) + self.residual(x))
 
 
@@ -144,11 +146,13 @@ def vit(
     depth: Count = 2,
     heads: Count = 4,
 ) -> nn.Module:
-    """A small vision transformer (Dosovitskiy et al., arXiv:2010.11929), whose blocks normalise first.
+    """A small vision transformer (Dosovitskiy et al., arXiv:2010.11929), whose blocks normalise
+    first.
 
-    patch: pixels a side of a patch, which must divide height and width; by default as large as leaves four patches
-    along the shorter side. width: the length of a token's vector, a multiple of `heads`. depth: blocks of attention
-    and perceptron. Raises ValueError for records that are no images (`image_size`), or for what does not divide.
+    patch: pixels a side of a patch, which must divide height and width; by default as large as
+    leaves four patches along the shorter side. width: the length of a token's vector, a multiple of
+    `heads`. depth: blocks of attention and perceptron. Raises ValueError for records that are no
+    images (`image_size`), or for what does not divide.
     """
     channels, high, wide = image_size(shape)
     divisors = [p for p in range(1, min(high, wide) + 1) if high % p == wide % p == 0]
@@ -175,7 +179,8 @@ MODELS: dict[str, Callable[..., nn.Module]] = {"mlp": mlp, "cnn": cnn, "resnet":
 
 
 class Named(Protocol):
-    """A builder as a claim names it. name: key of MODELS, or the user's own; options: its keywords."""
+    """A builder as a claim names it. name: key of MODELS, or the user's own; options: its
+    keywords."""
 
     @property
     def name(self) -> str:
@@ -187,11 +192,11 @@ class Named(Protocol):
 
 
 def builder(model: Named, folder: Path, shape: Sequence[int], classes: int) -> Build:
-    """What builds the model of a claim for records of `shape` in so many classes. It can be pickled: a
-    user's own function goes by its name, and is resolved where it is called.
+    """What builds the model of a claim for records of `shape` in so many classes. It can be
+    pickled: a user's own function goes by its name, and is resolved where it is called.
 
-    folder: where the path of a user's own file starts. Raises nothing by itself; what it returns raises
-    UsageError where there is no such model, and whatever the function raises.
+    folder: where the path of a user's own file starts. Raises nothing by itself; what it returns
+    raises UsageError where there is no such model, and whatever the function raises.
     """
     if model.name in MODELS:
         return functools.partial(MODELS[model.name], tuple(shape), classes, **model.options)
@@ -205,8 +210,8 @@ def _build_own(name: str, folder: Path, options: Mapping[str, Any]) -> nn.Module
 def image_size(shape: Sequence[int]) -> tuple[int, int, int]:
     """The (channels, height, width) of records of `shape` as images.
 
-    shape: (channels, height, width); (height, width), one channel; or (pixels,), one channel and square.
-    Raises ValueError for any other.
+    shape: (channels, height, width); (height, width), one channel; or (pixels,), one channel and
+    square. Raises ValueError for any other.
     """
     match tuple(shape):
         case (channels, height, width):
@@ -230,9 +235,9 @@ def _to_image(shape: Sequence[int]) -> nn.Module:
 def answer(model: nn.Module, x: torch.Tensor, *, chunk: int = 512) -> npt.NDArray[np.float32]:
     """The model's logits on x, in eval mode: float32 (records, classes).
 
-    x: (records, *shape), on any device: it goes to where the model is `chunk` records at a time, and the
-    logits come back. Raises RuntimeError if asking changed a buffer of the model, as a batch-norm layer
-    left in training mode would: such answers depend on who else was asked.
+    x: (records, *shape), on any device: it goes to where the model is `chunk` records at a time,
+    and the logits come back. Raises RuntimeError if asking changed a buffer of the model, as a
+    batch-norm layer left in training mode would: such answers depend on who else was asked.
     """
     model.eval()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}

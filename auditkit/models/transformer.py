@@ -1,4 +1,5 @@
-"""The parts of a vision transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words", arXiv:2010.11929).
+"""The parts of a vision transformer (Dosovitskiy et al., "An Image is Worth 16x16 Words",
+arXiv:2010.11929).
 
 Attention is written as plain products, which torch.func.vmap can stack.
 """
@@ -10,8 +11,8 @@ from torch import nn
 
 
 class Tokens(nn.Module):
-    """What a vision transformer reads (eq. 1): a class token, then the patches of an image, each with a position
-    that is learnt."""
+    """What a vision transformer reads (eq. 1): a class token, then the patches of an image, each
+    with a position that is learnt."""
 
     def __init__(self, patches: int, width: int) -> None:
         super().__init__()
@@ -32,8 +33,8 @@ class Tokens(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention (eqs. 5 to 8): each head mixes the values of all tokens, by the softmax of its
-    queries times their keys."""
+    """Multi-head self-attention (eqs. 5 to 8): each head mixes the values of all tokens, by the
+    softmax of its queries times their keys."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -51,8 +52,8 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a perceptron with one hidden layer four times as wide and GELU, each after a layer norm and
-    added to what came in (eqs. 2 and 3)."""
+    """Attention, then a perceptron with one hidden layer four times as wide and GELU, each after a
+    layer norm and added to what came in (eqs. 2 and 3)."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

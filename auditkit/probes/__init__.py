@@ -1,8 +1,8 @@
-"""What takes the model in hand: one number a record (OBSERVATIONS), and answers in which suppressed memory shows
-again (RECOVERIES).
+"""What takes the model in hand: one number a record (OBSERVATIONS), and answers in which suppressed
+memory shows again (RECOVERIES).
 
-All of them leave the model and the global generators as they were, and raise `NotObservable` with the
-reason where a model or its records do not have what it takes.
+All of them leave the model and the global generators as they were, and raise `NotObservable` with
+the reason where a model or its records do not have what it takes.
 """
 
 from collections.abc import Callable
@@ -29,8 +29,8 @@ Observe = Callable[[nn.Module, torch.Tensor, torch.Tensor, int], Floats]
 """(model in eval mode, x (n, *shape), y (n,), seed) -> (n,)."""
 
 Recover = Callable[[nn.Module, Records, Records, torch.Tensor, Recipe, int], npt.NDArray[np.float32]]
-"""(model in eval mode, retain, forget, control (records, *shape), recipe, seed) -> logits on forget, then on control
-records. The seed is the same for all runs that are compared."""
+"""(model in eval mode, retain, forget, control (records, *shape), recipe, seed) -> logits on
+forget, then on control records. The seed is the same for all runs that are compared."""
 
 OBSERVATIONS: dict[str, Observe] = {
     "gradient norm": gradient_norms,

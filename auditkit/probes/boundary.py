@@ -1,9 +1,9 @@
 """Boundary distance: how far a record is from the nearest input that is labelled otherwise.
 
-Choquette-Choo, Tramer, Carlini & Papernot (ICML 2021), section 4.3, and Li & Zhang, "Membership Leakage in
-Label-Only Exposures" (CCS 2021): the distance stands in for the confidence where only labels are answered.
-It is found by HopSkipJump (Chen, Jordan & Wainwright, S&P 2020) as in ART, with far fewer queries than usual:
-records are compared with each other, not certified.
+Choquette-Choo, Tramer, Carlini & Papernot (ICML 2021), section 4.3, and Li & Zhang, "Membership
+Leakage in Label-Only Exposures" (CCS 2021): the distance stands in for the confidence where only
+labels are answered. It is found by HopSkipJump (Chen, Jordan & Wainwright, S&P 2020) as in ART,
+with far fewer queries than usual: records are compared with each other, not certified.
 """
 
 from contextlib import suppress
@@ -18,15 +18,16 @@ from auditkit.probes.errors import NotObservable
 from auditkit.statistics.margins import Floats
 
 STEPS = 6
-"""Gradient estimates a record. On digits, 20 of them with four times as many directions make distances a little
-shorter and rank records the same."""
+"""Gradient estimates a record. On digits, 20 of them with four times as many directions make
+distances a little shorter and rank records the same."""
 DIRECTIONS = 50
 """Inputs asked for the first gradient estimate of a record; for the k-th, sqrt(k) times as many."""
 BISECTIONS = 20
 """Halvings of the last way to the boundary: to a millionth of it."""
 MOST_CALLS = 100 * STEPS
-"""Calls of the model after which a search has lost its way (some 20 a step are usual). ART halves its step until
-the label changes; where rounding has put it back on the record's own side it would do so for ever."""
+"""Calls of the model after which a search has lost its way (some 20 a step are usual). ART halves
+its step until the label changes; where rounding has put it back on the record's own side it would
+do so for ever."""
 
 
 class _Lost(Exception):  # noqa: N818 -- ends a search
@@ -34,12 +35,13 @@ class _Lost(Exception):  # noqa: N818 -- ends a search
 
 
 def boundary_distances(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
-    """The L2 distance of each record to the nearest input found that is labelled otherwise, 0 for a record that is
-    labelled wrongly: float64 (n,), in the unit of the input.
+    """The L2 distance of each record to the nearest input found that is labelled otherwise, 0 for a
+    record that is labelled wrongly: float64 (n,), in the unit of the input.
 
-    model: in eval mode, giving logits; only its labels are used. x: float32 (n, *shape), y: int64 (n,). Inputs stay
-    in the range of x. A search starts from the nearest of these records with another label, and draws the
-    same directions for every record from `seed`. NotObservable where the model gives all records one label.
+    model: in eval mode, giving logits; only its labels are used. x: float32 (n, *shape), y: int64
+    (n,). Inputs stay in the range of x. A search starts from the nearest of these records with
+    another label, and draws the same directions for every record from `seed`. NotObservable where
+    the model gives all records one label.
     """
     logits = answer(model, x)
     predicted = logits.argmax(axis=1)
@@ -114,8 +116,8 @@ def _searched(
 
 
 def _way_back(model: nn.Module, x: torch.Tensor, far: torch.Tensor, own: torch.Tensor) -> Floats:
-    """How far from x, on the straight line to `far`, the label is no longer `own`: (n,); infinite where it is so at
-    `far` too."""
+    """How far from x, on the straight line to `far`, the label is no longer `own`: (n,); infinite
+    where it is so at `far` too."""
     step = (far - x).cpu().double()
     low, high = torch.zeros(2, len(x), *[1] * (x.dim() - 1), dtype=torch.float64)
     high += 1

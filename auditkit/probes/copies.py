@@ -9,8 +9,9 @@ from torch.nn.utils import parametrize
 def own_copy(model: nn.Module) -> nn.Module:
     """A copy in eval mode whose parametrizations can be removed.
 
-    A layer and its deep copy share the class that torch made to parametrize it, and removing the copy's
-    parametrization would take the weight away from the layer too: the copy gets classes of its own.
+    A layer and its deep copy share the class that torch made to parametrize it, and removing the
+    copy's parametrization would take the weight away from the layer too: the copy gets classes of
+    its own.
     """
     copied = copy.deepcopy(model).eval()
     for module in copied.modules():
@@ -21,8 +22,8 @@ def own_copy(model: nn.Module) -> nn.Module:
 
 
 def plain_copy(model: nn.Module) -> nn.Module:
-    """A copy in eval mode that answers what the model answers, its parametrizations (a forgetting gate, say)
-    folded into its weights."""
+    """A copy in eval mode that answers what the model answers, its parametrizations (a forgetting
+    gate, say) folded into its weights."""
     copied = own_copy(model)
     for module in list(copied.modules()):
         if parametrize.is_parametrized(module):

@@ -1,8 +1,8 @@
 """Gradient norm: how much a record would still change the model.
 
-Nasr, Shokri & Houmansadr, "Comprehensive Privacy Analysis of Deep Learning" (S&P 2019), section III: the
-gradient of a record's own loss is the white-box attacker's best feature, as training has made it small
-for members. The gradients of single records come from Opacus.
+Nasr, Shokri & Houmansadr, "Comprehensive Privacy Analysis of Deep Learning" (S&P 2019), section
+III: the gradient of a record's own loss is the white-box attacker's best feature, as training has
+made it small for members. The gradients of single records come from Opacus.
 """
 
 import numpy as np
@@ -19,11 +19,13 @@ NUMBERS = 2**24
 
 
 def gradient_norms(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
-    """The L2 norm of each record's gradient of the cross-entropy with respect to all parameters: float64 (n,).
+    """The L2 norm of each record's gradient of the cross-entropy with respect to all parameters:
+    float64 (n,).
 
-    model: in eval mode, giving logits (n, classes); a gate is folded first, so that it is the weights that
-    are used which count. x: float32 (n, *shape), y: int64 (n,), where the model is. seed: unused. NotObservable
-    where Opacus cannot tell the records' gradients apart, as with batch norm.
+    model: in eval mode, giving logits (n, classes); a gate is folded first, so that it is the
+    weights that are used which count. x: float32 (n, *shape), y: int64 (n,), where the model is.
+    seed: unused. NotObservable where Opacus cannot tell the records' gradients apart, as with batch
+    norm.
     """
     del seed
     with log_left_alone():
@@ -31,8 +33,8 @@ def gradient_norms(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int
 
     copied = plain_copy(model).requires_grad_(True)
     for module in copied.modules():
-        # Opacus records only layers that are in training mode. Those are the ones with weights of their own:
-        # dropout has none, and stays off.
+        # Opacus records only layers that are in training mode. Those are the ones with weights of
+        # their own: dropout has none, and stays off.
         module.training = any(True for _ in module.parameters(recurse=False))
     n = max(1, NUMBERS // sum(p.numel() for p in copied.parameters()))
     chunks = zip(x.split(n), y.split(n), strict=True)

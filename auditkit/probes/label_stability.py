@@ -1,8 +1,8 @@
 """Label stability: how often the predicted label stays right when the input is changed a little.
 
-Choquette-Choo, Tramer, Carlini & Papernot, "Label-Only Membership Inference Attacks" (ICML 2021), section 4:
-a model is more robust around its members, so that counting right labels of noisy (4.2) or translated (4.1)
-copies measures what is withheld when only labels are answered.
+Choquette-Choo, Tramer, Carlini & Papernot, "Label-Only Membership Inference Attacks" (ICML 2021),
+section 4: a model is more robust around its members, so that counting right labels of noisy (4.2)
+or translated (4.1) copies measures what is withheld when only labels are answered.
 """
 
 import itertools
@@ -18,21 +18,23 @@ from auditkit.statistics.margins import Floats
 from auditkit.training.augmentation import Moves, moved
 
 LEVELS = (0.1, 0.2, 0.3, 0.4)
-"""Standard deviations of the noise, as shares of the data's own spread. On digits more noise carries members
-and others across the boundary alike, and less carries nobody."""
+"""Standard deviations of the noise, as shares of the data's own spread. On digits more noise
+carries members and others across the boundary alike, and less carries nobody."""
 COPIES = 8
 """Noisy copies of a record at each level."""
 REACH = 1
-"""Pixels, either way, by which an image is shifted: 9 places in all. Two change a small image beyond telling."""
+"""Pixels, either way, by which an image is shifted: 9 places in all. Two change a small image
+beyond telling."""
 
 
 def under_noise(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
-    """The share of right labels over COPIES copies of each record with Gaussian noise at each of LEVELS: (n,)
-    float64 in [0, 1].
+    """The share of right labels over COPIES copies of each record with Gaussian noise at each of
+    LEVELS: (n,) float64 in [0, 1].
 
-    model: in eval mode, giving logits. x: float32 (n, *shape), y: int64 (n,). The data's spread is the root mean
-    square over features of their standard deviation over these records. The noise depends on `seed` alone and
-    is the same for every record, so that neither their order nor their number counts for it.
+    model: in eval mode, giving logits. x: float32 (n, *shape), y: int64 (n,). The data's spread is
+    the root mean square over features of their standard deviation over these records. The noise
+    depends on `seed` alone and is the same for every record, so that neither their order nor their
+    number counts for it.
     """
     spread = float(x.double().var(dim=0, correction=0).mean().sqrt())
     generator = torch.Generator().manual_seed(seed % 2**63)
@@ -42,11 +44,12 @@ def under_noise(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -
 
 
 def under_shifts(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
-    """The share of right labels over all shifts by at most REACH pixels either way, no shift included: (n,) float64
-    in [0, 1].
+    """The share of right labels over all shifts by at most REACH pixels either way, no shift
+    included: (n,) float64 in [0, 1].
 
-    model: in eval mode, giving logits. x: float32 (n, *shape), y: int64 (n,). Zeros come in at the edge.
-    seed: unused. NotObservable for records that are no images (`auditkit.models.architectures.image_size`).
+    model: in eval mode, giving logits. x: float32 (n, *shape), y: int64 (n,). Zeros come in at the
+    edge. seed: unused. NotObservable for records that are no images
+    (`auditkit.models.architectures.image_size`).
     """
     del seed
     shape = x.shape[1:]

@@ -1,8 +1,9 @@
 """Probe: what the layers below still tell apart, whatever the last layer makes of it.
 
-Alain & Bengio, "Understanding intermediate layers using linear classifier probes" (arXiv:1610.01644). A
-procedure that hides records in the last layer alone, or scales features down, leaves them in what the last
-layer is given; a fresh last layer, learnt from retain records only, shows them again.
+Alain & Bengio, "Understanding intermediate layers using linear classifier probes"
+(arXiv:1610.01644). A procedure that hides records in the last layer alone, or scales features down,
+leaves them in what the last layer is given; a fresh last layer, learnt from retain records only,
+shows them again.
 """
 
 import numpy as np
@@ -17,23 +18,26 @@ from auditkit.training import Recipe
 from auditkit.training.records import Records
 
 RIDGE = 1e-2
-"""Weight of half the squared norm of the head's weights, beside the mean cross-entropy of the retain records. On
-digits nothing depends on it from 1e-4 to 1e-1; with this one the regression converges soon."""
+"""Weight of half the squared norm of the head's weights, beside the mean cross-entropy of the
+retain records. On digits nothing depends on it from 1e-4 to 1e-1; with this one the regression
+converges soon."""
 STEPS = 100
 """Steps of L-BFGS, at most."""
 FLAT = 1e-5
-"""The largest slope that ends the regression: with RIDGE, weights are then right to about a thousandth."""
+"""The largest slope that ends the regression: with RIDGE, weights are then right to about a
+thousandth."""
 
 
 def linear_probe(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Logits of the fresh last layer on forget, then on control records: float32 (forget + control, classes).
+    """Logits of the fresh last layer on forget, then on control records: float32 (forget + control,
+    classes).
 
-    The layer is a multinomial logistic regression on retain records. It sees each feature less its mean over them
-    and divided by its standard deviation, so that features count however small they were made. model: in
-    eval mode. control: float32 (records, *shape). recipe, seed: unused. NotObservable where the model's
-    logits are not what its last Linear layer answers.
+    The layer is a multinomial logistic regression on retain records. It sees each feature less its
+    mean over them and divided by its standard deviation, so that features count however small they
+    were made. model: in eval mode. control: float32 (records, *shape). recipe, seed: unused.
+    NotObservable where the model's logits are not what its last Linear layer answers.
     """
     del recipe, seed
     copied = plain_copy(model)
@@ -74,8 +78,8 @@ def _features(model: nn.Module, head: nn.Linear, x: torch.Tensor) -> torch.Tenso
 
 @torch.enable_grad()
 def _regression(features: torch.Tensor, y: torch.Tensor, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight (classes, features) and bias (classes,) that minimise the mean cross-entropy + RIDGE/2 |weight|^2,
-    from zeros; the bias is free."""
+    """Weight (classes, features) and bias (classes,) that minimise the mean cross-entropy + RIDGE/2
+    |weight|^2, from zeros; the bias is free."""
     weight = torch.zeros(classes, features.shape[1], dtype=torch.float64, device=features.device)
     bias = torch.zeros(classes, dtype=torch.float64, device=features.device)
     parameters = [weight.requires_grad_(True), bias.requires_grad_(True)]

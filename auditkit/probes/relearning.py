@@ -1,7 +1,8 @@
 """Relearning: what was only suppressed comes back when the model is reminded of something like it.
 
-Each half of the forget records is learnt again for a fixed number of steps, and the model is asked about the
-other half. "Steps until it comes back" would be degenerate: a model that has forgotten learns too.
+Each half of the forget records is learnt again for a fixed number of steps, and the model is asked
+about the other half. "Steps until it comes back" would be degenerate: a model that has forgotten
+learns too.
 """
 
 from dataclasses import replace
@@ -18,8 +19,9 @@ from auditkit.training import Recipe
 from auditkit.training.records import Records
 
 STEPS = 50
-"""Gradient steps on one half of the forget records. On digits the gap between original and retrained models stands
-out from its noise as clearly after 20 as after 100 of them, if less than before; half the most leaves room."""
+"""Gradient steps on one half of the forget records. On digits the gap between original and
+retrained models stands out from its noise as clearly after 20 as after 100 of them, if less than
+before; half the most leaves room."""
 CHUNK = 512
 """Records whose gradients are taken together; a step is on all of them."""
 
@@ -27,12 +29,12 @@ CHUNK = 512
 def relearn(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Logits on the forget records, each from a copy that was tuned on the half it is not in, then on control
-    records, the mean of both copies': float32 (forget + control, classes).
+    """Logits on the forget records, each from a copy that was tuned on the half it is not in, then
+    on control records, the mean of both copies': float32 (forget + control, classes).
 
-    model: in eval mode, in which it stays while it learns: no dropout. retain: unused. control: float32
-    (records, *shape). recipe: its optimiser and first learning rate are used, without weight decay. seed: of
-    the halves; the same for all runs that are compared.
+    model: in eval mode, in which it stays while it learns: no dropout. retain: unused. control:
+    float32 (records, *shape). recipe: its optimiser and first learning rate are used, without
+    weight decay. seed: of the halves; the same for all runs that are compared.
     """
     del retain
     if len(forget.y) < 2:

@@ -1,12 +1,13 @@
 """Rescaling: units that were turned down are turned up again.
 
-A forgetting gate (Hatua et al., arXiv:2410.22374) multiplies row i of a layer's (W, b) by phi_i. Where the gate
-is still there, what lies under it is taken; where it was folded, the row has kept its direction and lost only
-its length. So every unit of every model is given weights of length one: two models that differ by positive
-factors on units, and in nothing else, become the same. A ReLU network computes nearly what it did, since
-a factor on a unit is a factor on its activation, and all arms are treated alike: what two retrained runs differ
-by stays as it was. To stretch only rows that are unusually short would need a length to stretch them to, and gates
-move that too: on digits it brought back most of the memory under random gates, this all of it.
+A forgetting gate (Hatua et al., arXiv:2410.22374) multiplies row i of a layer's (W, b) by phi_i.
+Where the gate is still there, what lies under it is taken; where it was folded, the row has kept
+its direction and lost only its length. So every unit of every model is given weights of length one:
+two models that differ by positive factors on units, and in nothing else, become the same. A ReLU
+network computes nearly what it did, since a factor on a unit is a factor on its activation, and all
+arms are treated alike: what two retrained runs differ by stays as it was. To stretch only rows that
+are unusually short would need a length to stretch them to, and gates move that too: on digits it
+brought back most of the memory under random gates, this all of it.
 """
 
 import numpy as np
@@ -26,11 +27,11 @@ from auditkit.training.records import Records
 def rescale(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Logits on forget, then on control records, of the model with its gates off and its units at unit length:
-    float32 (forget + control, classes).
+    """Logits on forget, then on control records, of the model with its gates off and its units at
+    unit length: float32 (forget + control, classes).
 
-    model: in eval mode. control: float32 (records, *shape). retain, recipe, seed: unused. NotObservable with
-    batch norm, whose running statistics belong to the lengths that were there.
+    model: in eval mode. control: float32 (records, *shape). retain, recipe, seed: unused.
+    NotObservable with batch norm, whose running statistics belong to the lengths that were there.
     """
     del retain, recipe, seed
     if any(isinstance(module, _BatchNorm) for module in model.modules()):
@@ -39,8 +40,8 @@ def rescale(
 
 
 def ungated(model: nn.Module) -> nn.Module:
-    """A copy in eval mode with the weights that lie under its parametrizations; one that is made of several tensors,
-    as by weight norm, is no gate, and is folded."""
+    """A copy in eval mode with the weights that lie under its parametrizations; one that is made of
+    several tensors, as by weight norm, is no gate, and is folded."""
     copied = own_copy(model)
     for module in list(copied.modules()):
         if parametrize.is_parametrized(module):
@@ -52,8 +53,8 @@ def ungated(model: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def unit_length(model: nn.Module) -> nn.Module:
-    """Divide each row of (W, b) of every Linear and convolution by the L2 norm of its weights, in place; returns
-    the model. A row of zeros stays."""
+    """Divide each row of (W, b) of every Linear and convolution by the L2 norm of its weights, in
+    place; returns the model. A row of zeros stays."""
     for layer in model.modules():
         if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
             rows = layer.weight.double()  # what a gate has left may be too small to be squared in float32

@@ -43,8 +43,8 @@ STATES: Procedures = {
     "FFR, folded and repaired": _by("fnn-ffr", state="folded and repaired", learn="retain"),
     "VFR rank, folded and repaired": _by("fnn-rank", state="folded and repaired", learn="retain"),
 }
-"""What is left of the memory when the gate is off, and when it is made part of the weights and never again learnt
-with: as published, each turn learns on the forget records too."""
+"""What is left of the memory when the gate is off, and when it is made part of the weights and
+never again learnt with: as published, each turn learns on the forget records too."""
 
 OTHERS: Procedures = {
     "no-op": _by("noop"),
@@ -65,12 +65,14 @@ OURS: Procedures = {
     "FNN-erase": _by("fnn-erase"),
     "short retraining": _by("fnn-erase", t=1e6),
 }
-"""Short retraining is the yardstick of FNN-erase: everything has faded, so it is FNN-erase's repair from fresh weights."""
+"""Short retraining is the yardstick of FNN-erase: everything has faded, so it is FNN-erase's repair
+from fresh weights."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """One table: a claim, but for the procedure, and the procedures. attack: how the paper's attack learns."""
+    """One table: a claim, but for the procedure, and the procedures. attack: how the paper's attack
+    learns."""
 
     claim: Claim
     procedures: Procedures
@@ -106,8 +108,8 @@ PAPER: Mapping[str, tuple[DataClaim, int, int]] = {
 
 
 def _paper(size: str, source: str) -> Audit:
-    """The paper's claim table, on its network. Few runs can settle no more than wide margins; and attacks need no
-    shadow models here, as to train them would take longer than all the rest."""
+    """The paper's claim table, on its network. Few runs can settle no more than wide margins; and
+    attacks need no shadow models here, as to train them would take longer than all the rest."""
     data, epochs, per_arm = PAPER[size]
     where = HALVED.get(source, source) if size == "reduced" else source
     claim = Claim(
@@ -158,7 +160,8 @@ SHARDS = 5
 
 
 def _sisa(source: str) -> Audit:
-    """SISA needs models that were trained for it: a claim of its own, about records of one shard."""
+    """SISA needs models that were trained for it: a claim of its own, about records of one
+    shard."""
     data, epochs, _ = PROCEDURES["reduced"]
     training = TrainingClaim(
         epochs=epochs, batch_size=64, learning_rate=0.001, train="auditkit.unlearning.sisa:train"

@@ -25,23 +25,25 @@ TIMES = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """flops: floating-point operations of all matrix products and convolutions of one run of a procedure, by torch's
-    own count; seconds: what one run took here, alone and on as many threads as the process has."""
+    """flops: floating-point operations of all matrix products and convolutions of one run of a
+    procedure, by torch's own count; seconds: what one run took here, alone and on as many threads
+    as the process has."""
 
     flops: int
     seconds: float
 
 
 def cost_of(study: Study, procedure: ProcedureClaim) -> Cost:
-    """What the procedure costs on one model of the study. What it does must not depend on how well the model was
-    trained: it is tried out on a fresh one."""
+    """What the procedure costs on one model of the study. What it does must not depend on how well
+    the model was trained: it is tried out on a fresh one."""
     unlearn = bind_procedure(procedure.name, study.folder, dict(procedure.options), study.recipe)
     retain, forget = _records(study, study.sets.retain), _records(study, study.sets.forget)
     return counted(lambda: unlearn([_fresh(study)], retain, forget, [0]))
 
 
 def cost_of_retraining(study: Study) -> Cost:
-    """What it costs to train one model of the study from scratch on retain, as its arms are trained."""
+    """What it costs to train one model of the study from scratch on retain, as its arms are
+    trained."""
     own, retain = study.claim.training.train, _records(study, study.sets.retain)
     if own:
         train = named.resolve(own, study.folder, {}, "training.train")

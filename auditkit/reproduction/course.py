@@ -1,8 +1,10 @@
-"""One network of the paper on its way through epochs of learning and of unlearning, measured after each.
+"""One network of the paper on its way through epochs of learning and of unlearning, measured after
+each.
 
-Source: Hatua et al., arXiv:2410.22374, in the form of the author's public code. Unlearning is there an ordinary
-epoch, cross-entropy *descent*, on the forget records, with forgetting layers switched on at a time t. One Adam
-goes through all epochs, and its learning rate falls by gamma with each of either kind.
+Source: Hatua et al., arXiv:2410.22374, in the form of the author's public code. Unlearning is there
+an ordinary epoch, cross-entropy *descent*, on the forget records, with forgetting layers switched
+on at a time t. One Adam goes through all epochs, and its learning rate falls by gamma with each of
+either kind.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,14 +29,15 @@ LAYERS = ("fc1", "fc2")
 """The layers of the network that can forget: 128 hidden units, and the logits."""
 
 CHUNK = 512
-"""Records that a network is asked about at once: all of them would fill the memory with convolutions."""
+"""Records that a network is asked about at once: all of them would fill the memory with
+convolutions."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One network in one state. held_out, official, retain, forget: accuracies; retain is measured on as many
-    records as are held out. loss: mean cross-entropy, in nats, and confidence: mean of the largest probability,
-    both on the held-out records. attack: see `paper_attack`."""
+    """One network in one state. held_out, official, retain, forget: accuracies; retain is measured
+    on as many records as are held out. loss: mean cross-entropy, in nats, and confidence: mean of
+    the largest probability, both on the held-out records. attack: see `paper_attack`."""
 
     held_out: float
     official: float
@@ -47,8 +50,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Point:
-    """What is seen after one epoch. epoch: 1, 2, ... over all turns; t: 0 after learning. seen: with the gates as
-    the epoch left them, which is what the public code reports; gate_off: the same weights, gates off."""
+    """What is seen after one epoch. epoch: 1, 2, ... over all turns; t: 0 after learning. seen:
+    with the gates as the epoch left them, which is what the public code reports; gate_off: the same
+    weights, gates off."""
 
     epoch: int
     turn: int
@@ -61,8 +65,9 @@ class Point:
 
 @dataclass
 class Trajectory:
-    """A network and how far it has come, as `start` makes it. epochs: how many it has been through. rng: the
-    order of its records and its dropout. attack: the attack model by which it is measured."""
+    """A network and how far it has come, as `start` makes it. epochs: how many it has been through.
+    rng: the order of its records and its dropout. attack: the attack model by which it is
+    measured."""
 
     parts: Parts
     model: nn.Sequential
@@ -74,7 +79,8 @@ class Trajectory:
     epochs: int = 0
 
     def learn(self, passes: int = 1) -> None:
-        """An epoch on all training records, gates off; `passes` of them, at one learning rate, count as one."""
+        """An epoch on all training records, gates off; `passes` of them, at one learning rate,
+        count as one."""
         set_time(self.model, 0)
         train = self.parts.train
         for _ in range(passes):
@@ -82,7 +88,8 @@ class Trajectory:
         self.epochs += 1
 
     def unlearn(self, t: int, *, descent: bool = True) -> None:
-        """An epoch on the forget records, gates at time t; without `descent` the weights stay as they are."""
+        """An epoch on the forget records, gates at time t; without `descent` the weights stay as
+        they are."""
         set_time(self.model, t)
         if descent:
             self._descend(self.parts.forget)
@@ -127,7 +134,8 @@ class Trajectory:
         return measured({name: on for name, (on, _) in asked.items()}, labels, self.attack), gate_off
 
     def _descend(self, records: Records) -> None:
-        """One pass over the records in minibatches in a fresh order, with dropout, at the rate of this epoch."""
+        """One pass over the records in minibatches in a fresh order, with dropout, at the rate of
+        this epoch."""
         device = records.y.device
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(self.epochs)
@@ -150,10 +158,11 @@ def start(
     layers: Sequence[str] = LAYERS,
     attack: AttackModel = "perceptron",
 ) -> Trajectory:
-    """The paper's network, untrained, its gates attached and off, with Adam at 0.01 and batches of 64.
+    """The paper's network, untrained, its gates attached and off, with Adam at 0.01 and batches of
+    64.
 
-    layers: those of LAYERS that forget. Everything that is drawn depends on `seed` alone, and torch's global
-    generator is left as it was.
+    layers: those of LAYERS that forget. Everything that is drawn depends on `seed` alone, and
+    torch's global generator is left as it was.
     """
     model = cast(nn.Sequential, initialise(partial(cnn, parts.shape, parts.classes), seed).eval())
     model.to(parts.retain.x.device)
@@ -170,7 +179,8 @@ def start(
 def answers(
     model: nn.Sequential, x: torch.Tensor, t: float
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The network's logits (records, classes) with its gates at time t and with them off; they are at t afterwards.
+    """The network's logits (records, classes) with its gates at time t and with them off; they are
+    at t afterwards.
 
     The convolutions, most of the work, carry no gate and are computed once for both.
     """
@@ -191,8 +201,8 @@ def measured(
     labels: Mapping[str, npt.NDArray[np.int64]],
     attack: AttackModel,
 ) -> Measured:
-    """From the logits (records, classes) and labels (records,) of the sets held_out, official, retain and forget.
-    Of equal logits, the first counts as the answer."""
+    """From the logits (records, classes) and labels (records,) of the sets held_out, official,
+    retain and forget. Of equal logits, the first counts as the answer."""
     log = {name: log_softmax(logits[name]) for name in ("held_out", "forget")}
     losses = {name: -own[np.arange(len(own)), labels[name]] for name, own in log.items()}
     accuracy = {name: float((own.argmax(axis=1) == labels[name]).mean()) for name, own in logits.items()}

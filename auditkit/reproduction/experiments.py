@@ -1,4 +1,5 @@
-"""The experiments that need no audit, each a call that can be made anywhere: by size, data set and name."""
+"""The experiments that need no audit, each a call that can be made anywhere: by size, data set and
+name."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ SEED = 0
 """Of the one network behind each curve."""
 
 CURVES = [variant for variant in VARIANTS if variant != "VFR-permuted"]
-"""Variants with a curve: of the two that the public code calls random, the one that its results are of."""
+"""Variants with a curve: of the two that the public code calls random, the one that its results are
+of."""
 
 ONE_SHOT = {
     "FFR": ("FFR", True),
@@ -27,7 +29,8 @@ ONE_SHOT = {
 """What a one-shot run is called -> its variant, and whether unlearning takes gradient steps."""
 
 FADED_AT = 5.0
-"""The time at which neurons are shown: that of the public code where it is the same in every epoch."""
+"""The time at which neurons are shown: that of the public code where it is the same in every
+epoch."""
 
 
 def experiments(size: str, source: str, device: str) -> dict[str, Callable[[], object]]:
@@ -66,7 +69,8 @@ def over_time(size: str, source: str, device: str, run: str) -> Sequence[Point]:
 
 @dataclass(frozen=True)
 class Network:
-    """What one network shows after learning. over_k: layer -> accuracy against K. neurons: which of them fade."""
+    """What one network shows after learning. over_k: layer -> accuracy against K. neurons: which of
+    them fade."""
 
     over_k: dict[str, list[TopK]]
     neurons: Neurons

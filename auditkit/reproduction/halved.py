@@ -1,4 +1,5 @@
-"""The paper's data sets at half their resolution, for its network on a machine without a GPU: data sources for a claim."""
+"""The paper's data sets at half their resolution, for its network on a machine without a GPU: data
+sources for a claim."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +19,8 @@ def fashion_mnist() -> Mapping[str, Any]:
 
 
 def halved(source: str) -> Mapping[str, Any]:
-    """The images of a data set, (records, height / 2, width / 2), with its labels, ids and licence."""
+    """The images of a data set, (records, height / 2, width / 2), with its labels, ids and
+    licence."""
     found = load(source)
     _, height, width = image_size(found.x.shape[1:])
     blocks = found.x.reshape(-1, height // 2, 2, width // 2, 2)

@@ -1,8 +1,8 @@
 """Which neurons fade, and what they respond to: how the method explains itself.
 
-Source: Hatua et al., arXiv:2410.22374: of each forgetting layer the units that the forget records excite most fade
-fastest. What a unit responds to is shown by its mean activation for the records of each class, and by the mean
-of the images that excite it most.
+Source: Hatua et al., arXiv:2410.22374: of each forgetting layer the units that the forget records
+excite most fade fastest. What a unit responds to is shown by its mean activation for the records of
+each class, and by the mean of the images that excite it most.
 """
 
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ PIXELS = 14
 
 @dataclass(frozen=True)
 class Neuron:
-    """One unit. retention: phi(t; rank), what is left of it at the time t. by_class: its mean activation over the
-    forget records of each class. image: the mean of those that excite it most, rows of pixels, 0 for the darkest
-    and 1 for the brightest."""
+    """One unit. retention: phi(t; rank), what is left of it at the time t. by_class: its mean
+    activation over the forget records of each class. image: the mean of those that excite it most,
+    rows of pixels, 0 for the darkest and 1 for the brightest."""
 
     unit: int
     rank: int
@@ -36,8 +36,8 @@ class Neuron:
 
 @dataclass(frozen=True)
 class Neurons:
-    """The units of a hidden layer. retention: phi(t; rank) of all of them, by rank. silent: how many no record
-    excites. shown: some of the others, from the first rank to the last."""
+    """The units of a hidden layer. retention: phi(t; rank) of all of them, by rank. silent: how
+    many no record excites. shown: some of the others, from the first rank to the last."""
 
     layer: str
     t: float
@@ -49,10 +49,11 @@ class Neurons:
 def describe_neurons(
     model: nn.Module, layer: str, forget: Records, *, t: float, shown: int = 8, examples: int = 20
 ) -> Neurons:
-    """What VFR by rank does to the units of a Linear layer with ReLU, at time t, in a model whose gates, if it has
-    any, are off meanwhile and afterwards.
+    """What VFR by rank does to the units of a Linear layer with ReLU, at time t, in a model whose
+    gates, if it has any, are off meanwhile and afterwards.
 
-    shown: how many units are, at most. examples: how many images the mean image of a unit is taken of.
+    shown: how many units are, at most. examples: how many images the mean image of a unit is taken
+    of.
     """
     set_time(model, 0)
     active = activations(model, layer, forget.x)
@@ -102,7 +103,8 @@ def activations(model: nn.Module, layer: str, x: torch.Tensor) -> torch.Tensor:
 
 
 def mean_image(x: torch.Tensor) -> list[list[float]]:
-    """The mean of images (records, *shape), over their channels too, from 0 to 1, in three decimals."""
+    """The mean of images (records, *shape), over their channels too, from 0 to 1, in three
+    decimals."""
     image = x.reshape(-1, *image_size(x.shape[1:])).mean(dim=(0, 1))
     square = max(1, max(image.shape) // PIXELS)
     image = nn.functional.avg_pool2d(image[None, None], square)[0, 0]

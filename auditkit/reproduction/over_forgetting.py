@@ -1,9 +1,9 @@
 """Over-forgetting against K: what is left when the K most active units of a layer are switched off.
 
-Source: Hatua et al., arXiv:2410.22374; in the code that its author published first, the K most active units have
-the time constant 0, and so are gone at any t > 0, and the others fade by rank. That code has K = 20 for the ten
-logits too: they all become 0, the first of them counts as the largest, and the network answers "class 0".
-(Over-forgetting against t is `published.one_shot`.)
+Source: Hatua et al., arXiv:2410.22374; in the code that its author published first, the K most
+active units have the time constant 0, and so are gone at any t > 0, and the others fade by rank.
+That code has K = 20 for the ten logits too: they all become 0, the first of them counts as the
+largest, and the network answers "class 0". (Over-forgetting against t is `published.one_shot`.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,8 @@ KS: Mapping[str, Sequence[int]] = {
 
 @dataclass(frozen=True)
 class TopK:
-    """A network whose K most active units of one layer are switched off, the others of it faded by rank."""
+    """A network whose K most active units of one layer are switched off, the others of it faded by
+    rank."""
 
     layer: str
     k: int
@@ -33,8 +34,8 @@ class TopK:
 def top_k(course: Trajectory, layer: str, ks: Sequence[int], *, t: float = 1.0) -> list[TopK]:
     """The network measured with its gates at time t, for each K. Only units of `layer` fade.
 
-    course: a network that has learned, with gates on all of LAYERS; its weights stay as they are. ks: numbers of
-    units; one above what the layer has switches all of them off. t > 0.
+    course: a network that has learned, with gates on all of LAYERS; its weights stay as they are.
+    ks: numbers of units; one above what the layer has switches all of them off. t > 0.
     """
     activations = course.activations()
     forever = {name: torch.full_like(activations[name], torch.inf) for name in LAYERS}

@@ -1,11 +1,12 @@
 """The membership inference by which the paper judges its forgetting.
 
-Hatua et al., arXiv:2410.22374, as in the author's public code; it comes from the starting kit of the NeurIPS 2023
-machine unlearning challenge. One number a record, its cross-entropy; an attack model that is trained to tell the
-records to be forgotten from records never seen; its mean accuracy over ten shuffled splits. 0.5 is chance.
+Hatua et al., arXiv:2410.22374, as in the author's public code; it comes from the starting kit of
+the NeurIPS 2023 machine unlearning challenge. One number a record, its cross-entropy; an attack
+model that is trained to tell the records to be forgotten from records never seen; its mean accuracy
+over ten shuffled splits. 0.5 is chance.
 
-It sees one network at a time and knows nothing of what its losses would be had it been trained without the
-records, so on a network that generalises well it finds nothing, before unlearning too.
+It sees one network at a time and knows nothing of what its losses would be had it been trained
+without the records, so on a network that generalises well it finds nothing, before unlearning too.
 """
 
 import warnings
@@ -19,10 +20,10 @@ from sklearn.model_selection import StratifiedShuffleSplit, cross_val_score
 from sklearn.neural_network import MLPClassifier
 
 AttackModel = Literal["perceptron", "logistic regression"]
-"""perceptron: 500 hidden units, Adam at 0.001, at most 200 passes, as in the latest public code. logistic
-regression: as in the starting kit, in about a hundredth of the time. It is a threshold on the loss, where the
-perceptron may find a band: with 2,000 records a side their scores differ by 0.005 to 0.02, one to two standard
-deviations of the splits."""
+"""perceptron: 500 hidden units, Adam at 0.001, at most 200 passes, as in the latest public code.
+logistic regression: as in the starting kit, in about a hundredth of the time. It is a threshold on
+the loss, where the perceptron may find a band: with 2,000 records a side their scores differ by
+0.005 to 0.02, one to two standard deviations of the splits."""
 
 SPLITS = 10
 
@@ -32,10 +33,12 @@ def attack_accuracy(
     non_members: npt.NDArray[np.floating],
     model: AttackModel = "perceptron",
 ) -> float:
-    """Mean accuracy over SPLITS stratified shuffle splits, nine tenths to train the attack on, one to test it.
+    """Mean accuracy over SPLITS stratified shuffle splits, nine tenths to train the attack on, one
+    to test it.
 
-    members, non_members: cross-entropy of each record, (records,), in nats; of the longer one, only the first
-    so many are taken as the other has. At least ten records a side. Raises ValueError for fewer.
+    members, non_members: cross-entropy of each record, (records,), in nats; of the longer one, only
+    the first so many are taken as the other has. At least ten records a side. Raises ValueError for
+    fewer.
     """
     n = min(len(members), len(non_members))
     if n < SPLITS:

@@ -9,8 +9,9 @@ from auditkit.reports.svg import standalone
 
 
 def publish(content: bytes, out: Path) -> list[str]:
-    """Write reproduction.json, a page with everything, the tables as Markdown, and each figure as a file of its own;
-    returned: their names. content: the bytes of reproduction.json. UsageError where they cannot be written."""
+    """Write reproduction.json, a page with everything, the tables as Markdown, and each figure as a
+    file of its own; returned: their names. content: the bytes of reproduction.json. UsageError
+    where they cannot be written."""
     rendered = render_reproduction(json.loads(content))
     files = {
         "reproduction.json": content,

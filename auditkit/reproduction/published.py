@@ -1,8 +1,9 @@
 """The paper's learning and unlearning, as in its author's public code.
 
-Source: Hatua, Nguyen, Cano & Sung, "Machine Unlearning using Forgetting Neural Networks" (arXiv:2410.22374).
-One departure: units are ranked by their mean activation over the whole forget set, as the paper says, where the
-code ranks by the batch it happened to see last, which is one of held-out records.
+Source: Hatua, Nguyen, Cano & Sung, "Machine Unlearning using Forgetting Neural Networks"
+(arXiv:2410.22374). One departure: units are ranked by their mean activation over the whole forget
+set, as the paper says, where the code ranks by the batch it happened to see last, which is one of
+held-out records.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +25,9 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "VFR-rank": {"rates": "rank"},
     "VFR-top-30": {"rates": "top", "top": 30},
 }
-"""name -> options of `time_constants`. VFR-random is what the public code calls random: so many units as chance
-says, drawn by chance, forget at once, the others by rank; VFR-permuted gives the ranks themselves out by chance."""
+"""name -> options of `time_constants`. VFR-random is what the public code calls random: so many
+units as chance says, drawn by chance, forget at once, the others by rank; VFR-permuted gives the
+ranks themselves out by chance."""
 
 UNLEARNING_EPOCHS = (1, 2)
 """The times t of the unlearning epochs of a turn."""
@@ -45,11 +47,12 @@ def learn_and_unlearn(
     layers: Sequence[str] = LAYERS,
     attack: AttackModel = "perceptron",
 ) -> list[Point]:
-    """The saw-tooth: each turn one epoch of learning on all training records with the gates off, and two of
-    unlearning on the forget records with the gates on at t = 1, 2; a point after each.
+    """The saw-tooth: each turn one epoch of learning on all training records with the gates off,
+    and two of unlearning on the forget records with the gates on at t = 1, 2; a point after each.
 
-    variant: one of VARIANTS; its ranks are taken anew before each unlearning. first: passes that make up the first
-    epoch of learning. gamma: by which the learning rate, 0.01 at first, is multiplied after each epoch.
+    variant: one of VARIANTS; its ranks are taken anew before each unlearning. first: passes that
+    make up the first epoch of learning. gamma: by which the learning rate, 0.01 at first, is
+    multiplied after each epoch.
     """
     course = start(parts, gamma=gamma, seed=seed, layers=layers, attack=attack)
     rng = generator(seed)
@@ -76,9 +79,9 @@ def one_shot(
     layers: Sequence[str] = LAYERS,
     attack: AttackModel = "perceptron",
 ) -> list[Point]:
-    """Three epochs of learning, then unlearning at t = 1, 2, ..., `longest` without learning again: how much is lost
-    when time goes on. descent: whether unlearning takes gradient steps, as in the public code, or is the gates'
-    alone. For the rest see `learn_and_unlearn`."""
+    """Three epochs of learning, then unlearning at t = 1, 2, ..., `longest` without learning again:
+    how much is lost when time goes on. descent: whether unlearning takes gradient steps, as in the
+    public code, or is the gates' alone. For the rest see `learn_and_unlearn`."""
     course = start(parts, gamma=gamma, seed=seed, layers=layers, attack=attack)
     points = []
     for epoch in range(LEARNING_EPOCHS):
@@ -100,7 +103,8 @@ def learned(
     layers: Sequence[str] = LAYERS,
     attack: AttackModel = "perceptron",
 ) -> Trajectory:
-    """The network as it is before the unlearning of a one-shot run, and has been through nothing else."""
+    """The network as it is before the unlearning of a one-shot run, and has been through nothing
+    else."""
     course = start(parts, gamma=gamma, seed=seed, layers=layers, attack=attack)
     for epoch in range(LEARNING_EPOCHS):
         course.learn(1 if epoch else first)
@@ -108,7 +112,8 @@ def learned(
 
 
 def order_units(course: Trajectory, variant: str, generator: torch.Generator) -> None:
-    """Give every unit the time constant that the variant says, by what the forget records excite now."""
+    """Give every unit the time constant that the variant says, by what the forget records excite
+    now."""
     options = VARIANTS[variant]
     course.set_constants(
         {
@@ -119,5 +124,6 @@ def order_units(course: Trajectory, variant: str, generator: torch.Generator) ->
 
 
 def generator(seed: int) -> torch.Generator:
-    """Of the variants whose rates are random: by `seed` alone, and not that of anything else in the run."""
+    """Of the variants whose rates are random: by `seed` alone, and not that of anything else in the
+    run."""
     return torch.Generator().manual_seed(run_seed(seed, "rates", 0))

@@ -1,7 +1,9 @@
-"""The paper's experiments on real data, and an audit of its claims: from a size to a page with every figure.
+"""The paper's experiments on real data, and an audit of its claims: from a size to a page with
+every figure.
 
-The main path of `auditkit reproduce fnn`. Each experiment is a piece: what it found is kept as soon as it is there, and a
-piece that is kept by the same code on the same data at the same size is not made again.
+The main path of `auditkit reproduce fnn`. Each experiment is a piece: what it found is kept as soon
+as it is there, and a piece that is kept by the same code on the same data at the same size is not
+made again.
 """
 
 import json
@@ -32,8 +34,8 @@ PIECES = ".pieces"
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment. name: unique, and the name of its file. identity: all that its result depends on, but for the
-    code. make: gives the result."""
+    """One experiment. name: unique, and the name of its file. identity: all that its result depends
+    on, but for the code. make: gives the result."""
 
     name: str
     identity: Mapping[str, Any]
@@ -48,11 +50,12 @@ def reproduce(
     given: Resources | None = None,
     tell: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Make every experiment of this size on these data sets that is not there yet, and leave page, figures and
-    numbers at `out`. Returned: what is in reproduction.json.
+    """Make every experiment of this size on these data sets that is not there yet, and leave page,
+    figures and numbers at `out`. Returned: what is in reproduction.json.
 
-    size: one of SIZES. sources: names of data sets. Interrupted, the same call goes on. Raises UsageError before
-    anything is trained where a data set is not there or the place cannot be written to.
+    size: one of SIZES. sources: names of data sets. Interrupted, the same call goes on. Raises
+    UsageError before anything is trained where a data set is not there or the place cannot be
+    written to.
     """
     tell, given = tell or NullReporter(), given or Resources()
     _check(size, out)
@@ -113,7 +116,8 @@ def _device(given: Resources) -> str:
 
 
 def _commitment(size: str, source: str) -> str:
-    """SHA-256 over the data set. UsageError where it is not there, or has too few records for this size."""
+    """SHA-256 over the data set. UsageError where it is not there, or has too few records for this
+    size."""
     if source not in SOURCES:
         raise UsageError(f"--data must be one of {', '.join(SOURCES)}, found {source!r}")
     data = load(source)
@@ -157,7 +161,8 @@ def _place(piece: Experiment, kept: Path) -> Path:
 
 
 def _open(piece: Experiment, kept: Path) -> Any:
-    """The result that is kept of this very piece; None where there is none, or it cannot be read."""
+    """The result that is kept of this very piece; None where there is none, or it cannot be
+    read."""
     try:
         document = json.loads(_place(piece, kept).read_bytes())
     except (OSError, ValueError):

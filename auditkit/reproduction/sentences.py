@@ -13,7 +13,8 @@ VERDICTS: dict[Outcome, str] = {
 
 
 def sentences(table: Table) -> tuple[str, ...]:
-    """What a table says of the paper's attack, of the gate, and of every procedure; only what its rows tell."""
+    """What a table says of the paper's attack, of the gate, and of every procedure; only what its
+    rows tell."""
     rows = {row.name: row for row in table.rows}
     found = [_attack(table.data, rows["original"], rows["retrained"], rows.get("VFR rank"))]
     for variant in ("FFR", "VFR rank"):
@@ -36,8 +37,8 @@ def sentences(table: Table) -> tuple[str, ...]:
 def _attack(data: str, original: Row, retrained: Row, faded: Row | None) -> str:
     after = f", and {_plain(faded.attack)} after VFR rank" if faded else ""
     return (
-        f"{data}: the paper's attack, chance being 0.5, scores {_plain(original.attack)} on models that forgot nothing, "
-        f"{_plain(retrained.attack)} on models that never saw the records{after}."
+        f"{data}: the paper's attack, chance being 0.5, scores {_plain(original.attack)} on models that"
+        f" forgot nothing, {_plain(retrained.attack)} on models that never saw the records{after}."
     )
 
 

@@ -1,4 +1,5 @@
-"""Procedures side by side on one data set: accuracies, the paper's attack, cost, and the verdict of an audit on each."""
+"""Procedures side by side on one data set: accuracies, the paper's attack, cost, and the verdict of
+an audit on each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,10 +49,12 @@ def table(
     given: Resources,
     tell: Reporter,
 ) -> Table:
-    """Every procedure applied to the same originals, and judged as an audit of it would be: same sets, same retrained
-    runs, same controls, same criteria, which are the claim's. attack: how the paper's attack learns.
+    """Every procedure applied to the same originals, and judged as an audit of it would be: same
+    sets, same retrained runs, same controls, same criteria, which are the claim's. attack: how the
+    paper's attack learns.
 
-    Interrupted, the same call goes on where training was. Raises UsageError where the claim cannot be put to the test.
+    Interrupted, the same call goes on where training was. Raises UsageError where the claim cannot
+    be put to the test.
     """
     claim = widened(claim, 1.0)
     study = prepare(claim, Path(), (), tell)
@@ -96,7 +99,8 @@ def table(
 
 
 Judged = tuple[Decided, Cost, Cost]
-"""What an audit of a case says, what the procedure costs, and what retraining cost where that was measured."""
+"""What an audit of a case says, what the procedure costs, and what retraining cost where that was
+measured."""
 
 
 def judged(
@@ -137,8 +141,8 @@ def _some(
 
 
 def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Decided:
-    """What an audit of this case says: on the bank's originals, and on its retrained runs in their order, the first
-    half as those that are compared with, the other as the honest control."""
+    """What an audit of this case says: on the bank's originals, and on its retrained runs in their
+    order, the first half as those that are compared with, the other as the honest control."""
     runs = len(bank.original.accuracy)
     first, second = np.split(np.arange(2 * runs), 2)
     own = bank.cases[case]
@@ -158,7 +162,8 @@ def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Dec
 
 
 def concerning(diverged: Sequence[str], case: str) -> list[str]:
-    """Of the runs that diverged those that are compared in this case: what became of other cases says nothing of it."""
+    """Of the runs that diverged those that are compared in this case: what became of other cases
+    says nothing of it."""
     compared = ("original run", "retrained run", "honest run", f"unlearned, {case} run")
     return [run for run in diverged if run.startswith(compared)]
 
@@ -206,7 +211,8 @@ class _Asked:
         return accuracy_number(values, len(records), self.criteria.alpha, "accuracy")
 
     def _attack(self, arm: str) -> Number:
-        """The paper's attack on each run: forget records are its members, equally many control records are not."""
+        """The paper's attack on each run: forget records are its members, equally many control
+        records are not."""
         forget, control = self.places.forget, self.places.control
         n = min(len(forget), len(control))
         losses = (-loss.score(self.signals, int(run)) for run in self.signals.runs_of(arm))

@@ -1,4 +1,5 @@
-"""What the experiments leave: frozen values, one for each thing that the page shows. Nothing here computes."""
+"""What the experiments leave: frozen values, one for each thing that the page shows. Nothing here
+computes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from auditkit.evidence.schema import Number, Outcome
 
 @dataclass(frozen=True)
 class Decided:
-    """What the audit of one procedure said. memory: how the forget records were asked about -> residual memory.
-    refuted_by: the tests that refute the claim; in_the_way: what else keeps it from being supported."""
+    """What the audit of one procedure said. memory: how the forget records were asked about ->
+    residual memory. refuted_by: the tests that refute the claim; in_the_way: what else keeps it
+    from being supported."""
 
     outcome: Outcome
     sentence: str
@@ -21,10 +23,10 @@ class Decided:
 
 @dataclass(frozen=True)
 class Row:
-    """One arm of a table. procedure: by which it is made, with its options; empty for an arm that is trained from
-    scratch. retain, forget, test: accuracies; attack: accuracy of the paper's membership-inference attack, chance
-    being 0.5. cost: floating-point operations over those of retraining; seconds: over its seconds. decided: None for
-    arms that are no claim."""
+    """One arm of a table. procedure: by which it is made, with its options; empty for an arm that
+    is trained from scratch. retain, forget, test: accuracies; attack: accuracy of the paper's
+    membership-inference attack, chance being 0.5. cost: floating-point operations over those of
+    retraining; seconds: over its seconds. decided: None for arms that are no claim."""
 
     name: str
     procedure: str
@@ -41,9 +43,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Procedures on one data set, audited side by side. claim: what was done, but for the procedure. attack: how the
-    paper's attack learns. diverged: runs whose answers were not finite, in words. says: what the rows say, in
-    sentences."""
+    """Procedures on one data set, audited side by side. claim: what was done, but for the
+    procedure. attack: how the paper's attack learns. diverged: runs whose answers were not finite,
+    in words. says: what the rows say, in sentences."""
 
     name: str
     data: str

@@ -1,4 +1,5 @@
-"""The evidence as a whole: every number of a finished audit in its place, and the files that hold it."""
+"""The evidence as a whole: every number of a finished audit in its place, and the files that hold
+it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -39,17 +40,18 @@ RELEASED = "the released model itself"
 NOT_CHECKED = (
     NotChecked(
         "all that the weights hold",
-        "a relearned model is a required test; probing and rescaling are reported, and no test depends on them",
+        "a relearned model is a required test; probing and rescaling are reported, and no test depends on"
+        " them",
     ),
     NotChecked(
         "per-record exposure, as a test",
-        "the report counts the records that are still exposed and bounds the worst-off, but no required test depends on "
-        "it",
+        "the report counts the records that are still exposed and bounds the worst-off, but no required test"
+        " depends on it",
     ),
     NotChecked(
         RELEASED,
-        "the claim is about the procedure, as the auditor ran it here; whether a given released model was made "
-        "by it cannot be seen from these runs",
+        "the claim is about the procedure, as the auditor ran it here; whether a given released model was"
+        " made by it cannot be seen from these runs",
     ),
     NotChecked(
         "copies elsewhere", "source data, backups, derived data sets and other models are out of sight"
@@ -64,8 +66,8 @@ def set_indices(study: Study, signals: Signals) -> SetIndices:
 
 
 def signals_of(study: Study, asked: QueryPlan, collected: RunAnswers) -> Signals:
-    """The answers of all runs as signals. An unlearned run, in whatever state, counts as trained on what its
-    original was: it was."""
+    """The answers of all runs as signals. An unlearned run, in whatever state, counts as trained on
+    what its original was: it was."""
     records, arms = asked.records, np.array([arm for arm, _ in collected.rows])
     trained_on = {arm: study.members(_parent(arm)) for arm in set(arms)}
     member = np.stack(
@@ -117,9 +119,10 @@ def assemble(
     lock_sha256: str,
     key: bytes,
 ) -> Evidence:
-    """Everything the audit found, as the value that evidence.json holds. The runs of the procedure in another
-    state than the claimed one are the arm "unlearned, <state>". near: see `attacks.battery.near_aucs`; found: `battery.finders`.
-    looks: those that were made; intervals are of the level of the last."""
+    """Everything the audit found, as the value that evidence.json holds. The runs of the procedure
+    in another state than the claimed one are the arm "unlearned, <state>". near: see
+    `attacks.battery.near_aucs`; found: `battery.finders`. looks: those that were made; intervals
+    are of the level of the last."""
     findings, controls, verdict = decision
     criteria = study.claim.criteria.model_copy(update={"alpha": looks[-1].level})
     places = set_indices(study, signals)
@@ -165,7 +168,8 @@ def assemble(
 
 
 def _left_out(study: Study, item: NotChecked) -> bool:
-    """Whether this kind of claim leaves it unchecked: a released model is the one thing that an endpoint claim checks."""
+    """Whether this kind of claim leaves it unchecked: a released model is the one thing that an
+    endpoint claim checks."""
     return not (study.released and item.what == RELEASED)
 
 
@@ -179,8 +183,8 @@ def _not_mounted(study: Study, arms: Arms) -> list[NotChecked]:
         *(
             NotChecked(
                 f"residual memory, {name}",
-                "not every compared model could be changed so, or gave finite answers when it was: its layers or its "
-                "answers do not allow it",
+                "not every compared model could be changed so, or gave finite answers when it was: its layers"
+                " or its answers do not allow it",
             )
             for name in recoveries
         ),

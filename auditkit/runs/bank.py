@@ -1,9 +1,10 @@
 """A bank of runs, and the claims that are drawn from it. Arrays only; no model and no torch.
 
-A rate needs many claims, and a claim needs many runs. A bank has the runs of one study, more of each arm than an
-audit has, measured once by the code of an audit; a claim is some of them, drawn without replacement within each
-claim. Claims that are drawn from one bank have runs in common, and all of them the sets: a rate over one bank is a
-rate in this world, and other worlds are other banks (other seeds). See docs/calibration.md.
+A rate needs many claims, and a claim needs many runs. A bank has the runs of one study, more of
+each arm than an audit has, measured once by the code of an audit; a claim is some of them, drawn
+without replacement within each claim. Claims that are drawn from one bank have runs in common, and
+all of them the sets: a rate over one bank is a rate in this world, and other worlds are other banks
+(other seeds). See docs/calibration.md.
 """
 
 import json
@@ -21,13 +22,14 @@ from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.margins import Ints, Margins, stacked
 
 EXACT = "exact retraining"
-"""The honest case: unlearned runs that are retrained runs, drawn like those they are compared with."""
+"""The honest case: unlearned runs that are retrained runs, drawn like those they are compared
+with."""
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A claimed arm, run k of which was made from run k of the originals. skipped: attack -> why it could not be
-    mounted on it; it has no scores of such an attack."""
+    """A claimed arm, run k of which was made from run k of the originals. skipped: attack -> why it
+    could not be mounted on it; it has no scores of such an attack."""
 
     arm: Arm
     skipped: Mapping[str, str] = field(default_factory=dict)
@@ -35,11 +37,12 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """original: the original runs. pool: the retrained ones, from which a claim's retrained runs, its honest
-    control and, in the case EXACT, its unlearned runs are drawn. cases: name -> claimed arm. skipped: attack -> why
-    it could not be mounted on any arm. test_records: how many test records the accuracies are over. parts: see
-    `Arms`. about: what the runs are of, for whoever opens the file: JSON. apart: the cases whose models withhold
-    something, each in a bank of its own in which it is withheld from every arm."""
+    """original: the original runs. pool: the retrained ones, from which a claim's retrained runs,
+    its honest control and, in the case EXACT, its unlearned runs are drawn. cases: name -> claimed
+    arm. skipped: attack -> why it could not be mounted on any arm. test_records: how many test
+    records the accuracies are over. parts: see `Arms`. about: what the runs are of, for whoever
+    opens the file: JSON. apart: the cases whose models withhold something, each in a bank of its
+    own in which it is withheld from every arm."""
 
     original: Arm
     pool: Arm
@@ -63,10 +66,11 @@ class Bank:
 def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
     """Claim k of a case, `runs` an arm, without any sign of which case it is.
 
-    The originals are drawn without replacement and the unlearned runs are those made from just these; retrained
-    runs and honest control, and in the case EXACT the unlearned runs too, are disjoint draws without replacement
-    from the pool. Claim k of every case has the same originals, retrained runs and honest control, so that cases
-    differ by nothing but what was done. AuditError where the bank has too few runs, as others diverged.
+    The originals are drawn without replacement and the unlearned runs are those made from just
+    these; retrained runs and honest control, and in the case EXACT the unlearned runs too, are
+    disjoint draws without replacement from the pool. Claim k of every case has the same originals,
+    retrained runs and honest control, so that cases differ by nothing but what was done. AuditError
+    where the bank has too few runs, as others diverged.
     """
     bank = bank.of(case)
     drawn = _drawn(bank.original, bank.pool, runs, seed, k)
@@ -98,8 +102,8 @@ def _drawn(original: Arm, pool: Arm, runs: int, seed: int, k: int) -> _Drawn:
     has = len(original.accuracy), len(pool.accuracy)
     if has[0] < runs or has[1] < 2 * runs:
         raise AuditError(
-            f"a claim with {runs} runs an arm takes {runs} original and {2 * runs} retrained runs, the bank has "
-            f"{has[0]} and {has[1]}"
+            f"a claim with {runs} runs an arm takes {runs} original and {2 * runs} retrained runs, the bank"
+            f" has {has[0]} and {has[1]}"
         )
     rng = np.random.default_rng([seed, k])
     own = rng.permutation(has[0])[:runs]
@@ -112,9 +116,11 @@ def common_queries(*arms: Arm) -> list[Arm]:
     """The arms with the margins of those queries alone that all of them were asked."""
     common = set.intersection(*(set(arm.margins) for arm in arms))
     return [
-        arm
-        if set(arm.margins) == common
-        else Arm({q: m for q, m in arm.margins.items() if q in common}, arm.scores, arm.accuracy)
+        (
+            arm
+            if set(arm.margins) == common
+            else Arm({q: m for q, m in arm.margins.items() if q in common}, arm.scores, arm.accuracy)
+        )
         for arm in arms
     ]
 
@@ -139,8 +145,8 @@ def joined(*arms: Arm) -> Arm:
 
 
 def save(bank: Bank, path: Path) -> None:
-    """Keep a bank: an .npz of arrays, from which `open_bank` makes it again. Margins and scores of every run, never
-    inputs and never ids."""
+    """Keep a bank: an .npz of arrays, from which `open_bank` makes it again. Margins and scores of
+    every run, never inputs and never ids."""
     others = list(dict.fromkeys(bank.apart.values()))
     banks = [bank, *others]
     arrays: dict[str, npt.NDArray[np.generic]] = {}

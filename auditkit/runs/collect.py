@@ -1,6 +1,8 @@
-"""The runs of an audit: trained, unlearned and asked by the engine, as far as the store does not have them.
+"""The runs of an audit: trained, unlearned and asked by the engine, as far as the store does not
+have them.
 
-Besides `study`, `training`, `unlearning` and the engine nothing needs torch; what leaves here are arrays.
+Besides `study`, `training`, `unlearning` and the engine nothing needs torch; what leaves here are
+arrays.
 """
 
 import os
@@ -38,13 +40,14 @@ LEAST_RUNS = 3
 class RunAnswers:
     """Everybody's answers.
 
-    logits: float32 (rows, records, classes), memory-mapped. rows: the arm and the number of each run there;
-    a procedure seen in another state than the claimed one is the arm "unlearned, <state>". near: arm ->
-    jittered query -> (runs, near records), margins. near_logits: jittered query -> float32 (rows, near records,
-    classes), the mean over the draws, memory-mapped. observed: name -> float64 (rows, near records), what was
-    measured with the models in hand, NaN where a run was not asked. withheld: arm -> what its models do not say, on
-    the records or near them, for each arm that is claimed. diverged: the runs whose answers were not all
-    finite, in words; the rest leaves out their numbers in every arm, so that arms stay comparable.
+    logits: float32 (rows, records, classes), memory-mapped. rows: the arm and the number of each
+    run there; a procedure seen in another state than the claimed one is the arm "unlearned,
+    <state>". near: arm -> jittered query -> (runs, near records), margins. near_logits: jittered
+    query -> float32 (rows, near records, classes), the mean over the draws, memory-mapped.
+    observed: name -> float64 (rows, near records), what was measured with the models in hand, NaN
+    where a run was not asked. withheld: arm -> what its models do not say, on the records or near
+    them, for each arm that is claimed. diverged: the runs whose answers were not all finite, in
+    words; the rest leaves out their numbers in every arm, so that arms stay comparable.
     """
 
     logits: npt.NDArray[np.float32]
@@ -66,8 +69,8 @@ def train_and_query(
     per_arm: int | None = None,
     claimed: Mapping[str, UnlearnedArm] | None = None,
 ) -> RunAnswers:
-    """Train every arm, unlearn, and ask: the first `per_arm` runs of each (all, if it is not given), and all shadow
-    runs. claimed: see `plan_stacks`."""
+    """Train every arm, unlearn, and ask: the first `per_arm` runs of each (all, if it is not
+    given), and all shadow runs. claimed: see `plan_stacks`."""
     listed = plan_stacks(study, asked, plan, lock_sha256, claimed)
     last = study.claim.runs.per_arm if per_arm is None else per_arm
     every = [stack for stack in listed if stack.arm == "shadow" or stack.runs.stop <= last]
@@ -90,9 +93,9 @@ def collect_through_common_interface(
     tell: Reporter,
     per_arm: int,
 ) -> tuple[QueryPlan, RunAnswers]:
-    """The same, and if the unlearned models withhold something every arm is asked again through the same interface.
-    whole: questions through no interface, as only from plain answers can be seen what they do not say. Returned with
-    what was asked in the end."""
+    """The same, and if the unlearned models withhold something every arm is asked again through the
+    same interface. whole: questions through no interface, as only from plain answers can be seen
+    what they do not say. Returned with what was asked in the end."""
     collected = train_and_query(study, whole, plan, workers, lock_sha256, tell, per_arm)
     unsaid = collected.withheld["unlearned"]
     if not unsaid.words:
@@ -113,7 +116,8 @@ def _do(
     workers: WorkerConfig,
     tell: Reporter,
 ) -> None:
-    """Have the stacks done that the store does not have; each result is kept as soon as it is there."""
+    """Have the stacks done that the store does not have; each result is kept as soon as it is
+    there."""
     missing = [stack for stack in stage if store.load(stack.answers, tell.say) is None]
     if not missing:
         return
@@ -137,7 +141,8 @@ def _do(
 
 @dataclass(frozen=True, eq=False)
 class _Tasks(Sequence[Task]):
-    """Tasks made when their turn has come, so that the weights of all stacks are never in memory at once."""
+    """Tasks made when their turn has come, so that the weights of all stacks are never in memory at
+    once."""
 
     make: Callable[[int], Task]
     n: int
@@ -168,7 +173,8 @@ def _proxies(stack: RunStack, tell: Reporter) -> Tensors | None:
 
 def _gone() -> AuditError:
     return AuditError(
-        f"{store.store_directory()}: runs that were stored here are gone or damaged; run the same command again"
+        f"{store.store_directory()}: runs that were stored here are gone or damaged; run the same command"
+        " again"
     )
 
 
@@ -185,8 +191,8 @@ def _scratch() -> Path:
 
 
 def _reopened(path: Path) -> npt.NDArray[np.float32]:
-    """The logits in a finished file. Its name is given up at once, so that nothing is left of it, however
-    this process ends."""
+    """The logits in a finished file. Its name is given up at once, so that nothing is left of it,
+    however this process ends."""
     logits = open_logits(path)
     with suppress(OSError):  # Windows keeps the name of an open file
         path.unlink()
@@ -252,7 +258,8 @@ class _Files:
         self._open: dict[str, tuple[Path, np.memmap]] = {}
 
     def write(self, query: str, first: int, values: npt.NDArray[np.float32]) -> None:
-        """Put the answers (runs, records, classes) of some runs into the file of a query, from row `first` on."""
+        """Put the answers (runs, records, classes) of some runs into the file of a query, from row
+        `first` on."""
         if query not in self._open:
             path = _scratch()
             self._open[query] = path, create_logits(path, self._rows, *values.shape[1:])
@@ -264,7 +271,8 @@ class _Files:
 
 
 def _without(diverged: Mapping[tuple[str, int], str], found: RunAnswers) -> RunAnswers:
-    """The answers without the runs that diverged: a shadow run by itself, any other number in every arm."""
+    """The answers without the runs that diverged: a shadow run by itself, any other number in every
+    arm."""
     if not diverged:
         return found
     shadows = {run for arm, run in diverged if arm == "shadow"}

@@ -11,14 +11,15 @@ from auditkit.evidence.schema import Number, PrivacySummary
 from auditkit.study.study import Study
 
 METHOD = (
-    "one-run lower bound of epsilon from the guesses about canaries (Steinke, Nasr & Jagielski 2023), their number "
-    "fixed in the claim"
+    "one-run lower bound of epsilon from the guesses about canaries (Steinke, Nasr & Jagielski 2023), their"
+    " number fixed in the claim"
 )
 
 
 def run_dp_audit(study: Study, plan: Plan, tell: Reporter) -> PrivacySummary:
-    """Train one model with Opacus and the settings of the claim's privacy part, which need not be those of the
-    compared arms, canaries among its records, and see what it gives away. Always on the CPU, and on as many threads as the plan has for a run, so that the result is the same
+    """Train one model with Opacus and the settings of the claim's privacy part, which need not be
+    those of the compared arms, canaries among its records, and see what it gives away. Always on
+    the CPU, and on as many threads as the plan has for a run, so that the result is the same
     wherever the rest is computed."""
     claim, sets, data = study.claim, study.sets, study.data
     assert claim.privacy is not None

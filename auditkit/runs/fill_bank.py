@@ -1,4 +1,5 @@
-"""A bank filled: the runs of one study and of a gallery, trained, asked and attacked by the code of an audit."""
+"""A bank filled: the runs of one study and of a gallery, trained, asked and attacked by the code of
+an audit."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,8 +29,8 @@ from auditkit.study.planning import plan_for
 from auditkit.study.study import Study, prepare
 
 FOLD = 1.6
-"""Runs of a bank for each run an arm of a claim: 1.6 n originals, and twice as many retrained ones, of which an
-honest claim draws 3n."""
+"""Runs of a bank for each run an arm of a claim: 1.6 n originals, and twice as many retrained ones,
+of which an honest claim draws 3n."""
 NOOP = ProcedureClaim(name="noop")
 
 
@@ -43,16 +44,17 @@ def fill(
     tell: Reporter,
     fold: float = FOLD,
 ) -> Bank:
-    """The bank of a claim's study: its model, its data, its training; `fold` times as many runs as it has.
+    """The bank of a claim's study: its model, its data, its training; `fold` times as many runs as
+    it has.
 
-    gallery: the cases, name -> how they are made from the originals. Its own procedure plays no part but to be
-    checked. Raises UsageError with every problem before anything is trained.
+    gallery: the cases, name -> how they are made from the originals. Its own procedure plays no
+    part but to be checked. Raises UsageError with every problem before anything is trained.
     """
     if claim.kind != "procedure":
         raise UsageError(
             *problems,
-            f"calibrate is about procedures, found a claim about {'a released model' if claim.release else 'answers'}; leave "
-            "that part out",
+            "calibrate is about procedures, found a claim about"
+            f" {'a released model' if claim.release else 'answers'}; leave that part out",
         )
     prepare(claim, folder, problems, tell)
     study = prepare(widened(claim, fold), folder, (), tell)
@@ -87,8 +89,9 @@ def collected_alike(
     key: str,
     tell: Reporter,
 ) -> Iterator[tuple[RunAnswers, Sequence[str]]]:
-    """The answers of every arm, with the cases whose models withhold nothing; then, for those that withhold something,
-    every arm asked again through the same interface. key: see `train_and_query`."""
+    """The answers of every arm, with the cases whose models withhold nothing; then, for those that
+    withhold something, every arm asked again through the same interface. key: see
+    `train_and_query`."""
     everything = train_and_query(study, asked, plan, workers, key, tell, claimed=gallery)
     through: dict[Interface, list[str]] = {NOTHING: []}
     for name in gallery:
@@ -125,8 +128,8 @@ def bank_of(
     gallery: Sequence[str],
     about: Mapping[str, object],
 ) -> Bank:
-    """The bank in the answers of all runs. An attack that cannot be mounted on one claimed arm is skipped for that
-    case alone."""
+    """The bank in the answers of all runs. An attack that cannot be mounted on one claimed arm is
+    skipped for that case alone."""
     attacks = claim.criteria.attacks
 
     def arms(*names: str) -> tuple[list[Arm], Mapping[str, str]]:

@@ -27,10 +27,10 @@ MOST_OBSERVED = {"boundary distance": 200}
 class QueryPlan:
     """What every model is asked, besides all records of the audit as they are.
 
-    records: those, as positions in the data set. near: jittered query -> float32 (DRAWS, near records, *shape),
-    of forget then control records, which stand in `records` at `beside`. radii: jittered query -> its radius in
-    the unit of the input. inspect: how else the models are looked at, None for not at all. interface: what is left
-    out of their answers, the same of every model.
+    records: those, as positions in the data set. near: jittered query -> float32 (DRAWS, near
+    records, *shape), of forget then control records, which stand in `records` at `beside`. radii:
+    jittered query -> its radius in the unit of the input. inspect: how else the models are looked
+    at, None for not at all. interface: what is left out of their answers, the same of every model.
     """
 
     records: npt.NDArray[np.int64]
@@ -49,7 +49,8 @@ class QueryPlan:
         return replace(self, inspect=None) if arm.startswith(("shadow", "swapped", "proxy")) else self
 
     def commitment(self) -> str:
-        """SHA-256 over which records these are, over the inputs near them, and over what is withheld."""
+        """SHA-256 over which records these are, over the inputs near them, and over what is
+        withheld."""
         total = hashlib.sha256(self.records.tobytes())
         for query, inputs in self.near.items():
             total.update(query.encode() + b"\0" + inputs.tobytes())
@@ -62,9 +63,9 @@ class QueryPlan:
 def build_queries(study: Study) -> QueryPlan:
     """What the models of this study are asked.
 
-    A jittered input lies at the radius (Euclidean) in a random direction, as far as the domain of the data allows (see
-    `auditkit.data.jitter`); a radius is a share of the median distance between a training record and its nearest
-    neighbour, and is reported as the median of what it came to.
+    A jittered input lies at the radius (Euclidean) in a random direction, as far as the domain of
+    the data allows (see `auditkit.data.jitter`); a radius is a share of the median distance between
+    a training record and its nearest neighbour, and is reported as the median of what it came to.
     """
     x, sets = study.data.x, study.sets
     trained = np.concatenate([sets.retain, sets.forget])
@@ -86,7 +87,8 @@ def build_queries(study: Study) -> QueryPlan:
 
 
 def _inspect(study: Study) -> ProbeSpec | None:
-    """How the models are looked at in hand; None where neither the attacks nor the claim ask for it."""
+    """How the models are looked at in hand; None where neither the attacks nor the claim ask for
+    it."""
     observed, recovered = _observed(study), study.claim.criteria.recoveries
     if not observed and not recovered:
         return None

@@ -23,8 +23,8 @@ Identity = dict[str, object]
 
 @dataclass(frozen=True)
 class UnlearnedArm:
-    """An arm made from the originals. procedure: by which. proxies: whether it is also given as many models
-    of the claimant's own, retrained without the forget records."""
+    """An arm made from the originals. procedure: by which. proxies: whether it is also given as
+    many models of the claimant's own, retrained without the forget records."""
 
     procedure: ProcedureClaim
     proxies: bool = False
@@ -34,11 +34,12 @@ class UnlearnedArm:
 class RunStack:
     """Some runs of one arm, done as one task.
 
-    runs: which of the arm. state: for an arm that shows the procedure's models in a state the claim is not
-    about. weights: what its trained weights are stored under, for an unlearned stack those of the originals it
-    is made from, which begin with run `weights_from`. answers: what its answers are stored under. procedure: by
-    which it is made, None if it is trained from scratch or released. proxies: what the weights of the claimant's own models are
-    stored under, which begin with run `weights_from` too; None if it is given none.
+    runs: which of the arm. state: for an arm that shows the procedure's models in a state the claim
+    is not about. weights: what its trained weights are stored under, for an unlearned stack those
+    of the originals it is made from, which begin with run `weights_from`. answers: what its answers
+    are stored under. procedure: by which it is made, None if it is trained from scratch or
+    released. proxies: what the weights of the claimant's own models are stored under, which begin
+    with run `weights_from` too; None if it is given none.
     """
 
     arm: str
@@ -53,12 +54,14 @@ class RunStack:
 
     @property
     def trained(self) -> bool:
-        """Whether its runs are trained from scratch, and neither made from others nor handed over."""
+        """Whether its runs are trained from scratch, and neither made from others nor handed
+        over."""
         return "unlearned" not in self.arm
 
     @property
     def claimed(self) -> bool:
-        """Whether the claim is about its models, and not about them in another state or in the swapped world."""
+        """Whether the claim is about its models, and not about them in another state or in the
+        swapped world."""
         return self.arm.startswith("unlearned") and self.state is None
 
 
@@ -69,8 +72,9 @@ def plan_stacks(
     lock_sha256: str,
     claimed: Mapping[str, UnlearnedArm] | None = None,
 ) -> list[RunStack]:
-    """Every stack of the audit, arm by arm, the unlearned ones after the originals. claimed: arms that are made from
-    the originals in place of the claim's own, each the arm "unlearned, <name>"."""
+    """Every stack of the audit, arm by arm, the unlearned ones after the originals. claimed: arms
+    that are made from the originals in place of the claim's own, each the arm "unlearned,
+    <name>"."""
     common: Identity = {
         "environment": environment(),
         "plan": asdict(plan),
@@ -79,7 +83,8 @@ def plan_stacks(
         "recipe": study.claim.training.model_dump(),
     }
     if study.own_code:
-        # What a user's own code reads cannot be known: its runs are used again within this audit alone.
+        # What a user's own code reads cannot be known: its runs are used again within this audit
+        # alone.
         common |= {"own_code": study.own_code, "lock": lock_sha256}
     found: list[RunStack] = []
     for arm in study.trained:
@@ -106,7 +111,8 @@ def _claimed(
     claimed: Mapping[str, UnlearnedArm],
     before: Sequence[RunStack],
 ) -> list[RunStack]:
-    """The arms in place of the claim's own, and before them the proxies that some of them are given."""
+    """The arms in place of the claim's own, and before them the proxies that some of them are
+    given."""
     originals = [stack for stack in before if stack.arm == "original"]
     proxies: list[RunStack] = []
     if any(arm.proxies for arm in claimed.values()):
@@ -139,8 +145,8 @@ def _trained(study: Study, arm: str, asked: str, plan: Plan, common: Identity) -
 
 
 def _stacked(study: Study, arm: str, plan: Plan) -> Iterator[range]:
-    """The runs of each stack of an arm. No stack reaches from one look into the next, so that nothing is trained
-    that no look asks for."""
+    """The runs of each stack of an arm. No stack reaches from one look into the next, so that
+    nothing is trained that no look asks for."""
     for new in between_looks(study.claim, arm):
         for runs in stacks(len(new), plan.width):
             yield range(new.start + runs.start, new.start + runs.stop)
@@ -205,8 +211,8 @@ def _what(study: Study, arm: str, runs: range) -> str:
 class TaskInputs:
     """What all tasks of an audit are given alike, made once.
 
-    x: float32 (records, *shape), y: int64 (records,): every record of the audit. near_labels: of the records
-    that the jittered inputs lie near. here: position in the data set -> position in x.
+    x: float32 (records, *shape), y: int64 (records,): every record of the audit. near_labels: of
+    the records that the jittered inputs lie near. here: position in the data set -> position in x.
     """
 
     x: npt.NDArray[np.float32]
@@ -232,8 +238,8 @@ def build_task(
     weights: Tensors | None,
     proxies: Tensors | None = None,
 ) -> Task:
-    """The task that makes a stack's answers. weights: those stored under `stack.weights`, if any are; proxies:
-    those under `stack.proxies`, if it is given any."""
+    """The task that makes a stack's answers. weights: those stored under `stack.weights`, if any
+    are; proxies: those under `stack.proxies`, if it is given any."""
     return Task(
         what=_what(study, stack.arm, stack.runs),
         seeds=stack.seeds,

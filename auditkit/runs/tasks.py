@@ -1,7 +1,7 @@
 """What a worker does: train a stack of runs and ask it, or unlearn and ask.
 
-A task carries all that it needs, as arrays, so that a worker shares nothing with whoever sends it but
-the installed packages; what it returns are arrays too.
+A task carries all that it needs, as arrays, so that a worker shares nothing with whoever sends it
+but the installed packages; what it returns are arrays too.
 """
 
 import hashlib
@@ -32,19 +32,22 @@ from auditkit.training.records import Records
 from auditkit.unlearning.binding import bind_procedure, call_user_code
 
 Tensors = dict[str, torch.Tensor]
-"""What a task returns: "weights/<name>" (runs, ...) if it trained, "logits/" (runs, records, classes), and, each the
-mean over the draws, "logits/<query>" (runs, near records, classes) and "near/<query>" (runs, near records), margins; of unlearned
-models "drawn/<query>" (runs, near records, classes), the first draw, which shows what they do not say there;
-of models looked at in hand also "near/<recovery>" and "observed/<name>" (runs, near records)."""
+"""What a task returns: "weights/<name>" (runs, ...) if it trained, "logits/" (runs, records,
+classes), and, each the mean over the draws, "logits/<query>" (runs, near records, classes) and
+"near/<query>" (runs, near records), margins; of unlearned models "drawn/<query>" (runs, near
+records, classes), the first draw, which shows what they do not say there; of models looked at in
+hand also "near/<recovery>" and "observed/<name>" (runs, near records)."""
 
 _ONE_AT_A_TIME = threading.Lock()
-"""A cluster may run tasks in several threads of one process, and torch's random state is the process's own."""
+"""A cluster may run tasks in several threads of one process, and torch's random state is the
+process's own."""
 
 
 @dataclass(frozen=True, eq=False)
 class Train:
-    """Train the stack from scratch. members: (runs, n), positions among the task's records. own: name and
-    folder of the user's own `train(model, data, seed) -> model`, in place of the recipe."""
+    """Train the stack from scratch. members: (runs, n), positions among the task's records. own:
+    name and folder of the user's own `train(model, data, seed) -> model`, in place of the
+    recipe."""
 
     members: npt.NDArray[np.int64]
     recipe: Recipe
@@ -60,9 +63,10 @@ class LoadedWeights:
 
 @dataclass(frozen=True, eq=False)
 class Unlearn:
-    """Make the stack from trained runs by a procedure. weights: of those runs. retain, forget: positions
-    among the task's records. procedure, folder, options, recipe: see `auditkit.unlearning.binding.bind_procedure`. proxies: weights
-    of as many models of the claimant's own, which a procedure is given that asks for them."""
+    """Make the stack from trained runs by a procedure. weights: of those runs. retain, forget:
+    positions among the task's records. procedure, folder, options, recipe: see
+    `auditkit.unlearning.binding.bind_procedure`. proxies: weights of as many models of the
+    claimant's own, which a procedure is given that asks for them."""
 
     weights: Mapping[str, torch.Tensor]
     retain: npt.NDArray[np.int64]
@@ -76,10 +80,11 @@ class Unlearn:
 
 @dataclass(frozen=True, eq=False)
 class ProbeSpec:
-    """What is looked at with the models in hand. observed: name in `auditkit.probes.OBSERVATIONS` -> which of the
-    near records are asked about. recovered: names in RECOVERIES. retain, forget, control: positions among the
-    task's records; near records are forget, then control. recipe: how the models were trained. seed: the same for
-    every run, so that runs are told apart by what they are alone."""
+    """What is looked at with the models in hand. observed: name in `auditkit.probes.OBSERVATIONS`
+    -> which of the near records are asked about. recovered: names in RECOVERIES. retain, forget,
+    control: positions among the task's records; near records are forget, then control. recipe: how
+    the models were trained. seed: the same for every run, so that runs are told apart by what they
+    are alone."""
 
     observed: Mapping[str, npt.NDArray[np.int64]]
     recovered: Sequence[str]
@@ -101,11 +106,12 @@ class ProbeSpec:
 class Task:
     """Work on one stack of runs.
 
-    what: in words. seeds: of its runs. sent_from: the environment of whoever sends the task; a worker whose
-    own differs refuses, as it would get other numbers. x: float32 (records, *shape), y: int64 (records,): all
-    records that the audit uses; every model is asked about each of them. near: jittered query -> float32
-    (draws, near records, *shape), near_labels: int64 (near records,): what else it is asked. inspect: how else it
-    is looked at, None for not at all. interface: what is left out of its answers, but for what it says in hand.
+    what: in words. seeds: of its runs. sent_from: the environment of whoever sends the task; a
+    worker whose own differs refuses, as it would get other numbers. x: float32 (records, *shape),
+    y: int64 (records,): all records that the audit uses; every model is asked about each of them.
+    near: jittered query -> float32 (draws, near records, *shape), near_labels: int64 (near
+    records,): what else it is asked. inspect: how else it is looked at, None for not at all.
+    interface: what is left out of its answers, but for what it says in hand.
     """
 
     what: str
@@ -134,13 +140,13 @@ class Task:
 def perform(task: Task) -> Tensors:
     """Do the work of a task.
 
-    Raises AuditError, saying which runs, where the environment is not the sender's, where the user's own code
-    fails, or where the device's memory does not suffice.
+    Raises AuditError, saying which runs, where the environment is not the sender's, where the
+    user's own code fails, or where the device's memory does not suffice.
     """
     if differ := differences(task.sent_from, environment()):
         raise AuditError(
-            f"a worker must have the versions of whoever sends it work, found that {'; '.join(differ)}; install "
-            "the same versions there"
+            f"a worker must have the versions of whoever sends it work, found that {'; '.join(differ)};"
+            " install the same versions there"
         )
     keep_freed_memory()
     torch.backends.cudnn.deterministic = True  # else the same plan need not give the same bits
@@ -152,9 +158,9 @@ def perform(task: Task) -> Tensors:
     except torch.OutOfMemoryError as error:
         narrower = max(1, task.plan.width // 2)
         raise AuditError(
-            f"{task.what}: {len(task.seeds)} run(s) in one stack must fit into the device's memory, found: "
-            f"{_first_line(error)}; a narrower plan is another plan, with last bits of its own: run again with "
-            f"--width {narrower} and another --out"
+            f"{task.what}: {len(task.seeds)} run(s) in one stack must fit into the device's memory, found:"
+            f" {_first_line(error)}; a narrower plan is another plan, with last bits of its own: run again"
+            f" with --width {narrower} and another --out"
         ) from error
     except AuditError as error:
         raise AuditError(*(f"{task.what}: {problem}" for problem in error.problems)) from error
@@ -185,7 +191,8 @@ def _made(task: Task) -> list[nn.Module]:
 
 
 def _alike(trained: nn.Module, model: nn.Module, name: str) -> nn.Module:
-    """The trained model, if its weights can be put into one that is freshly built, as they will be."""
+    """The trained model, if its weights can be put into one that is freshly built, as they will
+    be."""
     found, expected = ({key: value.shape for key, value in m.state_dict().items()} for m in (trained, model))
     if found != expected:
         raise AuditError(
@@ -225,7 +232,8 @@ def _answers(task: Task, models: Sequence[nn.Module]) -> Tensors:
 
 
 def _inspected(task: Task, inspect: ProbeSpec, models: Sequence[nn.Module]) -> Tensors:
-    """What the models show to whoever has them in hand; what one of them cannot be asked is left out."""
+    """What the models show to whoever has them in hand; what one of them cannot be asked is left
+    out."""
     answers: Tensors = {}
     retain, forget, control = (task.records(p) for p in (inspect.retain, inspect.forget, inspect.control))
     near = Records(torch.cat([forget.x, control.x]), torch.cat([forget.y, control.y]))
@@ -248,8 +256,9 @@ def _inspected(task: Task, inspect: ProbeSpec, models: Sequence[nn.Module]) -> T
 
 @contextmanager
 def _as_far_as_it_goes() -> Iterator[None]:
-    """Leaves out what a model cannot be put through: a procedure of the user's own may return models whose answers
-    have no gradient, or that fail in any other way when they are taken apart. The evidence says what is missing."""
+    """Leaves out what a model cannot be put through: a procedure of the user's own may return
+    models whose answers have no gradient, or that fail in any other way when they are taken apart.
+    The evidence says what is missing."""
     try:
         yield
     except (MemoryError, torch.OutOfMemoryError):

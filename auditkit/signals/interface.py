@@ -1,9 +1,10 @@
-"""What models do not say: recognised in the answers of one arm, and withheld from the answers of all.
+"""What models do not say: recognised in the answers of one arm, and withheld from the answers of
+all.
 
-An arm that answers with labels only, or with clipped or rounded numbers, differs from one that answers with
-logits on every record, whatever either remembers. So what the claimed models withhold is withheld from every arm
-before arms are compared. Only what is common to all records counts: a shift of all logits of a record changes no
-margin and no probability, and is nothing withheld.
+An arm that answers with labels only, or with clipped or rounded numbers, differs from one that
+answers with logits on every record, whatever either remembers. So what the claimed models withhold
+is withheld from every arm before arms are compared. Only what is common to all records counts: a
+shift of all logits of a record changes no margin and no probability, and is nothing withheld.
 """
 
 from collections.abc import Sequence
@@ -20,29 +21,34 @@ Scale = Literal["logits", "below the largest", "log-probabilities", "probabiliti
 STEPS = (10.0, 5.0, 2.0, 1.0, 0.5, 0.25, 0.2, 0.125, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 1e-4, 1e-5)
 """What answers are found to be rounded to multiples of, the coarsest first."""
 LEAST_VALUES = 50
-"""Numbers that must all lie on a grid, each by chance with probability 0.1 at most, before it is believed in."""
+"""Numbers that must all lie on a grid, each by chance with probability 0.1 at most, before it is
+believed in."""
 LEAST_HITS = 3
 """Records that must be answered with an extreme value before it is taken for a bound."""
 SHARE_ON_GRID = 0.02
 """The same as a share of all records, where numbers are rounded."""
 SAME = 1e-6
-"""Numbers that differ by less than this share of the largest are the same: float32 has seven digits."""
+"""Numbers that differ by less than this share of the largest are the same: float32 has seven
+digits."""
 SUM = 1e-3
-"""By how much the sums of probabilities differ at most from each other, where nothing is cut off."""
+"""By how much the sums of probabilities differ at most from each other, where nothing is cut
+off."""
 LEAST_PROBABILITY = 1e-37
 """What a probability of 0 is read as: float32 has none that is much smaller."""
 LEAST_REST = 1e-6
-"""The probability that is at least left for classes not answered: sums in float32 are not more exact."""
+"""The probability that is at least left for classes not answered: sums in float32 are not more
+exact."""
 
 
 @dataclass(frozen=True)
 class Interface:
     """What a model's answers withhold; by default nothing.
 
-    labels: all but the predicted class. scale: what the rest below is said of: logits, differences from the
-    largest of a record, log-probabilities or probabilities. top: only so many classes of a record are answered, the
-    largest. fill: what stands for the others, None where that differs between records. lowest, highest: bounds at
-    which numbers are clipped. step: numbers are multiples of it.
+    labels: all but the predicted class. scale: what the rest below is said of: logits, differences
+    from the largest of a record, log-probabilities or probabilities. top: only so many classes of a
+    record are answered, the largest. fill: what stands for the others, None where that differs
+    between records. lowest, highest: bounds at which numbers are clipped. step: numbers are
+    multiples of it.
     """
 
     labels: bool = False
@@ -78,8 +84,9 @@ NOTHING = Interface()
 
 
 def detect_interface(logits: Logits) -> Interface:
-    """What the runs of an arm withhold, any of them: float32 (runs, records, classes) -> Interface, NOTHING for
-    honest logits. A run that has not answered with finite numbers says nothing of it."""
+    """What the runs of an arm withhold, any of them: float32 (runs, records, classes) -> Interface,
+    NOTHING for honest logits. A run that has not answered with finite numbers says nothing of
+    it."""
     return merge_interfaces(
         [_withheld(np.asarray(run, np.float64)) for run in logits if np.isfinite(run).all()]
     )
@@ -106,11 +113,13 @@ def merge_interfaces(interfaces: Sequence[Interface]) -> Interface:
 
 
 def apply_interface(interface: Interface, logits: Logits) -> Logits:
-    """What is left of logits that are asked for through an interface: float32, of the same shape (..., records,
-    classes). Every arm goes through it, the claimed one too: what was withheld there already stays as it is.
+    """What is left of logits that are asked for through an interface: float32, of the same shape
+    (..., records, classes). Every arm goes through it, the claimed one too: what was withheld there
+    already stays as it is.
 
-    Of labels there is one form, 1 for the predicted class and 0 for the others; probabilities come back as their
-    logarithms, which are logits but for a shift. An answer that is not finite stays so: NaN.
+    Of labels there is one form, 1 for the predicted class and 0 for the others; probabilities come
+    back as their logarithms, which are logits but for a shift. An answer that is not finite stays
+    so: NaN.
     """
     if interface == NOTHING:
         return logits
@@ -151,8 +160,8 @@ def _on_scale(scale: Scale, z: Floats) -> Floats:
 
 
 def _are_probabilities(z: Floats) -> bool:
-    """Whether answers (..., records, classes) are probabilities, perhaps clipped, cut off or rounded: in [0, 1],
-    of a sum that is usually about 1, and of records that are not all alike."""
+    """Whether answers (..., records, classes) are probabilities, perhaps clipped, cut off or
+    rounded: in [0, 1], of a sum that is usually about 1, and of records that are not all alike."""
     if z.min() < 0 or z.max() > 1:
         return False
     rows = z.reshape(-1, z.shape[-1])
@@ -174,8 +183,8 @@ def _scale(z: Floats) -> Scale:
 
 
 def _largest(z: Floats, interface: Interface) -> Floats:
-    """The largest classes of each record as they are, and what stands for the others: what the claimed models put
-    there, or their mean probability, each."""
+    """The largest classes of each record as they are, and what stands for the others: what the
+    claimed models put there, or their mean probability, each."""
     top = interface.top or z.shape[-1]
     order = np.argsort(-z, axis=-1, kind="stable")
     others = order[..., top:]
@@ -223,7 +232,8 @@ def _withheld(z: Floats) -> Interface:
 
 
 def _labels_only(z: Floats) -> bool:
-    """One class of each record stands out, by the same for all, the others being equal; not always the same."""
+    """One class of each record stands out, by the same for all, the others being equal; not always
+    the same."""
     top = z.max(axis=1)
     others = np.sort(z, axis=1)[:, :-1]
     apart = top - others[:, -1]
@@ -236,9 +246,10 @@ def _labels_only(z: Floats) -> bool:
 
 
 def _answered(z: Floats, scale: Scale) -> tuple[int | None, float | None]:
-    """(top, fill): how many classes of each record are answered, where the same number of others, two or more, is
-    equal in nearly every record; and what they are equal to, where that is the same in all. A probability of 0 may
-    also be a small one, rounded, so that in many records more are equal."""
+    """(top, fill): how many classes of each record are answered, where the same number of others,
+    two or more, is equal in nearly every record; and what they are equal to, where that is the same
+    in all. A probability of 0 may also be a small one, rounded, so that in many records more are
+    equal."""
     ordered = np.sort(z, axis=1)
     equal = ordered[:, 1:] == ordered[:, :-1]
     # The longest row of equal neighbours, and where it ends.
@@ -255,8 +266,9 @@ def _answered(z: Floats, scale: Scale) -> tuple[int | None, float | None]:
 
 
 def _bounds(z: Floats, scale: Scale, rows: int, tolerance: float = 0.0) -> tuple[float | None, float | None]:
-    """(lowest, highest): the extreme values, where so many records are answered with them, and in several classes: the
-    same record asked twice, or two records that the model sees as one, are alike in the same class alone."""
+    """(lowest, highest): the extreme values, where so many records are answered with them, and in
+    several classes: the same record asked twice, or two records that the model sees as one, are
+    alike in the same class alone."""
 
     def bound(hits: npt.NDArray[np.bool_]) -> bool:
         return bool(hits.any(axis=1).sum() >= rows and hits.any(axis=0).sum() >= 2)
@@ -272,8 +284,9 @@ def _bounds(z: Floats, scale: Scale, rows: int, tolerance: float = 0.0) -> tuple
 
 
 def _step(z: Floats, besides: Sequence[float]) -> float | None:
-    """The coarsest of STEPS that every number is a multiple of, as far as float32 can say; None where there is
-    none, or too few numbers to tell. besides: numbers that need not be, as bounds."""
+    """The coarsest of STEPS that every number is a multiple of, as far as float32 can say; None
+    where there is none, or too few numbers to tell. besides: numbers that need not be, as
+    bounds."""
     values = z[~np.isin(z, [0.0, *besides])]
     uncertain = 4 * np.finfo(np.float32).eps * np.abs(values)
     for step in STEPS:

@@ -52,8 +52,8 @@ def build_arms(
 
 
 def group_records(*owners: npt.NDArray[np.generic]) -> list[Ints]:
-    """The forget records that belong together: those, two or more, that have one owner. owners: of each forget
-    record, one array a kind: its class, its person."""
+    """The forget records that belong together: those, two or more, that have one owner. owners: of
+    each forget record, one array a kind: its class, its person."""
     return [own for kind in owners for own in _shared(kind) if len(own) > 1]
 
 
@@ -67,7 +67,8 @@ def build_arm(
 ) -> Arm:
     """One arm.
 
-    near: jittered query -> `jittered_margins` of forget then control records. scores: attack -> scores.
+    near: jittered query -> `jittered_margins` of forget then control records. scores: attack ->
+    scores.
     """
     split = len(places.forget)
     exact = Margins(margins_of(signals, arm, places.forget), margins_of(signals, arm, places.control))
@@ -78,7 +79,8 @@ def build_arm(
 def margins_of(signals: Signals, arm: str, records: Ints) -> Floats:
     """(runs, records): the hinge margins of an arm on some of the records."""
     runs = signals.runs_of(arm)
-    # Records outermost, as a choice of columns lies in memory: sums depend on it in their last bits.
+    # Records outermost, as a choice of columns lies in memory: sums depend on it in their last
+    # bits.
     margins = np.empty((len(runs), len(records)), order="F")
     for row, run in zip(margins, runs, strict=True):
         row[:] = hinge(signals.logits[run][records], signals.labels[records])
@@ -110,8 +112,8 @@ def bundle_arrays(
     ids: npt.NDArray[np.str_],
     places: SetIndices,
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """All that the verdict is computed from, for scores/: margins and scores of every compared run; and how many
-    attacks find each forget record in each arm.
+    """All that the verdict is computed from, for scores/: margins and scores of every compared run;
+    and how many attacks find each forget record in each arm.
 
     ids: salted ids of the records in the signals. Never inputs, never logits.
     """

@@ -1,4 +1,5 @@
-"""Answers that were handed in: read from one .npz file, checked, and put together as signals. No torch.
+"""Answers that were handed in: read from one .npz file, checked, and put together as signals. No
+torch.
 
 The arrays of the file, with `records` and `classes` the same in all of them:
 
@@ -39,7 +40,8 @@ from auditkit.statistics.prediction import BESIDE_ONE
 Array = npt.NDArray[np.generic]
 SETS = ("retain", "forget", "control", "test", "population")
 LEAST = {"retain": 1, "forget": 1, "control": 20, "test": 1}
-"""Records that each set must have; runs are put on one scale by a line through the control records."""
+"""Records that each set must have; runs are put on one scale by a line through the control
+records."""
 LEAST_RUNS, LEAST_SHADOWS = 3, 4
 PLAIN = ("labels", "ids", "sets", "original", "unlearned", "retrained")
 OPTIONAL = ("honest", "shadow", "shadow/member")
@@ -47,9 +49,9 @@ OPTIONAL = ("honest", "shadow", "shadow/member")
 
 @dataclass(frozen=True, eq=False)
 class SubmittedPredictions:
-    """What was handed in. near: arm -> jittered query -> margins, as `measure.arms_of` takes them. shares: of those
-    queries. sha256: of the file. interface: what the unlearned models withhold, and so all arms do. notes: what of it
-    was left out, in sentences."""
+    """What was handed in. near: arm -> jittered query -> margins, as `measure.arms_of` takes them.
+    shares: of those queries. sha256: of the file. interface: what the unlearned models withhold,
+    and so all arms do. notes: what of it was left out, in sentences."""
 
     signals: Signals
     places: SetIndices
@@ -66,8 +68,8 @@ class SubmittedPredictions:
 
 
 def load_predictions(path: Path, seed: int) -> SubmittedPredictions:
-    """The answers in a file laid out as above. seed: for anything random that attacks do with them. UsageError with
-    everything that is wrong with the arrays."""
+    """The answers in a file laid out as above. seed: for anything random that attacks do with them.
+    UsageError with everything that is wrong with the arrays."""
     try:
         content = path.read_bytes()
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
@@ -96,7 +98,10 @@ def _problems(arrays: Mapping[str, Array]) -> Iterator[str]:
             f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
         )
     if missing := [name for name in known if name not in arrays and name not in OPTIONAL]:
-        yield f"must hold {', '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} missing; add what is missing"
+        yield (
+            f"must hold {', '.join(missing)}, which {'are' if len(missing) > 1 else 'is'} missing; add what"
+            " is missing"
+        )
     yield from _record_problems(arrays)
     shapes = {arm: arrays[arm].shape for arm in answering if arm in arrays and arrays[arm].ndim == 3}
     classes = next((shape[2] for shape in shapes.values()), 0)
@@ -155,7 +160,8 @@ def _record_problems(arrays: Mapping[str, Array]) -> Iterator[str]:
 
 
 def _logit_problems(name: str, logits: Array, shape: tuple[str | int, ...]) -> Iterator[str]:
-    """What is wrong with one array of logits. shape: a number where it must be that, a word where it is free."""
+    """What is wrong with one array of logits. shape: a number where it must be that, a word where
+    it is free."""
     words = ", ".join(map(str, shape))
     fits = logits.ndim == len(shape) and all(
         isinstance(wanted, str) or wanted == found for wanted, found in zip(shape, logits.shape, strict=True)
@@ -184,19 +190,26 @@ def _run_problems(arrays: Mapping[str, Array]) -> Iterator[str]:
         yield f"unlearned: must be one run, or at least {LEAST_RUNS}, found {len(unlearned)}"
     shadow, member = arrays.get("shadow"), arrays.get("shadow/member")
     if (shadow is None) != (member is None):
-        yield "shadow and shadow/member: must be handed in together, found one of them; add the other, or leave it out"
+        yield (
+            "shadow and shadow/member: must be handed in together, found one of them; add the other, or leave"
+            " it out"
+        )
     elif (
         shadow is not None
         and member is not None
         and (member.shape != shadow.shape[:2] or member.dtype != bool)
     ):
-        yield f"shadow/member: must be booleans of shape {shadow.shape[:2]}, found {member.dtype} of shape {member.shape}"
+        yield (
+            f"shadow/member: must be booleans of shape {shadow.shape[:2]}, found {member.dtype} of shape"
+            f" {member.shape}"
+        )
     yield from _copies(arrays)
 
 
 def _copies(arrays: Mapping[str, Array]) -> Iterator[str]:
-    """Reference runs that answer exactly alike are no runs of their own; nor is an unlearned one that answers like a
-    retrained one. Unlearned like original is what a procedure that does nothing gives, and is left to the audit."""
+    """Reference runs that answer exactly alike are no runs of their own; nor is an unlearned one
+    that answers like a retrained one. Unlearned like original is what a procedure that does nothing
+    gives, and is left to the audit."""
     seen: dict[bytes, str] = {}
     for arm in ("original", "retrained", "honest", "unlearned"):
         if arm not in arrays or arrays[arm].ndim != 3:
@@ -207,7 +220,10 @@ def _copies(arrays: Mapping[str, Array]) -> Iterator[str]:
             digest = hashlib.sha256(np.round(told, 4).tobytes()).digest()
             other = seen.get(digest)
             if other and (arm != "unlearned" or other.startswith(("retrained", "honest"))):
-                yield f"{arm} run {run}: must be a run of its own, found the answers of {other}; hand in another"
+                yield (
+                    f"{arm} run {run}: must be a run of its own, found the answers of {other}; hand in"
+                    " another"
+                )
             if arm != "unlearned":
                 seen[digest] = f"{arm} run {run}"
 
@@ -267,7 +283,8 @@ def _answers(name: str) -> bool:
 
 
 def _used(arrays: Mapping[str, Array]) -> dict[str, tuple[str, Ints]]:
-    """arm -> the array it is in, and its runs there. As many of every arm but shadow, and but for a single unlearned."""
+    """arm -> the array it is in, and its runs there. As many of every arm but shadow, and but for a
+    single unlearned."""
     every = {arm: (arm, np.arange(len(arrays[arm]))) for arm in (*COMPARED, "shadow") if arm in arrays}
     if "honest" not in arrays:
         _, rows = every["retrained"]
@@ -281,11 +298,13 @@ def _notes(arrays: Mapping[str, Array], runs: Mapping[str, tuple[str, Ints]]) ->
     """What of the arrays is not used, and what stands for something else."""
     if "honest" not in arrays:
         yield (
-            "No honest control was handed in: every other retrained run stands for it, so that half as many are left to "
-            "compare with."
+            "No honest control was handed in: every other retrained run stands for it, so that half as many"
+            " are left to compare with."
         )
     for name in ("original", "unlearned", "retrained", "honest"):
         if name in arrays:
             used = sum(len(rows) for source, rows in runs.values() if source == name)
             if used < len(arrays[name]):
-                yield f"Of {len(arrays[name])} runs of the arm {name}, {used} are used: all arms need as many."
+                yield (
+                    f"Of {len(arrays[name])} runs of the arm {name}, {used} are used: all arms need as many."
+                )

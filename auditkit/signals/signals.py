@@ -22,14 +22,15 @@ from auditkit.statistics.margins import Floats, Ints
 class Signals:
     """The answers of many runs on the same records.
 
-    logits: float32 (runs, records, classes), in memory, as `open_logits` gives them, or `OverlayArray`. member: bool
-    (runs, records), whether the run was trained on the record. labels: int64 (records,). ids: str
-    (records,), unique; whatever else is known of a record is joined by id. arms: str (runs,), the arm of
-    each run. seed: for anything random that an attack does with these signals. observed: what was measured with
-    the models in hand, name -> float64 (runs, records), NaN where a run was not asked about a record. inputs:
-    float32 (records, features), the records themselves, None where they are not to be had. candidates: bool
-    (records,), the records whose membership is in question, if some of them were in no training set at all: from
-    the targets' answers on these nothing is learnt.
+    logits: float32 (runs, records, classes), in memory, as `open_logits` gives them, or
+    `OverlayArray`. member: bool (runs, records), whether the run was trained on the record. labels:
+    int64 (records,). ids: str (records,), unique; whatever else is known of a record is joined by
+    id. arms: str (runs,), the arm of each run. seed: for anything random that an attack does with
+    these signals. observed: what was measured with the models in hand, name -> float64 (runs,
+    records), NaN where a run was not asked about a record. inputs: float32 (records, features), the
+    records themselves, None where they are not to be had. candidates: bool (records,), the records
+    whose membership is in question, if some of them were in no training set at all: from the
+    targets' answers on these nothing is learnt.
     """
 
     logits: npt.NDArray[np.float32]
@@ -67,7 +68,8 @@ class Signals:
         return np.flatnonzero(self.arms == arm)
 
     def positions(self, ids: npt.NDArray[np.str_]) -> Ints:
-        """Where the records with these ids stand, in the order asked for. KeyError if one is absent."""
+        """Where the records with these ids stand, in the order asked for. KeyError if one is
+        absent."""
         order = np.argsort(self.ids)
         found = order[np.searchsorted(self.ids, ids, sorter=order).clip(max=len(order) - 1)]
         if not np.array_equal(self.ids[found], ids):
@@ -77,8 +79,9 @@ class Signals:
 
 @dataclass(frozen=True, eq=False)
 class OverlayArray:
-    """An array (runs, records, ...) in which what is said of some records is replaced; each run is put together
-    when it is asked for. base: (runs, records, ...), places: (some,), values: (runs, some, ...)."""
+    """An array (runs, records, ...) in which what is said of some records is replaced; each run is
+    put together when it is asked for. base: (runs, records, ...), places: (some,), values: (runs,
+    some, ...)."""
 
     base: npt.NDArray[np.floating]
     places: Ints
@@ -96,14 +99,15 @@ class OverlayArray:
 
 
 def asked_near(signals: Signals, places: Ints, logits: npt.NDArray[np.float32]) -> Signals:
-    """The same signals, but that the records at `places` were asked about near them: logits (runs, places,
-    classes). What was observed with the models in hand was not asked there."""
+    """The same signals, but that the records at `places` were asked about near them: logits (runs,
+    places, classes). What was observed with the models in hand was not asked there."""
     found: Any = OverlayArray(signals.logits, places, logits)
     return replace(signals, logits=found, observed={})
 
 
 def create_logits(path: Path, runs: int, records: int, classes: int) -> np.memmap:
-    """A new .npy file to write logits into, run by run: float32 (runs, records, classes), zeros at first.
+    """A new .npy file to write logits into, run by run: float32 (runs, records, classes), zeros at
+    first.
 
     AuditError, and no file, where there is no room for all of it.
     """
@@ -132,7 +136,8 @@ def _reserve(path: Path) -> None:
 
 
 def open_logits(path: Path) -> npt.NDArray[np.float32]:
-    """The logits in a file of `create_logits`, read-only, and read only where they are looked at."""
+    """The logits in a file of `create_logits`, read-only, and read only where they are looked
+    at."""
     return np.lib.format.open_memmap(path, "r")
 
 

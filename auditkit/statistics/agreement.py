@@ -1,12 +1,12 @@
 """Which records several attacks find.
 
-An attack finds a forget record if the record's mean score over the runs of an arm is above the score that
-only a given share of the control records exceed. No run has seen a control record: of the forget
-records of a model that has forgotten them, an attack finds that share too, by chance.
+An attack finds a forget record if the record's mean score over the runs of an arm is above the
+score that only a given share of the control records exceed. No run has seen a control record: of
+the forget records of a model that has forgotten them, an attack finds that share too, by chance.
 
-How many records several attacks would find together if they guessed is *not* said here: attacks look at the
-same logits and err on the same records, so that agreement is no count of independent witnesses.
-Compare with the same number in the retrained arm.
+How many records several attacks would find together if they guessed is *not* said here: attacks
+look at the same logits and err on the same records, so that agreement is no count of independent
+witnesses. Compare with the same number in the retrained arm.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from auditkit.statistics.roc import Mask, threshold_at
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """found: int64 (forget records,), how many attacks find the record. asked: int64 (forget records,), how
-    many have a score for it at all. attacks: how many there are."""
+    """found: int64 (forget records,), how many attacks find the record. asked: int64 (forget
+    records,), how many have a score for it at all. attacks: how many there are."""
 
     found: Ints
     asked: Ints
@@ -35,11 +35,12 @@ class Agreement:
 
 
 def agreement(scores: Mapping[str, Scores], fpr: float) -> Agreement:
-    """How many attacks find each forget record of one arm. scores: attack -> its scores in that arm.
+    """How many attacks find each forget record of one arm. scores: attack -> its scores in that
+    arm.
 
-    fpr: the share of control records that an attack may find. ValueError, naming the attack, where it has
-    scored fewer than 3/fpr control records (see roc.lowest_quotable_fpr); where attacks differ in how many
-    forget records they have; and for no attacks at all.
+    fpr: the share of control records that an attack may find. ValueError, naming the attack, where
+    it has scored fewer than 3/fpr control records (see roc.lowest_quotable_fpr); where attacks
+    differ in how many forget records they have; and for no attacks at all.
     """
     if len({s.forget.shape[1] for s in scores.values()}) != 1:
         sizes = {name: s.forget.shape[1] for name, s in scores.items()}
@@ -50,8 +51,9 @@ def agreement(scores: Mapping[str, Scores], fpr: float) -> Agreement:
 
 
 def found(scores: Scores, fpr: float, name: str = "the attack") -> Mask:
-    """(forget records,): which records one attack finds. A record it was not asked about (NaN in every run) is
-    not found; one it was asked about in some runs counts by its mean over these. ValueError as `agreement`."""
+    """(forget records,): which records one attack finds. A record it was not asked about (NaN in
+    every run) is not found; one it was asked about in some runs counts by its mean over these.
+    ValueError as `agreement`."""
     control = mean_score(scores.control)
     control = control[~np.isnan(control)]
     if len(control) * fpr < 3:

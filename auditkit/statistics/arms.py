@@ -12,8 +12,9 @@ from auditkit.statistics.roc import auc, placements
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """An attack's scores for one arm. forget: (runs, forget records); control: (runs, control records). NaN for
-    a record that was not asked about; a record is asked about in every run or in none."""
+    """An attack's scores for one arm. forget: (runs, forget records); control: (runs, control
+    records). NaN for a record that was not asked about; a record is asked about in every run or in
+    none."""
 
     forget: Floats
     control: Floats
@@ -47,8 +48,8 @@ class Scores:
 
 
 def _scores(of: Callable[..., Floats], *given: Scores) -> Scores:
-    """Scores put together from those given, run by run: `of` makes an array (runs, ...) from theirs. What all of
-    them have already worked out run by run is not worked out again."""
+    """Scores put together from those given, run by run: `of` makes an array (runs, ...) from
+    theirs. What all of them have already worked out run by run is not worked out again."""
     made = Scores(of(*(s.forget for s in given)), of(*(s.control for s in given)))
     for name in ("_aucs", "_placements"):
         if all(name in vars(s) for s in given):
@@ -57,10 +58,10 @@ def _scores(of: Callable[..., Floats], *given: Scores) -> Scores:
 
 
 def record_error(one: Scores, other: Scores) -> float:
-    """The standard error, over records, of the difference of two arms' mean AUCs on the same records
-    (DeLong's paired variance). Runs that merely train differently rank single records differently, and
-    with other records the difference would come out otherwise: this is by how much. A single record on
-    one side adds nothing: it is then all there is.
+    """The standard error, over records, of the difference of two arms' mean AUCs on the same
+    records (DeLong's paired variance). Runs that merely train differently rank single records
+    differently, and with other records the difference would come out otherwise: this is by how
+    much. A single record on one side adds nothing: it is then all there is.
     """
     differences = (a - b for a, b in zip(one.placements(), other.placements(), strict=True))
     return float(np.sqrt(sum(d.var(ddof=1) / len(d) for d in differences if len(d) > 1)))
@@ -86,10 +87,11 @@ class Arm:
 
 @dataclass(frozen=True, eq=False)
 class Arms:
-    """The arms of an audit, equally many runs each, but that `unlearned` may be a single run. Run k of `unlearned`
-    was made from run k of `original`, unless it is a single one; `honest` is retrained once more, independently of
-    `retrained`. skipped: attack -> why it could not be mounted; such an attack has no scores in any arm. parts: forget
-    records that belong together, of one class or of one person, as positions among the forget records."""
+    """The arms of an audit, equally many runs each, but that `unlearned` may be a single run. Run k
+    of `unlearned` was made from run k of `original`, unless it is a single one; `honest` is
+    retrained once more, independently of `retrained`. skipped: attack -> why it could not be
+    mounted; such an attack has no scores in any arm. parts: forget records that belong together, of
+    one class or of one person, as positions among the forget records."""
 
     original: Arm
     unlearned: Arm

@@ -1,15 +1,15 @@
 """Lower bounds of epsilon, from how often an attack is right.
 
-A mechanism is (epsilon, delta)-DP if, whatever is accused, TPR <= e^epsilon FPR + delta and
-TNR <= e^epsilon FNR + delta (Kairouz, Oh & Viswanath 2015, theorem 2.1). An attack that does better than a
-given epsilon allows shows that the true one is larger. Every function here gives a number that the true
-epsilon is below with probability at most alpha, *if its assumptions hold*; 0 is always safe.
+A mechanism is (epsilon, delta)-DP if, whatever is accused, TPR <= e^epsilon FPR + delta and TNR <=
+e^epsilon FNR + delta (Kairouz, Oh & Viswanath 2015, theorem 2.1). An attack that does better than a
+given epsilon allows shows that the true one is larger. Every function here gives a number that the
+true epsilon is below with probability at most alpha, *if its assumptions hold*; 0 is always safe.
 
-Assumed by both bounds of this file: given who is a member, the records are independent trials. That is so
-for one record over many training runs. Many records of one run share what is random in it; the bounds are
-then approximate, and only those of `one_run` are proved. The records may differ in how well they are
-remembered: the bound is about the mean record, which no epsilon-DP mechanism remembers better either.
-Scores are higher for members.
+Assumed by both bounds of this file: given who is a member, the records are independent trials. That
+is so for one record over many training runs. Many records of one run share what is random in it;
+the bounds are then approximate, and only those of `one_run` are proved. The records may differ in
+how well they are remembered: the bound is about the mean record, which no epsilon-DP mechanism
+remembers better either. Scores are higher for members.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ from auditkit.statistics.roc import Mask, lower_limit, operating_points, upper_l
 
 @dataclass(frozen=True)
 class Bound:
-    """epsilon: the true one is at least this, at this confidence and delta; 0 says nothing. ceiling: what
-    an attack that is always right would have shown with as many records by the same method: an epsilon
-    near it means that more could not have been seen. method: how, in words."""
+    """epsilon: the true one is at least this, at this confidence and delta; 0 says nothing.
+    ceiling: what an attack that is always right would have shown with as many records by the same
+    method: an epsilon near it means that more could not have been seen. method: how, in words."""
 
     epsilon: float
     ceiling: float
@@ -55,15 +55,15 @@ class Counts:
         return Counts(self.members, self.members, 0, self.nonmembers)
 
     def limits(self, alpha: float) -> tuple[float, float]:
-        """(lower limit of the true-, upper limit of the false-positive rate); both hold with probability
-        1 - alpha at least."""
+        """(lower limit of the true-, upper limit of the false-positive rate); both hold with
+        probability 1 - alpha at least."""
         tpr = lower_limit(self.true_positives, self.members, alpha / 2)
         return float(tpr), float(upper_limit(self.false_positives, self.nonmembers, alpha / 2))
 
 
 def counts_at(members: Floats, nonmembers: Floats, threshold: float) -> Counts:
-    """Who is accused if all are whose score is above the threshold. For a bound, the threshold must have
-    been fixed without looking at these scores. ValueError for scores that are NaN."""
+    """Who is accused if all are whose score is above the threshold. For a bound, the threshold must
+    have been fixed without looking at these scores. ValueError for scores that are NaN."""
     for name, scores in (("members", members), ("nonmembers", nonmembers)):
         if np.isnan(scores).any():
             raise ValueError(f"{name} must all have a score, got {int(np.isnan(scores).sum())} NaN")
@@ -73,14 +73,16 @@ def counts_at(members: Floats, nonmembers: Floats, threshold: float) -> Counts:
 
 
 def clopper_pearson_epsilon(counts: Counts, delta: float, alpha: float) -> Bound:
-    """The bound from exact limits of the two rates, whatever the mechanism (Jagielski, Ullman & Oprea 2020).
+    """The bound from exact limits of the two rates, whatever the mechanism (Jagielski, Ullman &
+    Oprea 2020).
 
         epsilon = max(log((TPR_lo - delta) / FPR_hi), log((TNR_lo - delta) / FNR_hi))
 
     Why it is valid: TPR_lo and FPR_hi each fail with probability at most alpha/2, so both hold with
-    1 - alpha. The mirror costs nothing: TNR_lo = 1 - FPR_hi and FNR_hi = 1 - TPR_lo are the same two
-    limits, so that wherever these hold, *both* sides of the maximum are below the true epsilon. (Halving
-    alpha once more for the mirror would be needed only for an attack that may also be turned round.)
+    1 - alpha. The mirror costs nothing: TNR_lo = 1 - FPR_hi and FNR_hi = 1 - TPR_lo are the same
+    two limits, so that wherever these hold, *both* sides of the maximum are below the true epsilon.
+    (Halving alpha once more for the mirror would be needed only for an attack that may also be
+    turned round.)
     """
     check_delta(delta)
     check_alpha(alpha)
@@ -89,14 +91,15 @@ def clopper_pearson_epsilon(counts: Counts, delta: float, alpha: float) -> Bound
 
 
 def gdp_epsilon(counts: Counts, delta: float, alpha: float) -> Bound:
-    """The bound for mechanisms known to trade errors as two Gaussians do (Dong, Roth & Su 2022; Nasr et al. 2023).
+    """The bound for mechanisms known to trade errors as two Gaussians do (Dong, Roth & Su 2022;
+    Nasr et al. 2023).
 
         mu = Phi^-1(TPR_lo) - Phi^-1(FPR_hi), and epsilon where delta(epsilon) = delta (`delta_of_mu`)
 
     Why it is valid: with probability 1 - alpha both limits hold, and mu is then at most that of any
-    mu-GDP mechanism. The mirror gives the same mu. Only a mechanism with a Gaussian trade-off curve is
-    bounded: of another one (randomised response, Laplace noise) the epsilon can be far lower, and the curve of
-    DP-SGD is Gaussian only in the limit of many steps. delta must be above 0.
+    mu-GDP mechanism. The mirror gives the same mu. Only a mechanism with a Gaussian trade-off curve
+    is bounded: of another one (randomised response, Laplace noise) the epsilon can be far lower,
+    and the curve of DP-SGD is Gaussian only in the limit of many steps. delta must be above 0.
     """
     check_positive_delta(delta)
     check_alpha(alpha)
@@ -109,9 +112,10 @@ def clopper_pearson_split(
 ) -> Bound:
     """`clopper_pearson_epsilon` from scores, where no threshold was fixed beforehand.
 
-    Why it is valid: a random half of the records chooses the threshold, the one with the best bound there; the
-    other half alone is counted. Given the first half the threshold is a constant, and the bound holds for
-    every constant. Which half a record is in depends on its position and the seed only.
+    Why it is valid: a random half of the records chooses the threshold, the one with the best bound
+    there; the other half alone is counted. Given the first half the threshold is a constant, and
+    the bound holds for every constant. Which half a record is in depends on its position and the
+    seed only.
     """
     counts = _split(members, nonmembers, partial(epsilon_needed, delta=delta), alpha, seed)
     bound = clopper_pearson_epsilon(counts, delta, alpha)
@@ -119,14 +123,15 @@ def clopper_pearson_split(
 
 
 def gdp_split(members: Floats, nonmembers: Floats, delta: float, alpha: float, *, seed: int) -> Bound:
-    """`gdp_epsilon` from scores, where no threshold was fixed beforehand; valid as `clopper_pearson_split`."""
+    """`gdp_epsilon` from scores, where no threshold was fixed beforehand; valid as
+    `clopper_pearson_split`."""
     bound = gdp_epsilon(_split(members, nonmembers, _mu, alpha, seed), delta, alpha)
     return Bound(bound.epsilon, bound.ceiling, delta, 1 - alpha, "Gaussian DP, split")
 
 
 def epsilon_needed(tpr: Floats | float, fpr: Floats | float, delta: float) -> Floats:
-    """The least epsilon with which a mechanism allows these rates, by the accused or by the spared; negative
-    where every mechanism does. Same shape as the rates; fpr > 0 and tpr < 1."""
+    """The least epsilon with which a mechanism allows these rates, by the accused or by the spared;
+    negative where every mechanism does. Same shape as the rates; fpr > 0 and tpr < 1."""
     with np.errstate(divide="ignore"):
         own = np.log(np.maximum(np.subtract(tpr, delta), 0) / fpr)
         mirror = np.log(np.maximum(1 - delta - np.asarray(fpr), 0) / np.subtract(1, tpr))
@@ -134,16 +139,18 @@ def epsilon_needed(tpr: Floats | float, fpr: Floats | float, delta: float) -> Fl
 
 
 def delta_of_mu(mu: float, epsilon: Floats | float) -> Floats:
-    """The smallest delta for which a mu-GDP mechanism is (epsilon, delta)-DP, mu > 0: same shape as epsilon.
+    """The smallest delta for which a mu-GDP mechanism is (epsilon, delta)-DP, mu > 0: same shape as
+    epsilon.
 
-    delta = Phi(-epsilon/mu + mu/2) - e^epsilon Phi(-epsilon/mu - mu/2)     (Dong, Roth & Su 2022, Cor. 1)
+    delta = Phi(-epsilon/mu + mu/2) - e^epsilon Phi(-epsilon/mu - mu/2)     (Dong, Roth & Su 2022,
+    Cor. 1)
     """
     return np.exp(_log_delta(mu, epsilon))
 
 
 def epsilon_of_mu(mu: float, delta: float) -> float:
-    """The smallest epsilon for which a mu-GDP mechanism is (epsilon, delta)-DP; 0 for mu <= 0. ValueError
-    unless 0 < delta < 1."""
+    """The smallest epsilon for which a mu-GDP mechanism is (epsilon, delta)-DP; 0 for mu <= 0.
+    ValueError unless 0 < delta < 1."""
     check_positive_delta(delta)
     if mu <= 0 or special.erf(mu / np.sqrt(8)) <= delta:  # delta_of_mu(mu, 0)
         return 0.0
@@ -173,8 +180,8 @@ def check_alpha(alpha: float) -> None:
 
 
 def _log_delta(mu: float, epsilon: Floats | float) -> Floats:
-    """As phi(a) = e^epsilon phi(b), the second term is the first one times a ratio of Mills ratios: no
-    large number is taken from another."""
+    """As phi(a) = e^epsilon phi(b), the second term is the first one times a ratio of Mills ratios:
+    no large number is taken from another."""
     a, b = mu / 2 - np.asarray(epsilon) / mu, -mu / 2 - np.asarray(epsilon) / mu
     share = special.erfcx(-b / np.sqrt(2)) / special.erfcx(-a / np.sqrt(2))
     return np.asarray(special.log_ndtr(a) + np.log1p(-share))

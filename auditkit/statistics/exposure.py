@@ -1,19 +1,22 @@
-"""Exposure: which single records do the unlearned runs still answer on as if they had been trained on them?
+"""Exposure: which single records do the unlearned runs still answer on as if they had been trained
+on them?
 
-For each record in which the original runs show memory at all, on calibrated margins: d = mean unlearned - mean
-retrained, and
+For each record in which the original runs show memory at all, on calibrated margins: d = mean
+unlearned - mean retrained, and
 
     t = d / sqrt(V + tau^2),      V = (s_U^2 + s_R^2) / n,
 
-with the within-arm variances shrunk half-way to their mean over records. Runs of an honest procedure with a recipe of
-its own differ from retrained ones on records that nobody was to forget as well: tau^2 is by how much d^2 exceeds V on
-the control records whose retrained margins are nearest to the record's own. Records far from the decision boundary
-hardly move and would hide how far those near it do, so that one tau for all would not do. A few control records move
-much more than the rest as they resemble a forget record; so d^2 is winsorised.
+with the within-arm variances shrunk half-way to their mean over records. Runs of an honest
+procedure with a recipe of its own differ from retrained ones on records that nobody was to forget
+as well: tau^2 is by how much d^2 exceeds V on the control records whose retrained margins are
+nearest to the record's own. Records far from the decision boundary hardly move and would hide how
+far those near it do, so that one tau for all would not do. A few control records move much more
+than the rest as they resemble a forget record; so d^2 is winsorised.
 
-p is the upper tail of Student's t with 2 (n - 1) degrees of freedom; the records named are those that the procedure of
-Benjamini & Hochberg (1995) leaves, so that of those named a share q at most is named wrongly, on average. It is
-the comparison of U-LiRA (Hayes et al. 2024), unlearned runs against retrained ones record by record, as a test.
+p is the upper tail of Student's t with 2 (n - 1) degrees of freedom; the records named are those
+that the procedure of Benjamini & Hochberg (1995) leaves, so that of those named a share q at most
+is named wrongly, on average. It is the comparison of U-LiRA (Hayes et al. 2024), unlearned runs
+against retrained ones record by record, as a test.
 """
 
 from dataclasses import dataclass
@@ -42,10 +45,10 @@ WINSORISED = float((1 - WINSOR) * _CUT**2 + WINSOR - 2 * _CUT * stats.norm.pdf(_
 class Exposure:
     """How far the runs of an arm are from retrained ones, record by record, in standard errors.
 
-    forget: (forget records,), control: (control records,), t; positive where a record is answered with more
-    confidence than by retrained runs. remembered, below: (forget records,), which are still remembered, and which
-    were pushed below what retrained runs show. false: (control records,), which are named remembered although no run
-    was trained on them.
+    forget: (forget records,), control: (control records,), t; positive where a record is answered
+    with more confidence than by retrained runs. remembered, below: (forget records,), which are
+    still remembered, and which were pushed below what retrained runs show. false: (control
+    records,), which are named remembered although no run was trained on them.
     """
 
     forget: Floats
@@ -56,17 +59,18 @@ class Exposure:
 
 
 def memorised_independently(original: Margins, others: Margins, retrained: Margins) -> Ints:
-    """The forget records in which the original runs show memory, compared with others that were trained without them:
-    (records,), positions. What is then compared with the retrained runs must not be chosen by these same runs: their
-    chance would be in the choice. The retrained runs give the scale alone.
+    """The forget records in which the original runs show memory, compared with others that were
+    trained without them: (records,), positions. What is then compared with the retrained runs must
+    not be chosen by these same runs: their chance would be in the choice. The retrained runs give
+    the scale alone.
     """
     reference = retrained.control.mean(axis=0)
     return memorised_records(calibrated(original, reference), calibrated(others, reference))
 
 
 def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
-    """How exposed records are in the unlearned runs. As many runs in both arms, at least 2. seen: the forget records in
-    which there is memory to speak of; no others are named."""
+    """How exposed records are in the unlearned runs. As many runs in both arms, at least 2. seen:
+    the forget records in which there is memory to speak of; no others are named."""
     reference, n = retrained.control.mean(axis=0), retrained.runs
     U, R = calibrated(unlearned, reference), calibrated(retrained, reference)
     pairs = ((U.forget, R.forget), (U.control, R.control))
@@ -90,18 +94,20 @@ def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
 
 
 def discoveries(p: Floats, q: float) -> Mask:
-    """(tests,): which are rejected by Benjamini & Hochberg (1995), at a false discovery rate of q at most."""
+    """(tests,): which are rejected by Benjamini & Hochberg (1995), at a false discovery rate of q
+    at most."""
     ordered = np.sort(p)
     below = np.flatnonzero(ordered <= q * np.arange(1, len(p) + 1) / max(1, len(p)))
     return np.asarray(p <= ordered[below[-1]] if len(below) else np.zeros(len(p), dtype=bool))
 
 
 def drift(level: Floats, control: Floats, squares: Floats, chance: Floats, *, alone: bool) -> Floats:
-    """tau^2 of each record: by how much the winsorised mean of d^2 exceeds chance over the control records nearest in
-    margin, never below 0.
+    """tau^2 of each record: by how much the winsorised mean of d^2 exceeds chance over the control
+    records nearest in margin, never below 0.
 
-    level: (records,), mean retrained margins; control, squares, chance: (control records,), the same there, d^2 and V.
-    alone: the records are the control records themselves, and none is its own neighbour.
+    level: (records,), mean retrained margins; control, squares, chance: (control records,), the
+    same there, d^2 and V. alone: the records are the control records themselves, and none is its
+    own neighbour.
     """
     apart = np.abs(level[:, None] - control)
     if alone:
@@ -118,8 +124,9 @@ def _over(d: Floats, squared_error: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Worst:
-    """The record with the highest bound. share: of its memory that is left, as it seems. upper: no record in which
-    memory can be seen has more left than this, with the confidence asked for. visible: how many those are."""
+    """The record with the highest bound. share: of its memory that is left, as it seems. upper: no
+    record in which memory can be seen has more left than this, with the confidence asked for.
+    visible: how many those are."""
 
     share: float
     upper: float
@@ -127,12 +134,12 @@ class Worst:
 
 
 def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha: float) -> Worst | None:
-    """The largest upper bound of the share of memory left, over all forget records in which memory can be seen; None if
-    it can be seen in none.
+    """The largest upper bound of the share of memory left, over all forget records in which memory
+    can be seen; None if it can be seen in none.
 
-    For each record the share is (U - R) / (O - R), and its bound the larger root of Fieller (1954) at level
-    1 - alpha / records (Bonferroni): the bounds hold together with probability 1 - alpha. Run k of unlearned was
-    made from run k of original. What drift adds to U - R is in it.
+    For each record the share is (U - R) / (O - R), and its bound the larger root of Fieller (1954)
+    at level 1 - alpha / records (Bonferroni): the bounds hold together with probability 1 - alpha.
+    Run k of unlearned was made from run k of original. What drift adds to U - R is in it.
     """
     reference = retrained.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference).forget for arm in (original, unlearned, retrained))
@@ -153,12 +160,14 @@ def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha
 
 
 def worst_auc(unlearned: Margins, retrained: Margins, alpha: float) -> tuple[float, float]:
-    """How often somebody who knows how unlearned and how retrained runs answer on one record, the worst of all, would
-    tell an unlearned run from a retrained one by the higher margin: (found, upper bound over all records).
+    """How often somebody who knows how unlearned and how retrained runs answer on one record, the
+    worst of all, would tell an unlearned run from a retrained one by the higher margin: (found,
+    upper bound over all records).
 
-    Phi(delta / sqrt 2) for normal margins that lie delta within-arm standard deviations apart, variances shrunk
-    half-way to their mean. The bound is that of the noncentral t at level 1 - alpha / records, in the approximation
-    t ~ N(nc, 1 + t^2 / 2 df) of Johnson & Welch (1940). It sees any difference between the arms, drift included.
+    Phi(delta / sqrt 2) for normal margins that lie delta within-arm standard deviations apart,
+    variances shrunk half-way to their mean. The bound is that of the noncentral t at level 1 -
+    alpha / records, in the approximation t ~ N(nc, 1 + t^2 / 2 df) of Johnson & Welch (1940). It
+    sees any difference between the arms, drift included.
     """
     reference = retrained.control.mean(axis=0)
     U, R = (calibrated(arm, reference).forget for arm in (unlearned, retrained))
@@ -171,8 +180,9 @@ def worst_auc(unlearned: Margins, retrained: Margins, alpha: float) -> tuple[flo
 
 @dataclass(frozen=True)
 class Overlap:
-    """Whether two halves of the runs name the same records. first, second, both: how many. by_chance: how many in both
-    if either half named as many at random. jaccard: both over either, None where neither names any."""
+    """Whether two halves of the runs name the same records. first, second, both: how many.
+    by_chance: how many in both if either half named as many at random. jaccard: both over either,
+    None where neither names any."""
 
     first: int
     second: int
@@ -189,7 +199,8 @@ def overlap(one: Mask, other: Mask) -> Overlap:
 
 
 def halves_overlap(unlearned: Margins, retrained: Margins, seen: Ints) -> Overlap | None:
-    """The records remembered in the first half of the runs, and in the rest; None with fewer than 6 runs an arm."""
+    """The records remembered in the first half of the runs, and in the rest; None with fewer than 6
+    runs an arm."""
     n = retrained.runs
     if n < 6:
         return None

@@ -52,8 +52,9 @@ def paired(x: Floats) -> tuple[float, float, float]:
 def welch(x: Floats, y: Floats) -> tuple[float, float, float]:
     """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms.
 
-    One of them may be a single run. It is then taken to vary as the runs of the other do, and the error is that of
-    predicting one new run from those m: s sqrt(1 + 1/m), with m - 1 degrees of freedom.
+    One of them may be a single run. It is then taken to vary as the runs of the other do, and the
+    error is that of predicting one new run from those m: s sqrt(1 + 1/m), with m - 1 degrees of
+    freedom.
     """
     if 1 in (len(x), len(y)):
         many = max(x, y, key=len)
@@ -84,9 +85,9 @@ def ratio_equivalence(D: Floats, G: Floats, margin: float) -> Equivalence:
 
 
 def ratio_interval(D: Floats, G: Floats, alpha: float, own: float = 0.0) -> tuple[float, float]:
-    """The ratios r for which a two-sided t-test of mean(D - r G) = 0 at level 2 alpha does not reject
-    (Fieller 1954): an interval of level 1 - 2 alpha for E[D] / E[G], one value of each a run. own: variance
-    that mean(D) has besides that over runs.
+    """The ratios r for which a two-sided t-test of mean(D - r G) = 0 at level 2 alpha does not
+    reject (Fieller 1954): an interval of level 1 - 2 alpha for E[D] / E[G], one value of each a
+    run. own: variance that mean(D) has besides that over runs.
 
     Infinite on both sides where G itself cannot be told from zero.
     """
@@ -108,8 +109,8 @@ def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalenc
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Holm's adjusted p-values: rejecting where they are <= alpha wrongly rejects any at all with
-    probability at most alpha, however the tests depend on each other (Holm 1979). ValueError for NaN,
-    which would hide every other p-value."""
+    probability at most alpha, however the tests depend on each other (Holm 1979). ValueError for
+    NaN, which would hide every other p-value."""
     if undefined := [name for name, p in p_values.items() if not 0 <= p <= 1]:
         raise ValueError(f"p-values must be in [0, 1], got {[p_values[name] for name in undefined]}")
     adjusted, running = {}, 0.0

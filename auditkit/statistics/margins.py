@@ -1,9 +1,9 @@
 """Hinge margins, and what makes them comparable between runs.
 
 Every question about memory is asked of the hinge margin h = z_y - max_{k != y} z_k. Two models that
-differ only in temperature or in general drift have different margins on every record, so each run is
-first put on the scale of the retrained runs by a line fitted on control records, which no run has
-seen. What then still differs on forget records is memory of them.
+differ only in temperature or in general drift have different margins on every record, so each run
+is first put on the scale of the retrained runs by a line fitted on control records, which no run
+has seen. What then still differs on forget records is memory of them.
 """
 
 from dataclasses import dataclass
@@ -53,16 +53,17 @@ def stacked(*arms: Margins) -> Margins:
 
 
 def variance(x: Floats) -> Floats:
-    """The sample variance over runs (axis 0, ddof 1); exactly 0 where all that differs is rounding."""
+    """The sample variance over runs (axis 0, ddof 1); exactly 0 where all that differs is
+    rounding."""
     found = x.var(axis=0, ddof=1)
     rounding = (16 * np.finfo(np.float64).eps * np.abs(x).max(axis=0)) ** 2
     return np.where(found > rounding, found, 0.0)
 
 
 def mean_variance(U: Floats, R: Floats) -> Floats:
-    """The variance of the difference of two arms' means, record by record: (records,). An arm of one run is taken
-    to vary as the other does, whose variances are shrunk half-way to their mean over records: what is a tiny one by
-    luck would decide by itself."""
+    """The variance of the difference of two arms' means, record by record: (records,). An arm of
+    one run is taken to vary as the other does, whose variances are shrunk half-way to their mean
+    over records: what is a tiny one by luck would decide by itself."""
     if len(U) == 1:
         within = variance(R)
         return np.asarray((within + within.mean()) / 2 * (1 + 1 / len(R)))
@@ -70,7 +71,8 @@ def mean_variance(U: Floats, R: Floats) -> Floats:
 
 
 def usual_size(reference: Floats) -> float:
-    """L, the median of |reference|: far beyond it a margin says how confident a run is, not what it remembers.
+    """L, the median of |reference|: far beyond it a margin says how confident a run is, not what it
+    remembers.
 
     reference: (control records,), the mean margin of the retrained runs.
     """
@@ -78,12 +80,13 @@ def usual_size(reference: Floats) -> float:
 
 
 def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """The weighted least-squares line control = a + b * reference of each run: (a, b), each (runs,).
+    """The weighted least-squares line control = a + b * reference of each run: (a, b), each
+    (runs,).
 
     control: (runs, records), a run's margins on control records; reference: (records,), the mean of
-    the retrained runs there. Records weigh 1 / (1 + (reference / L)^2) with L the `usual_size`: the line
-    has to be right near the decision boundary, where margins tell what is remembered. (0, 1) means no drift;
-    the slope is 0 where the reference does not vary.
+    the retrained runs there. Records weigh 1 / (1 + (reference / L)^2) with L the `usual_size`: the
+    line has to be right near the decision boundary, where margins tell what is remembered. (0, 1)
+    means no drift; the slope is 0 where the reference does not vary.
     """
     size = usual_size(reference)
     near = 1 / (1 + (reference / size) ** 2) if size > 0 else np.ones(len(reference))
@@ -99,9 +102,10 @@ def calibrated(arm: Margins, reference: Floats) -> Margins:
     """The margins of an arm on the scale of the retrained runs, then squashed.
 
     reference: (control records,), the mean margin of the retrained runs. Inverts each run's own
-    `drift_line`, h -> (h - a) / b, and bends what it gives to within +-L, the `usual_size`:
-    h -> h / sqrt(1 + (h / L)^2), which is h itself near the decision boundary. A run whose slope is not
-    positive has no scale in common with the retrained runs: its margins come back as zeros, as all do if L is 0.
+    `drift_line`, h -> (h - a) / b, and bends what it gives to within +-L, the `usual_size`: h -> h
+    / sqrt(1 + (h / L)^2), which is h itself near the decision boundary. A run whose slope is not
+    positive has no scale in common with the retrained runs: its margins come back as zeros, as all
+    do if L is 0.
     """
     intercept, slope = (line[:, None] for line in drift_line(arm.control, reference))
     size = usual_size(reference)
@@ -117,8 +121,8 @@ def calibrated(arm: Margins, reference: Floats) -> Margins:
 
 
 def comparability(arm: Margins, retrained: Margins) -> float:
-    """How far an arm ranks control records as the retrained runs do, relative to how far those agree
-    among themselves: 1 = as well as a retrained run, 0 = not at all.
+    """How far an arm ranks control records as the retrained runs do, relative to how far those
+    agree among themselves: 1 = as well as a retrained run, 0 = not at all.
 
     It is the mean correlation of the arm's runs with the mean retrained run on control records,
     divided by the same mean for each retrained run against the others; 0 where those do not agree.

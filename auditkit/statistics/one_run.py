@@ -1,16 +1,16 @@
 """Lower bounds of epsilon from many records of a single training run.
 
-m records ("canaries") are each included or left out by the toss of a fair coin, independently; the auditor
-names r of them as in or out and is right about v. How many rights an (epsilon, delta)-DP mechanism can give
-away is known, although the records share the run:
+m records ("canaries") are each included or left out by the toss of a fair coin, independently; the
+auditor names r of them as in or out and is right about v. How many rights an (epsilon, delta)-DP
+mechanism can give away is known, although the records share the run:
 
 - Steinke, Nasr & Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023): any mechanism.
 - Mahloujifar, Melis & Chaudhuri, "Auditing f-Differential Privacy in One Run" (ICML 2025): mechanisms with
   a known trade-off curve, here a Gaussian one; tighter.
 
-Both hold for guesses that are any function of what the mechanism put out, *not* of who was included; r may
-not be chosen by looking at how many guesses are right. Who is included must have been drawn by independent
-coins: a random half of a fixed size is not covered by the theorems.
+Both hold for guesses that are any function of what the mechanism put out, *not* of who was
+included; r may not be chosen by looking at how many guesses are right. Who is included must have
+been drawn by independent coins: a random half of a fixed size is not covered by the theorems.
 """
 
 import functools
@@ -38,12 +38,14 @@ STANDARD = NormalDist()
 
 
 def right_guesses(scores: Floats, included: Mask, r: int, *, seed: int) -> int:
-    """v: how many of r guesses are right, if the r/2 highest scores are guessed in and the r/2 lowest out.
+    """v: how many of r guesses are right, if the r/2 highest scores are guessed in and the r/2
+    lowest out.
 
-    scores: (m,), higher = more likely included; included: bool (m,); r even. Which records are guessed
-    depends on the scores alone. Equal scores are put in an order drawn from the seed: this is one more
-    step after the mechanism, blind to who is included, so the theorems cover it. (With an attack of two values
-    most guesses are among equals; counting these against the auditor would hold as well, and show nothing.)
+    scores: (m,), higher = more likely included; included: bool (m,); r even. Which records are
+    guessed depends on the scores alone. Equal scores are put in an order drawn from the seed: this
+    is one more step after the mechanism, blind to who is included, so the theorems cover it. (With
+    an attack of two values most guesses are among equals; counting these against the auditor would
+    hold as well, and show nothing.)
     """
     if scores.shape != included.shape or scores.ndim != 1 or np.isnan(scores).any():
         raise ValueError(f"each of the {included.shape} records must have one score, got {scores.shape}")
@@ -55,7 +57,8 @@ def right_guesses(scores: Floats, included: Mask, r: int, *, seed: int) -> int:
 
 
 def one_run_p(m: int, r: int, v: int, epsilon: float, delta: float) -> float:
-    """The p-value of "the mechanism is (epsilon, delta)-DP" when v of r guesses about m records were right.
+    """The p-value of "the mechanism is (epsilon, delta)-DP" when v of r guesses about m records
+    were right.
 
     p = min(1, beta + 2 m delta alpha),  beta = P[W >= v],  alpha = max_i P[v > W >= v - i] / i,
     W ~ Binomial(r, e^epsilon / (1 + e^epsilon))          (Steinke et al. 2023, theorem 5.2)
@@ -70,9 +73,10 @@ def one_run_p(m: int, r: int, v: int, epsilon: float, delta: float) -> float:
 def one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> Bound:
     """The epsilon up to which every (epsilon, delta) is rejected, p < alpha (`one_run_p`).
 
-    Why it is valid: whether epsilon is rejected depends on v, and more right guesses reject no less. If the
-    bound exceeds the true epsilon, some larger epsilon was rejected; but the mechanism has that one too, and
-    of these nested events even the most likely one has a probability of at most alpha.
+    Why it is valid: whether epsilon is rejected depends on v, and more right guesses reject no
+    less. If the bound exceeds the true epsilon, some larger epsilon was rejected; but the mechanism
+    has that one too, and of these nested events even the most likely one has a probability of at
+    most alpha.
     """
     _check_counts(m, r, v)
     check_delta(delta)
@@ -84,8 +88,9 @@ def one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> Bound
 def fdp_one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> Bound:
     """The epsilon, at this delta, of the largest mu for which mu-GDP is rejected at level alpha.
 
-    Valid if the mechanism trades errors as two Gaussians do, in the way said at `epsilon.gdp_epsilon`; of
-    mechanisms that do not, the epsilon can be far lower. delta must be above 0.
+    Valid if the mechanism trades errors as two Gaussians do, in the way said at
+    `epsilon.gdp_epsilon`; of mechanisms that do not, the epsilon can be far lower. delta must be
+    above 0.
     """
     _check_counts(m, r, v)
     check_positive_delta(delta)
@@ -95,11 +100,12 @@ def fdp_one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> B
 
 
 def gdp_rejected(m: int, r: int, v: int, mu: float, alpha: float) -> bool:
-    """Whether v or more right guesses of r have a probability below alpha under every mu-GDP mechanism.
+    """Whether v or more right guesses of r have a probability below alpha under every mu-GDP
+    mechanism.
 
-    Let x_i and h_i be how many right and how many wrong guesses a record gets on average in those outcomes
-    that have i or more right. If v or more had probability alpha, there would be at least (Mahloujifar et al. 2025,
-    their algorithm for two possible answers)
+    Let x_i and h_i be how many right and how many wrong guesses a record gets on average in those
+    outcomes that have i or more right. If v or more had probability alpha, there would be at least
+    (Mahloujifar et al. 2025, their algorithm for two possible answers)
 
         x_v = alpha v / m,  h_v = alpha (r - v) / m,
         h_i = max(h_{i+1}, Phi(Phi^-1(x_{i+1}) - mu)),  x_i = x_{i+1} + i / (r - i) (h_i - h_{i+1}),
@@ -147,7 +153,8 @@ def _largest_mu(m: int, r: int, v: int, alpha: float) -> float:
 
 
 def _largest(rejected: Callable[[float], bool], enough: float) -> float:
-    """The largest value found rejected by bisection, 0 if 0 is not. enough: one that is not rejected."""
+    """The largest value found rejected by bisection, 0 if 0 is not. enough: one that is not
+    rejected."""
     if not rejected(0.0):
         return 0.0
     low, high = 0.0, enough

@@ -1,26 +1,28 @@
-"""The Gaussian canary: noise in training inputs that a model can only know by having been trained on it.
+"""The Gaussian canary: noise in training inputs that a model can only know by having been trained
+on it.
 
-Pawelczyk, Di, Lu, Kamath, Sekhari & Neel, "Machine Unlearning Fails to Remove Data Poisoning Attacks" (ICLR
-2025, arXiv:2406.17216), Algorithms 1 and 2. Record i is trained on as x_i + xi_i with xi_i ~ N(0, eps_p^2 I)
-(`auditkit.data.poison`); g_i is the gradient of its loss with respect to the input, at the *clean* x_i
-(`auditkit.training.poison_gradient`). For a model that is independent of the noise
+Pawelczyk, Di, Lu, Kamath, Sekhari & Neel, "Machine Unlearning Fails to Remove Data Poisoning
+Attacks" (ICLR 2025, arXiv:2406.17216), Algorithms 1 and 2. Record i is trained on as x_i + xi_i
+with xi_i ~ N(0, eps_p^2 I) (`auditkit.data.poison`); g_i is the gradient of its loss with respect
+to the input, at the *clean* x_i (`auditkit.training.poison_gradient`). For a model that is
+independent of the noise
 
     <g_i, xi_i> / (eps_p |g_i|)   is N(0, 1), exactly, and independent from record to record,
 
-whatever the model: given the g_i, it is a fixed unit vector times a standard normal one. No other model is
-trained to know the null, and a retrained one satisfies it by construction.
+whatever the model: given the g_i, it is a fixed unit vector times a standard normal one. No other
+model is trained to know the null, and a retrained one satisfies it by construction.
 
-The sign. A gradient step of size eta on the loss at x + xi changes g by -eta J'(grad_theta loss(x) + J xi), J being
-d^2 loss / dtheta dx, and so <g, xi> by -eta |J xi|^2 and a term that is odd in xi, which vanishes on average:
-what was trained at x + xi has a loss that falls from x towards it. Memory is *negative* correlation. A score
-here is minus the above: higher = more likely trained on the canary. Clearly negative scores say over-forgetting:
-p_two_sided counts them too.
+The sign. A gradient step of size eta on the loss at x + xi changes g by -eta J'(grad_theta loss(x)
++ J xi), J being d^2 loss / dtheta dx, and so <g, xi> by -eta |J xi|^2 and a term that is odd in xi,
+which vanishes on average: what was trained at x + xi has a loss that falls from x towards it.
+Memory is *negative* correlation. A score here is minus the above: higher = more likely trained on
+the canary. Clearly negative scores say over-forgetting: p_two_sided counts them too.
 
-Many runs on one canary are not many observations, since they share the noise. One exact test of them all is
-that of a direction: any vectors that do not depend on the noise, one a record, may take the place of the
-gradients. For an arm: the sum of its runs' unit gradients. For an arm against retrained runs: its mean unit
-gradient less theirs, as the retrained know nothing of the noise; what both have in common cancels, and
-smaller memories are seen.
+Many runs on one canary are not many observations, since they share the noise. One exact test of
+them all is that of a direction: any vectors that do not depend on the noise, one a record, may take
+the place of the gradients. For an arm: the sum of its runs' unit gradients. For an arm against
+retrained runs: its mean unit gradient less theirs, as the retrained know nothing of the noise; what
+both have in common cancels, and smaller memories are seen.
 """
 
 from dataclasses import dataclass
@@ -34,9 +36,10 @@ from auditkit.statistics.margins import Floats
 
 @dataclass(frozen=True)
 class PoisonTest:
-    """Is the canary remembered? records: how many were tested. excluded: how many had no gradient. mean: of
-    their scores. statistic: sqrt(records) mean, N(0, 1) for a model independent of the canary. p: the
-    probability of a statistic as high for such a model. p_two_sided: of one as far from 0."""
+    """Is the canary remembered? records: how many were tested. excluded: how many had no gradient.
+    mean: of their scores. statistic: sqrt(records) mean, N(0, 1) for a model independent of the
+    canary. p: the probability of a statistic as high for such a model. p_two_sided: of one as far
+    from 0."""
 
     records: int
     excluded: int
@@ -62,8 +65,8 @@ def unit(gradients: npt.NDArray[np.floating]) -> Floats:
 def canary_scores(
     gradients: npt.NDArray[np.floating], noise: npt.NDArray[np.floating], scale: float
 ) -> Floats:
-    """- <g_i, xi_i> / (eps_p |g_i|) of each record, N(0, 1) if the gradients are independent of the noise, higher
-    = more likely trained on it: float64 (records,), NaN where the gradient is zero.
+    """- <g_i, xi_i> / (eps_p |g_i|) of each record, N(0, 1) if the gradients are independent of the
+    noise, higher = more likely trained on it: float64 (records,), NaN where the gradient is zero.
 
     gradients: (records, *shape), or other directions. noise: xi, (records, *shape). scale: eps_p.
     """
@@ -75,7 +78,8 @@ def canary_scores(
 
 
 def poison_test(scores: Floats) -> PoisonTest:
-    """One exact test of all records. scores: (records,), as `canary_scores` of records with independent noise.
+    """One exact test of all records. scores: (records,), as `canary_scores` of records with
+    independent noise.
 
     Raises ValueError where no record has a gradient, as in a model that answers with labels only.
     """

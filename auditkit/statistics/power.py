@@ -16,8 +16,8 @@ MOST = 10_000
 def equivalence_power(n: int, sd: float, margin: float, alpha: float, mean: float = 0.0) -> float:
     """The probability that two one-sided t-tests at level alpha find a true mean within +-margin.
 
-    n: observations, each with standard deviation sd > 0. Exact, by integrating over the distribution of
-    the sample variance (Phillips 1990).
+    n: observations, each with standard deviation sd > 0. Exact, by integrating over the
+    distribution of the sample variance (Phillips 1990).
     """
     if n < 2:
         return 0.0
@@ -27,7 +27,8 @@ def equivalence_power(n: int, sd: float, margin: float, alpha: float, mean: floa
     widest = (margin / (error * t)) ** 2 * df  # beyond this sample variance nothing is supported
 
     def supported(chi2: float) -> float:
-        # The same as by scipy.stats, which checks its arguments at every call, in a fortieth of the time.
+        # The same as by scipy.stats, which checks its arguments at every call, in a fortieth of the
+        # time.
         room = margin / error - t * math.sqrt(chi2 / df)
         inside = special.ndtr(room - mean / error) - special.ndtr(-room - mean / error)
         return float(inside) * math.exp((df / 2 - 1) * math.log(chi2) - chi2 / 2 - scale)
@@ -37,16 +38,16 @@ def equivalence_power(n: int, sd: float, margin: float, alpha: float, mean: floa
 
 
 def one_sided_power(n: int, sd: float, distance: float, alpha: float) -> float:
-    """The probability that a one-sided t-test at level alpha finds a true mean on its side of a bound that
-    lies `distance` away."""
+    """The probability that a one-sided t-test at level alpha finds a true mean on its side of a
+    bound that lies `distance` away."""
     if n < 2:
         return 0.0
     return float(stats.nct.sf(stats.t.ppf(1 - alpha, n - 1), n - 1, distance * np.sqrt(n) / sd))
 
 
 def minimum_detectable_effect(n: int, sd: float, alpha: float) -> float:
-    """The distance from a bound at which a one-sided t-test at level alpha finds the true mean on its side of it with
-    probability POWER."""
+    """The distance from a bound at which a one-sided t-test at level alpha finds the true mean on
+    its side of it with probability POWER."""
     widest = sd * (stats.t.ppf(1 - alpha, n - 1) + 10)  # far beyond it
     return float(optimize.brentq(lambda d: one_sided_power(n, sd, d, alpha) - POWER, 0, widest))
 
@@ -59,11 +60,11 @@ def runs_for_power(sd: float, margin: float, alpha: float, mean: float = 0.0) ->
 def runs_to_decide(
     value: float, sd: float, margin: float, alpha: float, *, tests: int, two_sided: bool
 ) -> int | None:
-    """How many runs would decide on which side of the margin a value lies, with probability POWER, if it
-    is what it now seems to be; None if MOST would not.
+    """How many runs would decide on which side of the margin a value lies, with probability POWER,
+    if it is what it now seems to be; None if MOST would not.
 
-    sd: of one run. tests: how many tests Holm's correction is over, which a refutation must survive.
-    two_sided: the margin is +-margin and not an upper bound.
+    sd: of one run. tests: how many tests Holm's correction is over, which a refutation must
+    survive. two_sided: the margin is +-margin and not an upper bound.
     """
     if sd == 0:  # runs that do not vary decide at once, but for a value on the margin
         return None if (abs(value) if two_sided else value) == margin else 2

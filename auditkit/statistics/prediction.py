@@ -1,19 +1,20 @@
 """One run against many: what a single released model can be held to.
 
-There is one unlearned run and no knowing how another would have come out, so its noise is not averaged
-away: it is taken to be that of a retrained run. What is asked is whether it could be one more of the m
-retrained runs, or lies within a margin of them: a prediction interval in place of a confidence interval.
+There is one unlearned run and no knowing how another would have come out, so its noise is not
+averaged away: it is taken to be that of a retrained run. What is asked is whether it could be one
+more of the m retrained runs, or lies within a margin of them: a prediction interval in place of a
+confidence interval.
 
-Residual memory. Every fold k of `auditkit.statistics.residual.memory` judges the same run U,
-D_k = v_k . (U - R_k), G_k = v_k . (O_k - R_k), with v_k from all other runs. As U is the same in each,
+Residual memory. Every fold k of `auditkit.statistics.residual.memory` judges the same run U, D_k =
+v_k . (U - R_k), G_k = v_k . (O_k - R_k), with v_k from all other runs. As U is the same in each,
 the D_k differ by the noise of one retrained run R_k: s_R = SD of D. So for any Delta
 
     mean(D) - Delta mean(G)  has the variance  s_R^2 + var(D - Delta G) / m,
 
-the first term being the noise of U itself; at Delta = 0 it is s_R^2 (1 + 1/m). The interval of
-rho = mean(D) / mean(G) holds the Deltas that a t-test with m - 1 degrees of freedom does not reject. R_k
-is in no v_k, so that noise of the retrained runs does not bias D. Attack AUCs and accuracies, one value a
-run, are predicted alike (`auditkit.statistics.hypotheses.welch`).
+the first term being the noise of U itself; at Delta = 0 it is s_R^2 (1 + 1/m). The interval of rho
+= mean(D) / mean(G) holds the Deltas that a t-test with m - 1 degrees of freedom does not reject.
+R_k is in no v_k, so that noise of the retrained runs does not bias D. Attack AUCs and accuracies,
+one value a run, are predicted alike (`auditkit.statistics.hypotheses.welch`).
 """
 
 from collections.abc import Sequence
@@ -46,12 +47,13 @@ PROPOSED = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 BESIDE_ONE = 4
 """Runs an arm needs beside a single unlearned one, as each is left out in turn."""
 SURE = 0.01
-"""A control has failed where so many wrong answers have at most this chance in an audit that is right."""
+"""A control has failed where so many wrong answers have at most this chance in an audit that is
+right."""
 
 
 def rho_equivalence(memory: Memory, margin: float) -> Equivalence:
-    """Is residual memory within +-margin? Of many unlearned runs this is `ratio_equivalence`; of one run its own
-    noise counts besides."""
+    """Is residual memory within +-margin? Of many unlearned runs this is `ratio_equivalence`; of
+    one run its own noise counts besides."""
     if not memory.one_run:
         return ratio_equivalence(memory.D, memory.G, margin)
     upper, lower = _beyond(memory, margin), _beyond(memory, -margin)
@@ -68,22 +70,25 @@ def _beyond(memory: Memory, bound: float) -> tuple[float, float, float]:
 
 
 def prediction_power(n: int, sd: float, margin: float, alpha: float) -> float:
-    """The probability that one run like the retrained ones is found within +-margin of n of them. sd: of one run.
+    """The probability that one run like the retrained ones is found within +-margin of n of them.
+    sd: of one run.
 
-    One run against n has the standard error sd sqrt(1 + 1/n), which n observations of SD sd sqrt(n + 1) have too.
+    One run against n has the standard error sd sqrt(1 + 1/n), which n observations of SD sd sqrt(n
+    + 1) have too.
     """
     return equivalence_power(n, sd * np.sqrt(n + 1), margin, alpha)
 
 
 def runs_for_prediction(sd: float, margin: float, alpha: float) -> int | None:
-    """The first of PROPOSED with which `prediction_power` reaches POWER, None if none does: with any number of
-    retrained runs the noise of the one stays."""
+    """The first of PROPOSED with which `prediction_power` reaches POWER, None if none does: with
+    any number of retrained runs the noise of the one stays."""
     return next((n for n in PROPOSED if prediction_power(n, sd, margin, alpha) >= POWER), None)
 
 
 def runs_to_settle(value: float, half: float, n: int, margin: float, alpha: float) -> int | None:
-    """The first of PROPOSED, more than n, whose interval would lie inside the margin if the value and the spread
-    stay what they are; None if none does. half: half the interval's length with n runs."""
+    """The first of PROPOSED, more than n, whose interval would lie inside the margin if the value
+    and the spread stay what they are; None if none does. half: half the interval's length with n
+    runs."""
     sd = half / _width(n, alpha)
     return next((m for m in PROPOSED if m > n and value + sd * _width(m, alpha) <= margin), None)
 
@@ -94,8 +99,8 @@ def _width(n: int, alpha: float) -> float:
 
 
 def most_by_chance(runs: int, share: float) -> int:
-    """The largest number of `runs` that may come out wrong if each does so with probability `share`: more have a
-    chance of at most SURE (binomial)."""
+    """The largest number of `runs` that may come out wrong if each does so with probability
+    `share`: more have a chance of at most SURE (binomial)."""
     return int(stats.binom.ppf(1 - SURE, runs, share))
 
 
@@ -109,11 +114,13 @@ def spared_one(
     seed: int,
     alpha: float,
 ) -> Spared:
-    """Whether some forget records were spared by one run, as `auditkit.statistics.spared` asks it of many.
+    """Whether some forget records were spared by one run, as `auditkit.statistics.spared` asks it
+    of many.
 
-    The null is T of every retrained run in the place of the one, those of `retrained` against the rest of them.
-    With so few values its p-value is seldom small enough to refute anything, but it can stand in the way of
-    support. power: with one visible record in ten of this run given the margins of an original one.
+    The null is T of every retrained run in the place of the one, those of `retrained` against the
+    rest of them. With so few values its p-value is seldom small enough to refute anything, but it
+    can stand in the way of support. power: with one visible record in ten of this run given the
+    margins of an original one.
     """
     together = tuple(tuple(part.tolist()) for part in parts)
     reference = retrained.control.mean(axis=0)

@@ -1,15 +1,15 @@
 """Residual memory rho: the share of the original-to-retrained gap that unlearning has left.
 
-1 = nothing forgotten, 0 = like retrained from scratch, < 0 = over-forgotten. The records are weighed
-by how well they tell original from retrained runs, v = w / s^2 (w the mean gap, s^2 the variance
-within arms), and every fold of the cross-fit leaves out the runs it then judges:
+1 = nothing forgotten, 0 = like retrained from scratch, < 0 = over-forgotten. The records are
+weighed by how well they tell original from retrained runs, v = w / s^2 (w the mean gap, s^2 the
+variance within arms), and every fold of the cross-fit leaves out the runs it then judges:
 
     D_k = v_k . (U_k - R_k),   G_k = v_k . (O_k - R_k),   rho = sum_k D_k / sum_k G_k
 
-where v_k and the calibration behind U, R and O come from all retrained runs but R_k and all original
-runs but O_k, the parent of U_k. A run that happens to be good at a kind of record is so on control records
-too; what these tell of its forget margins is subtracted first (`shared_noise`). How this compares with
-other estimators: docs/estimators.md.
+where v_k and the calibration behind U, R and O come from all retrained runs but R_k and all
+original runs but O_k, the parent of U_k. A run that happens to be good at a kind of record is so on
+control records too; what these tell of its forget margins is subtracted first (`shared_noise`). How
+this compares with other estimators: docs/estimators.md.
 """
 
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, mean_
 class Memory:
     """What each fold saw, record by record.
 
-    left: (runs, forget records), v_k (U_k - R_k): the memory that unlearned run k still holds.
-    gap: same shape, v_k (O_k - R_k): the memory its parent held. Both in units of their sum.
-    one_run: there is one unlearned run only, and every fold judges that one; its errors are those of
+    left: (runs, forget records), v_k (U_k - R_k): the memory that unlearned run k still holds. gap:
+    same shape, v_k (O_k - R_k): the memory its parent held. Both in units of their sum. one_run:
+    there is one unlearned run only, and every fold judges that one; its errors are those of
     `auditkit.statistics.prediction`.
     """
 
@@ -52,7 +52,8 @@ class Memory:
 
 def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
     """Cross-fitted memory of the forget records. Run k of `unlearned` was made from run k of
-    `original`; all three arms have the same number of runs, at least 3, but that `unlearned` may be one run."""
+    `original`; all three arms have the same number of runs, at least 3, but that `unlearned` may be
+    one run."""
     n = retrained.runs
     one_run = unlearned.runs == 1
     if not n == original.runs >= 3 or not (one_run or unlearned.runs == n):
@@ -69,10 +70,11 @@ def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """What one fold learns from all original and retrained runs but its own, and what it makes of those two.
+    """What one fold learns from all original and retrained runs but its own, and what it makes of
+    those two.
 
-    reference: (control records,), the scale; noise: see `shared_noise`; v: (forget records,), weights; o, r: (forget
-    records,), the own margins of the two runs left out.
+    reference: (control records,), the scale; noise: see `shared_noise`; v: (forget records,),
+    weights; o, r: (forget records,), the own margins of the two runs left out.
     """
 
     reference: Floats
@@ -100,18 +102,20 @@ def folds(original: Margins, retrained: Margins) -> tuple[Fold, ...]:
 
 
 def _of_run(k: int, arm: Margins, reference: Floats, noise: tuple[Floats, Floats]) -> Floats:
-    """The own margins of one run, (forget records,): computed by itself, so that a no-op leaves 1 to the last bit."""
+    """The own margins of one run, (forget records,): computed by itself, so that a no-op leaves 1
+    to the last bit."""
     return np.asarray(own_margins(calibrated(arm.take(np.array([k])), reference), noise)[0])
 
 
 def shared_noise(O: Margins, R: Margins) -> tuple[Floats, Floats]:
-    """What control records tell of a run's forget margins: (C, A), by which control margins c predict the
-    forget margins c C^T A, up to a constant for each record.
+    """What control records tell of a run's forget margins: (C, A), by which control margins c
+    predict the forget margins c C^T A, up to a constant for each record.
 
-    O, R: calibrated. C: (runs of both arms, control records), deviations from the mean of each arm, F the same
-    for forget records; A = (C C^T + m I)^-1 F, ridge regression in its dual form (Hastie, Tibshirani & Friedman,
-    The Elements of Statistical Learning, section 18.3.5) with m the mean eigenvalue of C C^T for the penalty: of so
-    few runs only the directions in which they differ most can be learnt. A is 0 where control margins do not vary.
+    O, R: calibrated. C: (runs of both arms, control records), deviations from the mean of each arm,
+    F the same for forget records; A = (C C^T + m I)^-1 F, ridge regression in its dual form
+    (Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, section 18.3.5) with m the
+    mean eigenvalue of C C^T for the penalty: of so few runs only the directions in which they
+    differ most can be learnt. A is 0 where control margins do not vary.
     """
     C = np.concatenate([np.where(variance(arm.control) > 0, _deviations(arm.control), 0.0) for arm in (O, R)])
     F = np.concatenate([_deviations(arm.forget) for arm in (O, R)])
@@ -125,7 +129,8 @@ def _deviations(x: Floats) -> Floats:
 
 
 def own_margins(arm: Margins, noise: tuple[Floats, Floats]) -> Floats:
-    """The forget margins of an arm less what its control margins tell of them: (runs, forget records)."""
+    """The forget margins of an arm less what its control margins tell of them: (runs, forget
+    records)."""
     C, A = noise
     return np.asarray(arm.forget - arm.control @ C.T @ A)
 
@@ -149,8 +154,9 @@ def rho(memory: Memory) -> float:
 
 
 def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
-    """A confidence interval of level 1 - 2 alpha for rho, over runs: see `ratio_interval`. Of one run a prediction
-    interval: its own spread, that of the retrained runs behind D, no mean over runs takes away."""
+    """A confidence interval of level 1 - 2 alpha for rho, over runs: see `ratio_interval`. Of one
+    run a prediction interval: its own spread, that of the retrained runs behind D, no mean over
+    runs takes away."""
     own = float(memory.D.var(ddof=1)) if memory.one_run else 0.0
     return ratio_interval(memory.D, memory.G, alpha, own)
 
@@ -165,8 +171,8 @@ def rho_error(memory: Memory) -> float:
 
 
 def rho_by_run(memory: Memory) -> Floats:
-    """D_k over the mean of G: (runs,), one dot a run; their mean is rho, and all there is of one run. Empty where
-    there was nothing to remember."""
+    """D_k over the mean of G: (runs,), one dot a run; their mean is rho, and all there is of one
+    run. Empty where there was nothing to remember."""
     G = float(memory.G.mean())
     if memory.one_run and G != 0:
         return np.array([rho(memory)])
@@ -174,9 +180,9 @@ def rho_by_run(memory: Memory) -> Floats:
 
 
 def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> float:
-    """The standard deviation that drift alone gives rho: if the unlearned runs differed from retrained
-    ones on each forget record as they do on control records, by chance over records and beyond chance
-    over runs. 0 where they do not differ beyond chance."""
+    """The standard deviation that drift alone gives rho: if the unlearned runs differed from
+    retrained ones on each forget record as they do on control records, by chance over records and
+    beyond chance over runs. 0 where they do not differ beyond chance."""
     reference = retrained.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
     d = U.control.mean(axis=0) - R.control.mean(axis=0)
@@ -191,6 +197,7 @@ def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> fl
 
 def effective_records(memory: Memory) -> float:
     """How many records carry the measurement: (sum g)^2 / sum g^2 over each record's share g of the
-    gap. It is the number of forget records if all count the same, 1 if one of them is all there is."""
+    gap. It is the number of forget records if all count the same, 1 if one of them is all there
+    is."""
     g = np.clip(memory.gap.mean(axis=0), 0, None)
     return float(g.sum() ** 2 / (g @ g)) if g.any() else 0.0

@@ -24,9 +24,9 @@ def auc(members: Floats, nonmembers: Floats) -> float:
 
 
 def placements(members: Floats, nonmembers: Floats) -> tuple[Floats, Floats]:
-    """Each record's part in the AUC (DeLong, DeLong & Clarke-Pearson 1988): for each member the share of
-    non-members that score lower, for each non-member the share of members that score higher, ties
-    counting half. Both average to the AUC."""
+    """Each record's part in the AUC (DeLong, DeLong & Clarke-Pearson 1988): for each member the
+    share of non-members that score lower, for each non-member the share of members that score
+    higher, ties counting half. Both average to the AUC."""
     return _share_below(members, nonmembers), 1 - _share_below(nonmembers, members)
 
 
@@ -42,8 +42,8 @@ def lowest_quotable_fpr(nonmembers: int) -> float:
 
 
 def threshold_at(nonmembers: Floats, fpr: float) -> float:
-    """The lowest of the scores t such that at most a share `fpr` of `nonmembers` scores higher than t: a
-    record is accused if its score is above. -inf where all may be accused.
+    """The lowest of the scores t such that at most a share `fpr` of `nonmembers` scores higher than
+    t: a record is accused if its score is above. -inf where all may be accused.
 
     Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
     """
@@ -79,11 +79,11 @@ def attainable_tpr(members: Floats, nonmembers: Floats, fpr: float) -> float:
 def tpr_interval_at(members: Floats, nonmembers: Floats, fpr: float, alpha: float) -> "Proportion":
     """`tpr_at` with its exact interval over member records, at confidence 1 - alpha.
 
-    What it covers: the share of further members, drawn as these were, that score above *this* threshold
-    in *this* run. The non-members fix the threshold and the members are then independent trials, so the
-    coverage is exact. What it does not cover: other runs, and that with other non-members the threshold
-    would be another one. Its true false-positive rate is Beta(a + 1, N - a) distributed where a of the N
-    non-members are accused: above `fpr` about as often as below.
+    What it covers: the share of further members, drawn as these were, that score above *this*
+    threshold in *this* run. The non-members fix the threshold and the members are then independent
+    trials, so the coverage is exact. What it does not cover: other runs, and that with other
+    non-members the threshold would be another one. Its true false-positive rate is Beta(a + 1, N -
+    a) distributed where a of the N non-members are accused: above `fpr` about as often as below.
 
     Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
     """
@@ -92,13 +92,14 @@ def tpr_interval_at(members: Floats, nonmembers: Floats, fpr: float, alpha: floa
 
 
 def operating_points(members: Floats, nonmembers: Floats) -> tuple[Floats, Ints, Ints]:
-    """(thresholds, members above, non-members above), lowest threshold first: one threshold between any
-    two neighbouring scores, half-way; the one score there is where all are equal."""
+    """(thresholds, members above, non-members above), lowest threshold first: one threshold between
+    any two neighbouring scores, half-way; the one score there is where all are equal."""
     values = np.unique(np.concatenate([members, nonmembers]))
     low, high = (values[:-1], values[1:]) if len(values) > 1 else (values, values)
     with np.errstate(invalid="ignore", over="ignore"):
         middle = (low + high) / 2
-    # Half-way rounds to a score where the two are next to each other, and does not exist next to infinity.
+    # Half-way rounds to a score where the two are next to each other, and does not exist next to
+    # infinity.
     thresholds = np.where((low < middle) & (middle < high), middle, low)
 
     def above(scores: Floats) -> Ints:
@@ -108,21 +109,23 @@ def operating_points(members: Floats, nonmembers: Floats) -> tuple[Floats, Ints,
 
 
 def best_threshold(members: Floats, nonmembers: Floats) -> float:
-    """The threshold at which "score > threshold" has the highest balanced accuracy: half-way between
-    two neighbouring scores; the lowest such threshold where several are as good."""
+    """The threshold at which "score > threshold" has the highest balanced accuracy: half-way
+    between two neighbouring scores; the lowest such threshold where several are as good."""
     thresholds, true, false = operating_points(members, nonmembers)
     # In whole numbers: ties between thresholds are exact.
     return float(thresholds[np.argmax(true * len(nonmembers) - false * len(members))])
 
 
 def balanced_accuracy(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n: Mask) -> float:
-    """The mean of true-positive and true-negative rate, cross-fitted: the records of either fold are judged
-    by the threshold that is best on the other fold. 1/2 on average for scores that know nothing.
+    """The mean of true-positive and true-negative rate, cross-fitted: the records of either fold
+    are judged by the threshold that is best on the other fold. 1/2 on average for scores that know
+    nothing.
 
-    members: (m,), nonmembers: (n,). fold_m: (m,), fold_n: (n,): which of them are in the first fold; they
-    may depend on anything but the scores. It is the mean of the two folds, not of all records: only so
-    is it unbiased however the folds were cut. (The best threshold on the same records does better than
-    1/2 even where there is nothing to find.) Raises ValueError where a fold has no member or no non-member.
+    members: (m,), nonmembers: (n,). fold_m: (m,), fold_n: (n,): which of them are in the first
+    fold; they may depend on anything but the scores. It is the mean of the two folds, not of all
+    records: only so is it unbiased however the folds were cut. (The best threshold on the same
+    records does better than 1/2 even where there is nothing to find.) Raises ValueError where a
+    fold has no member or no non-member.
     """
     folds = [(members[a], nonmembers[b]) for a, b in ((fold_m, fold_n), (~fold_m, ~fold_n))]
     if any(len(x) == 0 for fold in folds for x in fold):
@@ -132,8 +135,9 @@ def balanced_accuracy(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n:
 
 
 def advantage(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n: Mask) -> float:
-    """Membership advantage, the true- minus the false-positive rate (Yeom et al. 2018, definition 4), as
-    2 x `balanced_accuracy` - 1: cross-fitted, so 0 on average for scores that know nothing, at times below."""
+    """Membership advantage, the true- minus the false-positive rate (Yeom et al. 2018, definition
+    4), as 2 x `balanced_accuracy` - 1: cross-fitted, so 0 on average for scores that know nothing,
+    at times below."""
     return 2 * balanced_accuracy(members, nonmembers, fold_m, fold_n) - 1
 
 
@@ -161,12 +165,14 @@ def clopper_pearson(k: int, n: int, alpha: float) -> Proportion:
 
 
 def lower_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
-    """The rate below which k or more successes of n have a probability of at most alpha: same shape as k."""
+    """The rate below which k or more successes of n have a probability of at most alpha: same shape
+    as k."""
     k = np.asarray(k)
     return np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1.0, alpha))
 
 
 def upper_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
-    """The rate above which k or fewer successes of n have a probability of at most alpha: same shape as k."""
+    """The rate above which k or fewer successes of n have a probability of at most alpha: same
+    shape as k."""
     k = np.asarray(k)
     return np.where(k == n, 1.0, special.betainccinv(k + 1.0, np.maximum(n - k, 1), alpha))

@@ -1,10 +1,11 @@
 """Deciding early: looks at the runs so far, with the error rate held over all of them.
 
-Every look spends a share of alpha, in proportion to the runs that are new at it (the linear spending function of
-Lan & DeMets 1983): its tests are made at the level share x alpha. The shares add up to 1, so that by the union bound
-the chance of a wrong answer at any look is at most alpha, however the looks and the tests depend on each other and
-however few runs there are. A boundary that reckons with the correlation of Brownian motion would spend a little less,
-but holds only approximately for t-tests on eight runs, and not at all for tests that are no means.
+Every look spends a share of alpha, in proportion to the runs that are new at it (the linear
+spending function of Lan & DeMets 1983): its tests are made at the level share x alpha. The shares
+add up to 1, so that by the union bound the chance of a wrong answer at any look is at most alpha,
+however the looks and the tests depend on each other and however few runs there are. A boundary that
+reckons with the correlation of Brownian motion would spend a little less, but holds only
+approximately for t-tests on eight runs, and not at all for tests that are no means.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,8 @@ REPLICATES = 20_000
 
 
 def schedule(looks: Sequence[int], runs: int) -> list[tuple[int, float]]:
-    """(runs an arm, share of alpha) of each look, the last one at all `runs`; the shares add up to 1.
+    """(runs an arm, share of alpha) of each look, the last one at all `runs`; the shares add up to
+    1.
 
     looks: numbers of runs before the last look, rising, all below `runs`.
     """
@@ -33,8 +35,9 @@ def schedule(looks: Sequence[int], runs: int) -> list[tuple[int, float]]:
 
 @dataclass(frozen=True)
 class OperatingCharacteristic:
-    """How an audit is expected to go. runs: an arm, at each look. supported, refuted: the probability that it ends
-    there, that way; what is missing to 1 is left inconclusive. expected_runs: mean number of runs an arm."""
+    """How an audit is expected to go. runs: an arm, at each look. supported, refuted: the
+    probability that it ends there, that way; what is missing to 1 is left inconclusive.
+    expected_runs: mean number of runs an arm."""
 
     runs: tuple[int, ...]
     supported: tuple[float, ...]
@@ -55,8 +58,8 @@ def course(
 ) -> OperatingCharacteristic:
     """The course of an audit that goes by one mean against +-margin, simulated with Gaussian runs.
 
-    planned: of `schedule`. mean, sd: of one run. tests: how many tests Holm's correction is over: a refutation must
-    stand the strictest. The same seed gives the same numbers.
+    planned: of `schedule`. mean, sd: of one run. tests: how many tests Holm's correction is over: a
+    refutation must stand the strictest. The same seed gives the same numbers.
     """
     x = np.random.default_rng(seed).normal(mean, sd, (replicates, planned[-1][0]))
     going_on = np.ones(replicates, dtype=bool)

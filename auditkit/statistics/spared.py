@@ -6,18 +6,19 @@ ones there,
 
     l = delta d / V - delta^2 / (2 V),
 
-with delta = mean original - mean retrained, d = mean unlearned - mean retrained,
-V = kappa (s_U^2 + s_R^2) / n, and kappa >= 1 the excess spread that control records show. The answers are
-combined as likelihood ratios of several ways of sparing, in each of which a share pi of some records was left in:
-the sum over those records of log(1 + pi (e^l - 1)). The ways: one in ten of all, one in a hundred of all, half of
-those that belong together (one class, one person). T is the log of their mean.
+with delta = mean original - mean retrained, d = mean unlearned - mean retrained, V = kappa (s_U^2 +
+s_R^2) / n, and kappa >= 1 the excess spread that control records show. The answers are combined as
+likelihood ratios of several ways of sparing, in each of which a share pi of some records was left
+in: the sum over those records of log(1 + pi (e^l - 1)). The ways: one in ten of all, one in a
+hundred of all, half of those that belong together (one class, one person). T is the log of their
+mean.
 
-T is itself the log of a likelihood ratio: its exponential averages 1 when nothing was spared, so exp(-T) bounds the
-p-value (Markov). As records of one run are not independent, T is also compared with what groups of
-retrained runs give among themselves, and the larger p-value counts.
+T is itself the log of a likelihood ratio: its exponential averages 1 when nothing was spared, so
+exp(-T) bounds the p-value (Markov). As records of one run are not independent, T is also compared
+with what groups of retrained runs give among themselves, and the larger p-value counts.
 
-A procedure that moves control records about makes kappa large and so blinds this test. Whether it can
-still see is therefore tried on the claimed runs themselves, by planting what it looks for.
+A procedure that moves control records about makes kappa large and so blinds this test. Whether it
+can still see is therefore tried on the claimed runs themselves, by planting what it looks for.
 """
 
 from collections.abc import Sequence
@@ -47,11 +48,12 @@ BATCH = 100
 
 @dataclass(frozen=True, eq=False)
 class Spared:
-    """T: the statistic. p: the probability of so large a T if no record was spared. null: (groups,),
-    T of groups of retrained runs. visible: how many records took part. kappa: the excess spread on
-    control records. power: how often the test rejects at its level when one visible record in ten of
-    these very runs is given the margins of the original ones. fewest: the fewest visible records whose sparing
-    would be noticed with probability POWER, None if none of PLANTED would."""
+    """T: the statistic. p: the probability of so large a T if no record was spared. null:
+    (groups,), T of groups of retrained runs. visible: how many records took part. kappa: the excess
+    spread on control records. power: how often the test rejects at its level when one visible
+    record in ten of these very runs is given the margins of the original ones. fewest: the fewest
+    visible records whose sparing would be noticed with probability POWER, None if none of PLANTED
+    would."""
 
     T: float
     p: float
@@ -64,7 +66,8 @@ class Spared:
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Mean and variance over the runs of groups of runs: both (groups, records). n: runs a group."""
+    """Mean and variance over the runs of groups of runs: both (groups, records). n: runs a
+    group."""
 
     mean: Floats
     var: Floats
@@ -87,11 +90,12 @@ def spared(
     seed: int,
     alpha: float,
 ) -> Spared:
-    """Test whether some forget records were spared. parts: forget records that belong together, as positions; a
-    record may be of several. `groups` random divisions of all retrained runs into two equal arms give the null;
-    alpha is the level that `power` and `fewest` are for.
+    """Test whether some forget records were spared. parts: forget records that belong together, as
+    positions; a record may be of several. `groups` random divisions of all retrained runs into two
+    equal arms give the null; alpha is the level that `power` and `fewest` are for.
 
-    All arms are put on one scale, that of all retrained runs together, which is the same for the null.
+    All arms are put on one scale, that of all retrained runs together, which is the same for the
+    null.
     """
     together = tuple(tuple(part.tolist()) for part in parts)
     null = null_statistics(original, retrained, more_retrained, together, groups, seed)
@@ -127,7 +131,8 @@ def null_statistics(
     groups: int,
     seed: int,
 ) -> Floats:
-    """(groups,): T of random divisions of all retrained runs into an "unlearned" and a retrained arm."""
+    """(groups,): T of random divisions of all retrained runs into an "unlearned" and a retrained
+    arm."""
     pool, n = stacked(retrained, more_retrained), retrained.runs
     reference = pool.control.mean(axis=0)
     O, P = calibrated(original, reference), calibrated(pool, reference)
@@ -161,8 +166,8 @@ def memorised_records(O: Margins, R: Margins) -> Ints:
 
 
 def shown(O: Spread, R: Spread) -> npt.NDArray[np.bool_]:
-    """Where delta/s > VISIBLE: (groups, records). Where all runs of both answer at the clip, the means of equal
-    numbers may still differ by rounding: that is no memory."""
+    """Where delta/s > VISIBLE: (groups, records). Where all runs of both answer at the clip, the
+    means of equal numbers may still differ by rounding: that is no memory."""
     delta = O.mean - R.mean
     rounding = 16 * np.finfo(np.float64).eps * np.abs(O.mean)
     return np.asarray((delta > VISIBLE * np.sqrt((O.var + R.var) / 2)) & (delta > rounding))
@@ -176,15 +181,16 @@ def statistic(O: Margins, U: Margins, R: Margins, parts: Sequence[Sequence[int]]
 
 
 def side_by_side(U: Floats, R: Floats) -> tuple[Spread, Spread]:
-    """Two arms on the same records: (runs, records). One of one run is taken to vary as the other does, whose variances
-    are shrunk half-way to their mean over records: what is a tiny one by luck would decide by itself."""
+    """Two arms on the same records: (runs, records). One of one run is taken to vary as the other
+    does, whose variances are shrunk half-way to their mean over records: what is a tiny one by luck
+    would decide by itself."""
     r = Spread.of(R)
     return (Spread(U, (r.var + r.var.mean()) / 2, 1) if len(U) == 1 else Spread.of(U)), r
 
 
 def statistics(O: Spread, U: Spread, R: Spread, kappa: Floats, parts: Sequence[Sequence[int]]) -> Floats:
-    """T of each group: (groups,). O, U, R: of calibrated margins, one group or as many as the others. kappa:
-    (groups,). parts: see `spared`."""
+    """T of each group: (groups,). O, U, R: of calibrated margins, one group or as many as the
+    others. kappa: (groups,). parts: see `spared`."""
     delta, d = O.mean - R.mean, U.mean - R.mean
     V = kappa[:, None] * (U.var / U.n + R.var / R.n)
     counts = shown(O, R) & (V > 0)  # two arms that do not vary there have no scale to judge the record by
@@ -203,8 +209,9 @@ def statistics(O: Spread, U: Spread, R: Spread, kappa: Floats, parts: Sequence[S
 
 
 def excess_spreads(U: Spread, R: Spread) -> Floats:
-    """kappa of each group, (groups,): by how much two arms differ on control records, in units of what chance
-    between runs gives (1) and never less. A procedure that merely trains differently differs there too."""
+    """kappa of each group, (groups,): by how much two arms differ on control records, in units of
+    what chance between runs gives (1) and never less. A procedure that merely trains differently
+    differs there too."""
     V = U.var / U.n + R.var / R.n
     seen = V > 0
     d2 = np.divide((U.mean - R.mean) ** 2, V, out=np.zeros_like(V), where=seen)
@@ -232,7 +239,8 @@ def _divided(values: Floats, chosen: Floats) -> tuple[Spread, Spread]:
 
 
 def _planted(O: Spread, U: Spread, seen: Ints, kept: int, seed: int) -> Spread:
-    """The unlearned runs with `kept` visible records never removed, PLANTINGS times, drawn anew each time."""
+    """The unlearned runs with `kept` visible records never removed, PLANTINGS times, drawn anew
+    each time."""
     rng = np.random.default_rng(seed)
     mean, var = (np.tile(part, (PLANTINGS, 1)) for part in (U.mean, U.var))
     for k in range(PLANTINGS):

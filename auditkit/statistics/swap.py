@@ -1,21 +1,23 @@
-"""SWAP: an advantage over unlearned models that is exactly 0 for retrained ones, whatever the attack.
+"""SWAP: an advantage over unlearned models that is exactly 0 for retrained ones, whatever the
+attack.
 
-Tu, Hu & Ma, "A Reliable Cryptographic Framework for Empirical Machine Unlearning Evaluation" (NeurIPS 2025,
-arXiv:2404.11577). An adversary is given a model and records that are either the forgotten F or the unseen T,
-and says which. In one split of the records alone, F may simply be easier than T: a retrained model, that saw
-neither, then has an "advantage" as well. So the same is done again with the two sets exchanged: in the
-swapped world T is trained on and unlearned, and F is never seen. The advantage is the mean of both:
+Tu, Hu & Ma, "A Reliable Cryptographic Framework for Empirical Machine Unlearning Evaluation"
+(NeurIPS 2025, arXiv:2404.11577). An adversary is given a model and records that are either the
+forgotten F or the unseen T, and says which. In one split of the records alone, F may simply be
+easier than T: a retrained model, that saw neither, then has an "advantage" as well. So the same is
+done again with the two sets exchanged: in the swapped world T is trained on and unlearned, and F is
+never seen. The advantage is the mean of both:
 
     Adv = 1/2 (Adv in s: F against T) + 1/2 (Adv in s': T against F).
 
-A retrained model does not depend on which of the two it is said to have forgotten: what it gives in one
-world it takes in the other. Adv is 0 where the same models serve both worlds, and 0 on average where each
-world has retrained models of its own. The paper takes the absolute value and calls 1 - |Adv| the quality
-of unlearning; the sign is kept here, since the accused being *less* likely forgotten says over-forgetting.
-The adversary here is shown one record of each set, names the one that scores higher, and tosses a coin
-if neither does: P(right) - P(wrong) = 2 AUC - 1. That rule knows neither which set is which nor in which
-world it is, as it must not, and has no threshold to be chosen: one at the median of F and T sees nothing
-of memory that lies in the few hardest records.
+A retrained model does not depend on which of the two it is said to have forgotten: what it gives in
+one world it takes in the other. Adv is 0 where the same models serve both worlds, and 0 on average
+where each world has retrained models of its own. The paper takes the absolute value and calls 1 -
+|Adv| the quality of unlearning; the sign is kept here, since the accused being *less* likely
+forgotten says over-forgetting. The adversary here is shown one record of each set, names the one
+that scores higher, and tosses a coin if neither does: P(right) - P(wrong) = 2 AUC - 1. That rule
+knows neither which set is which nor in which world it is, as it must not, and has no threshold to
+be chosen: one at the median of F and T sees nothing of memory that lies in the few hardest records.
 """
 
 from dataclasses import dataclass
@@ -31,7 +33,8 @@ from auditkit.statistics.margins import Floats
 class Swap:
     """The adversary's advantage over both worlds: 0 = none, 1 = knows every record.
 
-    advantages: (runs,), of each pair of runs. mean: of these. low, high: a t-interval of it over runs.
+    advantages: (runs,), of each pair of runs. mean: of these. low, high: a t-interval of it over
+    runs.
     """
 
     advantages: Floats
@@ -43,10 +46,10 @@ class Swap:
 def swap_advantage(world: Scores, swapped: Scores, *, alpha: float = 0.05) -> Swap:
     """The advantage of one attack over both worlds, with its 1 - alpha interval.
 
-    world: the scores of F (as forget) and T (as control) by runs that forgot F. swapped: the scores of T (as
-    forget) and F (as control) by as many runs that forgot T. Runs of both worlds are taken in pairs, in order.
-    Raises ValueError for fewer than two pairs, for sets that are not each other's, and for NaN: a
-    record must be asked about in both worlds.
+    world: the scores of F (as forget) and T (as control) by runs that forgot F. swapped: the scores
+    of T (as forget) and F (as control) by as many runs that forgot T. Runs of both worlds are taken
+    in pairs, in order. Raises ValueError for fewer than two pairs, for sets that are not each
+    other's, and for NaN: a record must be asked about in both worlds.
     """
     if world.forget.shape != swapped.control.shape or world.control.shape != swapped.forget.shape:
         raise ValueError(
@@ -62,7 +65,8 @@ def swap_advantage(world: Scores, swapped: Scores, *, alpha: float = 0.05) -> Sw
 
 
 def advantage(scores: Scores) -> Floats:
-    """(runs,): 2 AUC - 1 in one world alone, which is not 0 for a retrained model. ValueError for NaN."""
+    """(runs,): 2 AUC - 1 in one world alone, which is not 0 for a retrained model. ValueError for
+    NaN."""
     return np.array([_advantage(f, c) for f, c in zip(scores.forget, scores.control, strict=True)])
 
 

@@ -1,4 +1,5 @@
-"""The released model of an endpoint claim: read without running anything that its file might hold."""
+"""The released model of an endpoint claim: read without running anything that its file might
+hold."""
 
 import hashlib
 import io
@@ -35,7 +36,8 @@ class Checkpoint:
 
 
 def load_checkpoint(claim: Claim, data: Dataset, folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The checkpoint that a claim names, and why it cannot be audited. (None, []) for a claim that names none."""
+    """The checkpoint that a claim names, and why it cannot be audited. (None, []) for a claim that
+    names none."""
     if claim.release is None:
         return None, []
     path = folder / claim.release.weights.expanduser()
@@ -73,14 +75,15 @@ def _read(content: bytes, suffix: str) -> Mapping[str, torch.Tensor]:
             found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         else:
             raise _Unreadable(
-                f"must be a .safetensors, .pt or .pth file, found {suffix or 'no ending'!r}; save the state_dict as one"
+                f"must be a .safetensors, .pt or .pth file, found {suffix or 'no ending'!r}; save the"
+                " state_dict as one"
             )
     except _Unreadable:
         raise
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
         raise _Unreadable(
-            f"must hold weights that can be read without running code, found: {describe_error(error)[:200]}; save the state_dict with "
-            "safetensors.torch.save_file"
+            f"must hold weights that can be read without running code, found: {describe_error(error)[:200]};"
+            " save the state_dict with safetensors.torch.save_file"
         ) from error
     if not isinstance(found, Mapping) or not all(
         isinstance(tensor, torch.Tensor) for tensor in found.values()
@@ -92,7 +95,8 @@ def _read(content: bytes, suffix: str) -> Mapping[str, torch.Tensor]:
 
 
 def _unfit(model: nn.Module, weights: Mapping[str, torch.Tensor], data: Dataset) -> str | None:
-    """Why the weights are not those of a model that answers the data with finite logits; None if they are."""
+    """Why the weights are not those of a model that answers the data with finite logits; None if
+    they are."""
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if expected != found:

@@ -78,18 +78,19 @@ def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
         )
     if claim.data.control < LEAST_CONTROL:
         problems.append(
-            f"data.control must be at least {LEAST_CONTROL} records, found {claim.data.control}; runs are put on "
-            "one scale by a line through them"
+            f"data.control must be at least {LEAST_CONTROL} records, found {claim.data.control}; runs are put"
+            " on one scale by a line through them"
         )
     if claim.runs.swap and not problems:
         forget = forget_size(data, ForgetRequest(**claim.forget.model_dump()), claim.data.train)
         if claim.data.control < forget:
             problems.append(
-                f"data.control must hold as many records as are forgotten for runs.swap = true, found "
+                "data.control must hold as many records as are forgotten for runs.swap = true, found "
                 f"{claim.data.control} for {forget}; raise it, or set runs.swap = false"
             )
     if claim.privacy:
-        # Refuting takes a p-value that stands Holm's correction among all tests, at the look that spends most.
+        # Refuting takes a p-value that stands Holm's correction among all tests, at the look that
+        # spends most.
         tests = len(required_tests(claim.criteria, private=True))
         share = (
             1.0 if look_problems(claim) else max(s for _, s in schedule(claim.runs.looks, claim.runs.per_arm))
@@ -121,14 +122,14 @@ def attack_problems(claim: Claim) -> list[str]:
     problems = []
     if unknown := [name for name in claim.criteria.all_attacks if name not in ATTACKS]:
         problems.append(
-            f"criteria.attacks, and criteria.reported, must be among {', '.join(ATTACKS)}; found {', '.join(unknown)}; correct or "
-            "remove it"
+            f"criteria.attacks, and criteria.reported, must be among {', '.join(ATTACKS)}; found"
+            f" {', '.join(unknown)}; correct or remove it"
         )
     problems += dependent_attacks(claim.criteria.attacks)
     if 0 < claim.runs.shadow < LEAST_SHADOWS:
         problems.append(
-            f"runs.shadow must be 0 or at least {LEAST_SHADOWS}, found {claim.runs.shadow}; the attacker learns "
-            "from runs that saw a record and from runs that did not"
+            f"runs.shadow must be 0 or at least {LEAST_SHADOWS}, found {claim.runs.shadow}; the attacker"
+            " learns from runs that saw a record and from runs that did not"
         )
     return problems
 
@@ -141,14 +142,15 @@ def look_problems(claim: Claim) -> list[str]:
     if list(looks) == sorted(set(looks)) and all(look < n for look in looks):
         return []
     problem = (
-        f"runs.looks must rise and end below runs.per_arm = {n}, where the last look is, found {list(looks)}; correct "
-        "it, or leave it out"
+        f"runs.looks must rise and end below runs.per_arm = {n}, where the last look is, found {list(looks)};"
+        " correct it, or leave it out"
     )
     return [problem]
 
 
 def power_problems(claim: Claim) -> list[str]:
-    """Whether so many runs could decide anything at the margin, by what is left of alpha for the last look.
+    """Whether so many runs could decide anything at the margin, by what is left of alpha for the
+    last look.
 
     A run's residual memory is compared with that of a retrained run, so that the planning SD counts
     twice: sqrt(2) SD for one difference.
@@ -157,10 +159,8 @@ def power_problems(claim: Claim) -> list[str]:
         return []
     if claim.kind == "endpoint" and claim.runs.per_arm < BESIDE_ONE:
         return [
-            (
-                f"runs.per_arm must be at least {BESIDE_ONE} beside a single model, as each run is left out in turn, found "
-                f"{claim.runs.per_arm}; raise it"
-            )
+            f"runs.per_arm must be at least {BESIDE_ONE} beside a single model, as each run is left out in"
+            f" turn, found {claim.runs.per_arm}; raise it"
         ]
     n, criteria = claim.runs.per_arm, claim.criteria
     _, share = schedule(claim.runs.looks, n)[-1]

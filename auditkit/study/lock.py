@@ -16,8 +16,8 @@ from auditkit.study.study import Study, locked, prepare
 
 
 class LockedAudit(NamedTuple):
-    """An audit whose criteria are locked, and of which nothing is trained yet. key: of the bundle's ids; lock_sha256:
-    of its lock.json."""
+    """An audit whose criteria are locked, and of which nothing is trained yet. key: of the bundle's
+    ids; lock_sha256: of its lock.json."""
 
     study: Study
     plan: Plan
@@ -38,8 +38,9 @@ def lock_audit(
 ) -> LockedAudit:
     """Check the claim, choose the plan, and lock both in the bundle at `out`.
 
-    lock: what the criteria must be, see `expected_lock`. Raises UsageError with every problem, and then nothing is
-    written; where `out` or `lock` holds other criteria, with the names of what differs.
+    lock: what the criteria must be, see `expected_lock`. Raises UsageError with every problem, and
+    then nothing is written; where `out` or `lock` holds other criteria, with the names of what
+    differs.
     """
     check_place(out)
     promise, wrong = expected_lock(lock, out) if lock else (None, [])

@@ -12,7 +12,8 @@ from auditkit.evidence.bundle import LOCK, differences, key_path
 
 @dataclass(frozen=True)
 class ExpectedLock:
-    """What was locked before. content: the bytes of that lock.json, None where only its SHA-256 is known."""
+    """What was locked before. content: the bytes of that lock.json, None where only its SHA-256 is
+    known."""
 
     sha256: str
     content: bytes | None
@@ -21,14 +22,14 @@ class ExpectedLock:
 def expected_lock(lock: str, out: Path) -> tuple[ExpectedLock | None, list[str]]:
     """What an audit in `out` was promised to be held to, and what is wrong with that.
 
-    lock: the SHA-256 of a lock.json, or its path. The key that salted its record ids must lie beside `out`: no lock
-    could be made again without it.
+    lock: the SHA-256 of a lock.json, or its path. The key that salted its record ids must lie
+    beside `out`: no lock could be made again without it.
     """
     wrong = []
     if not key_path(out).exists():
         wrong.append(
-            f"{key_path(out)}: the key that was made with the lock must lie there, found none; use the --out of "
-            "`auditkit lock`, or put the key there"
+            f"{key_path(out)}: the key that was made with the lock must lie there, found none; use the --out"
+            " of `auditkit lock`, or put the key there"
         )
     if re.fullmatch("[0-9a-fA-F]{64}", lock):
         return ExpectedLock(lock.lower(), _content_of(out / LOCK, lock.lower())), wrong
@@ -48,7 +49,8 @@ def _content_of(path: Path, sha256: str) -> bytes | None:
 
 
 def verify_lock(promise: ExpectedLock, criteria: bytes) -> None:
-    """UsageError, naming what differs where that is known, unless the criteria are those that were promised."""
+    """UsageError, naming what differs where that is known, unless the criteria are those that were
+    promised."""
     found = hashlib.sha256(criteria).hexdigest()
     if found == promise.sha256:
         return
@@ -57,6 +59,6 @@ def verify_lock(promise: ExpectedLock, criteria: bytes) -> None:
         changed = differences(json.loads(promise.content), json.loads(criteria))
         where = f"in {', '.join(changed) or 'how the file is written'}"
     raise UsageError(
-        f"this audit must be held to what was locked, SHA-256 {promise.sha256}, found {found}, which differs: {where}; "
-        "restore what was locked, or lock anew"
+        f"this audit must be held to what was locked, SHA-256 {promise.sha256}, found {found}, which differs:"
+        f" {where}; restore what was locked, or lock anew"
     )

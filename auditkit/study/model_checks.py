@@ -1,5 +1,5 @@
-"""What can be known to be wrong with the model of a claim, its training and its procedure, before anything is trained; see
-`auditkit.study.checks`."""
+"""What can be known to be wrong with the model of a claim, its training and its procedure, before
+anything is trained; see `auditkit.study.checks`."""
 
 import inspect
 from pathlib import Path
@@ -31,7 +31,8 @@ def model_problems(claim: Claim, folder: Path) -> list[str]:
 
 
 def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
-    """Whether the model can be built for this data, and answers two of its records with finite logits."""
+    """Whether the model can be built for this data, and answers two of its records with finite
+    logits."""
     if model_problems(claim, folder):
         return []
     shape, classes = data.x.shape[1:], data.n_classes
@@ -44,8 +45,8 @@ def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
     if flaw is None:
         return []
     problem = (
-        f"model.name = {claim.model.name!r} must build a model that answers records of shape {shape} with one "
-        f"finite logit for each of {classes} classes; found {flaw}; mend it, or name another"
+        f"model.name = {claim.model.name!r} must build a model that answers records of shape {shape} with one"
+        f" finite logit for each of {classes} classes; found {flaw}; mend it, or name another"
     )
     return [problem]
 
@@ -73,7 +74,8 @@ def _not_private(claim: Claim, build: Build) -> list[str]:
 
 
 def _flaw(build: Build, data: Dataset, seed: int) -> str | None:
-    """What is wrong with a model or its answer on two records, if it raises nothing; None if nothing is."""
+    """What is wrong with a model or its answer on two records, if it raises nothing; None if
+    nothing is."""
     model: object = initialise(build, seed)
     if not isinstance(model, nn.Module):
         return f"no torch.nn.Module but {type(model).__name__}"
@@ -108,7 +110,8 @@ def train_problems(claim: Claim, folder: Path) -> list[str]:
         return list(error.problems)
     except (TypeError, ValueError) as error:
         return [
-            f"training.train = {name!r}: it must be train(model, data, seed), found: {error}; mend its parameters"
+            f"training.train = {name!r}: it must be train(model, data, seed), found: {error}; mend its"
+            " parameters"
         ]
     return []
 
@@ -140,10 +143,12 @@ def release_problems(claim: Claim) -> list[str]:
     problems = []
     if "procedure" in claim.model_fields_set:
         problems.append(
-            "a claim is about a procedure or about a released model, found both; remove [procedure] or [release]"
+            "a claim is about a procedure or about a released model, found both; remove [procedure] or"
+            " [release]"
         )
     if claim.runs.swap:
         problems.append(
-            "runs.swap takes a procedure that can be run again on other records, found a released model; set it to false"
+            "runs.swap takes a procedure that can be run again on other records, found a released model; set"
+            " it to false"
         )
     return problems

@@ -27,8 +27,8 @@ PROBED = 2048
 
 
 def locked_plan(out: Path) -> Plan | None:
-    """The plan locked in the bundle at `out` by an earlier, perhaps interrupted audit; None where there is
-    none to be read."""
+    """The plan locked in the bundle at `out` by an earlier, perhaps interrupted audit; None where
+    there is none to be read."""
     try:
         return plan_in((out / "lock.json").read_bytes())
     except OSError:
@@ -64,8 +64,8 @@ def work_of(study: Study) -> TrainingWorkload:
 
 @dataclass(frozen=True)
 class PlanCost:
-    """A plan and what training all arms by it takes; cost: None where the training is the user's own, whose steps
-    cannot be seen."""
+    """A plan and what training all arms by it takes; cost: None where the training is the user's
+    own, whose steps cannot be seen."""
 
     plan: Plan
     jobs: int
@@ -73,8 +73,9 @@ class PlanCost:
 
 
 def plan_for(study: Study, given: Resources, before: Plan | None, tell: Reporter) -> tuple[Plan, int]:
-    """The plan of the audit and its number of workers, told with what it costs. before: the plan that is
-    locked already. UsageError, before anything is trained, where it does not fit into what was given."""
+    """The plan of the audit and its number of workers, told with what it costs. before: the plan
+    that is locked already. UsageError, before anything is trained, where it does not fit into what
+    was given."""
     found = price_plan(study, given, before, tell)
     for line in describe_plan(study, found):
         tell.say(line)
@@ -110,14 +111,14 @@ def describe_plan(study: Study, found: PlanCost) -> list[str]:
     trained = sum(len(run_seeds(study.claim, arm)) for arm in study.trained)
     most = "at most " if runs.looks else ""
     what = (
-        f"{trained + (1 + runs.swap) * runs.per_arm} runs: {most}{runs.per_arm} each of original, retrained, honest control and "
-        f"unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
+        f"{trained + (1 + runs.swap) * runs.per_arm} runs: {most}{runs.per_arm} each of original, retrained,"
+        f" honest control and unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
         + (f", {2 * runs.per_arm} of the swapped world" if runs.swap else "")
     )
     if study.released:
         what = (
-            f"{trained} runs: {runs.per_arm} each of original, retrained and honest control, {runs.shadow} shadow; "
-            "beside them the released model"
+            f"{trained} runs: {runs.per_arm} each of original, retrained and honest control, {runs.shadow}"
+            " shadow; beside them the released model"
         )
     if expected is None:
         return [
@@ -126,9 +127,9 @@ def describe_plan(study: Study, found: PlanCost) -> list[str]:
         ]
     stacked = f"in stacks of up to {plan.width}" if plan.width > 1 else "each by itself"
     how = (
-        f"plan: {stacked}, {plan.threads} thread(s) a stack on {plan.device}: {expected.stacks} stacks to train, "
-        f"{expected.flops / 1e12:.2g} TFLOP, about {duration(expected.seconds)} on {expected.jobs} worker(s), "
-        f"{size(expected.memory)} of memory, {size(expected.disk)} of disk, less what is in the store; then "
-        "unlearning, attacks and report"
+        f"plan: {stacked}, {plan.threads} thread(s) a stack on {plan.device}: {expected.stacks} stacks to"
+        f" train, {expected.flops / 1e12:.2g} TFLOP, about {duration(expected.seconds)} on {expected.jobs}"
+        f" worker(s), {size(expected.memory)} of memory, {size(expected.disk)} of disk, less what is in the"
+        " store; then unlearning, attacks and report"
     )
     return [what, how]

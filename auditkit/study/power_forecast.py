@@ -21,8 +21,9 @@ TRUTHS = {"an honest claim": 0.0, "half the memory left": 0.5, "a no-op": 1.0}
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What a look can see of residual memory. runs: an arm. level: of its tests. told_from_none, refuted: the smallest
-    residual memory that is told from none, and that refutes whatever Holm's correction takes, with probability .8."""
+    """What a look can see of residual memory. runs: an arm. level: of its tests. told_from_none,
+    refuted: the smallest residual memory that is told from none, and that refutes whatever Holm's
+    correction takes, with probability .8."""
 
     runs: int
     level: float
@@ -32,10 +33,11 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class PowerForecast:
-    """What `auditkit plan` says. lines: runs and cost in words. cost: None where it cannot be seen. sd: of one run,
-    the claim's planning SD. supported: the probability that an honest claim passes the
-    test of residual memory; every other required test can only lower it. runs_needed: an arm, for it to be .8 with
-    one look; None if there is no such number. looks: each with what it can see. courses: how the audit goes."""
+    """What `auditkit plan` says. lines: runs and cost in words. cost: None where it cannot be seen.
+    sd: of one run, the claim's planning SD. supported: the probability that an honest claim passes
+    the test of residual memory; every other required test can only lower it. runs_needed: an arm,
+    for it to be .8 with one look; None if there is no such number. looks: each with what it can
+    see. courses: how the audit goes."""
 
     claim: str
     lines: tuple[str, ...]

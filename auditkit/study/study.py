@@ -33,12 +33,14 @@ from auditkit.unlearning import OTHER_STATES
 
 SETS = ("retain", "forget", "control", "test", "population")
 TRAINED = ("original", "retrained", "honest", "shadow", "swapped original")
-"""Arms trained from scratch; "unlearned" is made from "original", "swapped unlearned" from "swapped original"."""
+"""Arms trained from scratch; "unlearned" is made from "original", "swapped unlearned" from "swapped
+original"."""
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A claim that has passed all checks, with the data it is about, and the released model of an endpoint claim."""
+    """A claim that has passed all checks, with the data it is about, and the released model of an
+    endpoint claim."""
 
     claim: Claim
     folder: Path
@@ -59,12 +61,14 @@ class Study:
 
     @property
     def build(self) -> Build:
-        """Builds a fresh model of the claim's architecture for this data; can be sent to a worker."""
+        """Builds a fresh model of the claim's architecture for this data; can be sent to a
+        worker."""
         return builder(self.claim.model, self.folder, self.data.x.shape[1:], self.data.n_classes)
 
     @property
     def own_code(self) -> dict[str, str]:
-        """name in the claim -> SHA-256 of the code behind it, for each function of the user's own."""
+        """name in the claim -> SHA-256 of the code behind it, for each function of the user's
+        own."""
         claim = self.claim
         names = (claim.model.name, claim.training.train or "", claim.procedure.name)
         return {name: code_digest(name, self.folder) for name in names if ":" in name}
@@ -78,7 +82,8 @@ class Study:
 
     @property
     def state(self) -> str:
-        """The state that the claim is about, of a procedure that has several: the last, if it says nothing."""
+        """The state that the claim is about, of a procedure that has several: the last, if it says
+        nothing."""
         return str(self.claim.procedure.options.get("state", self.states[-1]))
 
     @property
@@ -88,8 +93,9 @@ class Study:
 
     @property
     def stand_ins(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The control records that stand in for the forget records in the swapped world, as many: they are
-        trained on there and then to be forgotten, and the forget records are never seen."""
+        """The control records that stand in for the forget records in the swapped world, as many:
+        they are trained on there and then to be forgotten, and the forget records are never
+        seen."""
         rng = np.random.default_rng(run_seed(self.claim.seed, "stand-ins", 0))
         return np.sort(rng.permutation(self.sets.control)[: len(self.sets.forget)])
 
@@ -107,10 +113,11 @@ class Study:
         return np.tile(np.concatenate(own), (self.claim.runs.per_arm, 1))
 
     def _halves(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-        """What each shadow run is trained on: one random half or the other of the same records, two runs a
-        division, so that every record is in as many runs as it is out of. Those are the candidates (forget
-        and control), all of them, then the attacker's own, then retain, until a half is as large as the training
-        set: models trained on less would show margins of another size."""
+        """What each shadow run is trained on: one random half or the other of the same records, two
+        runs a division, so that every record is in as many runs as it is out of. Those are the
+        candidates (forget and control), all of them, then the attacker's own, then retain, until a
+        half is as large as the training set: models trained on less would show margins of another
+        size."""
         sets, seeds = self.sets, run_seeds(self.claim, "shadow half")
         train = len(sets.retain) + len(sets.forget)
         candidates = np.concatenate([sets.forget, sets.control])
@@ -123,7 +130,8 @@ class Study:
 
 
 def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The records every model is asked about, as positions in the data set: one set after the other."""
+    """The records every model is asked about, as positions in the data set: one set after the
+    other."""
     return np.concatenate([getattr(study.sets, name) for name in SETS])
 
 
@@ -134,19 +142,22 @@ def run_seeds(claim: Claim, arm: str) -> list[int]:
 
 
 def between_looks(claim: Claim, arm: str) -> list[range]:
-    """The runs of an arm, those that are new at each look together; shadow runs are all needed at the first."""
+    """The runs of an arm, those that are new at each look together; shadow runs are all needed at
+    the first."""
     shadow = arm.startswith("shadow")
     ends = [claim.runs.shadow] if shadow else [*claim.runs.looks, claim.runs.per_arm]
     return [range(a, b) for a, b in pairwise([0, *ends])]
 
 
 def prepare(claim: Claim, folder: Path, problems: Sequence[str], tell: Reporter) -> Study:
-    """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every problem,
-    those already found in the claim's file first. A data set that cannot be had raises its own error."""
+    """Load the data, draw the sets, and refuse whatever cannot be audited: UsageError with every
+    problem, those already found in the claim's file first. A data set that cannot be had raises its
+    own error."""
     if claim.predictions:
         raise UsageError(
             *problems,
-            "predictions: a claim about answers trains nothing, and there is nothing to plan; audit it, or lock it",
+            "predictions: a claim about answers trains nothing, and there is nothing to plan; audit it, or"
+            " lock it",
         )
     claim = fill_defaults(claim)
     problems = [*problems, *claim_problems(claim, folder)]

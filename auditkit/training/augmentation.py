@@ -1,4 +1,5 @@
-"""Augmentation: images moved and mirrored at random each time they are seen, for all runs at once."""
+"""Augmentation: images moved and mirrored at random each time they are seen, for all runs at
+once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ class Moves:
 
 
 def draw_moves(rng: np.random.Generator, n: int, shape: Sequence[int], augment: Sequence[str]) -> Moves:
-    """The moves of n images, (n,) each: "shift" draws both shifts uniformly, zeros come in at the edge;
-    "flip" mirrors left to right every second time."""
+    """The moves of n images, (n,) each: "shift" draws both shifts uniformly, zeros come in at the
+    edge; "flip" mirrors left to right every second time."""
     _, height, width = image_size(shape)
     far = (height // REACH, width // REACH) if "shift" in augment else (0, 0)
     down, right = (torch.from_numpy(rng.integers(-most, most + 1, n)) for most in far)

@@ -2,10 +2,10 @@
 
 Runs of one architecture differ only in their numbers, so their weights are stacked along a leading
 axis and each layer becomes one batched matrix product: by `torch.func.vmap` for any architecture,
-written out for perceptrons (`perceptron`). The gradient of the sum of the runs' losses is the stack of
-the runs' own gradients, and the optimisers act number by number: a stack learns what each run would
-have learnt alone, up to rounding. The data stay on the device; a step takes its records by index, and
-no work in Python grows with the number of runs but once an epoch.
+written out for perceptrons (`perceptron`). The gradient of the sum of the runs' losses is the stack
+of the runs' own gradients, and the optimisers act number by number: a stack learns what each run
+would have learnt alone, up to rounding. The data stay on the device; a step takes its records by
+index, and no work in Python grows with the number of runs but once an epoch.
 """
 
 import copy
@@ -24,7 +24,8 @@ from auditkit.training.mlp_gradient import descend, linear_layers
 from auditkit.training.recipe import Recipe
 
 Descend = Callable[[torch.Tensor, torch.Tensor], None]
-"""(x (runs, batch, *shape), y (runs, batch)) -> None: leaves the gradients of all runs with their weights."""
+"""(x (runs, batch, *shape), y (runs, batch)) -> None: leaves the gradients of all runs with their
+weights."""
 
 
 def initialise(build: Build, seed: int) -> nn.Module:
@@ -49,9 +50,10 @@ def fit(
     One model is trained by an ordinary loop, which any module survives; several are trained as one
     stack: they must be alike but for their numbers, and keep no state besides their weights (see
     `stackable`). x: float32 (records, *shape); y: int64 (records,), both on the models' device.
-    seeds: one a model; it decides the order of its records, its augmentation, and for a model trained
-    alone its dropout. A stack draws dropout, different for each run, from the first seed. members: (runs, n),
-    the records each run is trained on, as positions in x; by default all of them.
+    seeds: one a model; it decides the order of its records, its augmentation, and for a model
+    trained alone its dropout. A stack draws dropout, different for each run, from the first seed.
+    members: (runs, n), the records each run is trained on, as positions in x; by default all of
+    them.
     """
     if len(seeds) != len(models):
         raise ValueError(f"each model needs a seed of its own, got {len(models)} models, {len(seeds)} seeds")
@@ -116,7 +118,8 @@ def _descend_all(
 def _epochs(
     members: npt.NDArray[np.int64], recipe: Recipe, seeds: Sequence[int], shape: Sequence[int]
 ) -> Iterator[tuple[torch.Tensor, Moves | None]]:
-    """Epoch after epoch, the order in which each run sees its records and how each is moved: (runs, n)."""
+    """Epoch after epoch, the order in which each run sees its records and how each is moved: (runs,
+    n)."""
     orders = [np.random.default_rng(seed) for seed in seeds]
     chances = [np.random.default_rng([seed, 1]) for seed in seeds]
     while True:
@@ -145,11 +148,13 @@ def _together(
     buffers: dict[str, torch.Tensor],
     shape: Sequence[int],
 ) -> Descend:
-    """The gradients of a stack of models like `model`: written out if it is a perceptron, else by vmap."""
+    """The gradients of a stack of models like `model`: written out if it is a perceptron, else by
+    vmap."""
     if layers := linear_layers(model, shape):
         stacked = [(weights[f"{name}.weight"], weights[f"{name}.bias"]) for name in layers]
         return lambda x, y: descend(stacked, x.flatten(2), y)
-    # Not on the device "meta", as torch's own examples have it: moving there unties weights that are shared.
+    # Not on the device "meta", as torch's own examples have it: moving there unties weights that
+    # are shared.
     skeleton = copy.deepcopy(model)
     forward = vmap(
         lambda weights, buffers, x: functional_call(skeleton, (weights, buffers), (x,)),
@@ -173,10 +178,12 @@ def _backward(logits: torch.Tensor, y: torch.Tensor, weights: Sequence[torch.Ten
 
 
 def stackable(models: Sequence[nn.Module], x: torch.Tensor, y: torch.Tensor) -> bool:
-    """Whether these two or more models can be trained as one stack: on a few records, it answers in eval
-    mode what each of them answers, it can be differentiated, and none keeps state besides its weights.
+    """Whether these two or more models can be trained as one stack: on a few records, it answers in
+    eval mode what each of them answers, it can be differentiated, and none keeps state besides its
+    weights.
 
-    x: (records, *shape); y: (records,). The models and torch's global generator are left as they were.
+    x: (records, *shape); y: (records,). The models and torch's global generator are left as they
+    were.
     """
     models = [copy.deepcopy(model) for model in models]
     state = [{name: buffer.clone() for name, buffer in model.named_buffers()} for model in models]

@@ -1,9 +1,9 @@
 """The gradient of many perceptrons at once, written out.
 
-Automatic differentiation through `vmap` spends about a third of its time outside matrix products for a
-multi-layer perceptron: it copies each weight's gradient from one layout into another, and allocates
-every result anew. Written out, back-propagation (Rumelhart, Hinton & Williams 1986) is three batched
-products a layer that write where the optimiser reads.
+Automatic differentiation through `vmap` spends about a third of its time outside matrix products
+for a multi-layer perceptron: it copies each weight's gradient from one layout into another, and
+allocates every result anew. Written out, back-propagation (Rumelhart, Hinton & Williams 1986) is
+three batched products a layer that write where the optimiser reads.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ Layer = tuple[torch.Tensor, torch.Tensor]
 
 
 def linear_layers(model: nn.Module, shape: Sequence[int]) -> list[str] | None:
-    """The names of the linear layers, first to last, of a multi-layer perceptron on records of this shape:
-    an nn.Sequential that flattens its input if that is no vector, and then has linear layers, with bias and
-    all trained, with a ReLU between each two. None for any other model."""
+    """The names of the linear layers, first to last, of a multi-layer perceptron on records of this
+    shape: an nn.Sequential that flattens its input if that is no vector, and then has linear
+    layers, with bias and all trained, with a ReLU between each two. None for any other model."""
     if type(model) is not nn.Sequential:
         return None
     parts = dict(model.named_children())

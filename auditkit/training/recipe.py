@@ -12,11 +12,11 @@ class Recipe:
     """Minibatch training by cross-entropy descent, each epoch in a fresh random order.
 
     epochs: passes over the records. batch_size: records a step (the last batch of an epoch may be
-    smaller). learning_rate, weight_decay, momentum: as torch.optim defines them for `optimiser`, one of
-    OPTIMISERS; momentum is SGD's. schedule: the learning rate of epoch e of E (0-based) is multiplied by
-    1 ("constant"), (1 + cos(pi e / E)) / 2 ("cosine", Loshchilov & Hutter 2017, eq. 5 without restarts)
-    or gamma^e ("step"). augment: what is done to an image each time it is seen, see
-    `auditkit.training.augmentation`.
+    smaller). learning_rate, weight_decay, momentum: as torch.optim defines them for `optimiser`,
+    one of OPTIMISERS; momentum is SGD's. schedule: the learning rate of epoch e of E (0-based) is
+    multiplied by 1 ("constant"), (1 + cos(pi e / E)) / 2 ("cosine", Loshchilov & Hutter 2017, eq. 5
+    without restarts) or gamma^e ("step"). augment: what is done to an image each time it is seen,
+    see `auditkit.training.augmentation`.
     """
 
     epochs: int
@@ -30,8 +30,8 @@ class Recipe:
     augment: tuple[str, ...] = ()
 
     def optimise(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
-        """The optimiser over `parameters`. All of them act on each number by itself, so stacked runs
-        stay independent of each other."""
+        """The optimiser over `parameters`. All of them act on each number by itself, so stacked
+        runs stay independent of each other."""
         rate, decay = self.learning_rate, self.weight_decay
         match self.optimiser:
             case "adam":

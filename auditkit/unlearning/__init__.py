@@ -1,7 +1,7 @@
-"""Unlearning procedures: one function `unlearn(models, retain, forget, *, seeds) -> models` each, one line in
-UNLEARNERS. They are given all runs of a stack at once, so that gradient steps can be taken as one
-computation. A procedure that also asks for `recipe` is given the training recipe of the claim; every
-other keyword it names is an option that a claim may set."""
+"""Unlearning procedures: one function `unlearn(models, retain, forget, *, seeds) -> models` each,
+one line in UNLEARNERS. They are given all runs of a stack at once, so that gradient steps can be
+taken as one computation. A procedure that also asks for `recipe` is given the training recipe of
+the claim; every other keyword it names is an option that a claim may set."""
 
 from collections.abc import Callable
 from functools import partial
@@ -50,5 +50,5 @@ OTHER_STATES: dict[str, tuple[str, ...]] = {
     "fnn": fnn.STATES,
     **{name: fnn.states_of(options) for name, options in fnn.PRESETS.items()},
 }
-"""Procedures whose models can be seen in several states (their option `state`, by default the last): a
-report shows all of them beside the one that the claim is about."""
+"""Procedures whose models can be seen in several states (their option `state`, by default the
+last): a report shows all of them beside the one that the claim is about."""

@@ -17,7 +17,8 @@ from auditkit.training.records import Records
 from auditkit.unlearning.binding import bind_procedure, option_problems, resolve
 
 Given = Sequence[Any] | Dataset[Any] | DataLoader[Any]
-"""Records as a caller has them: a pair (x, y) of tensors or arrays, or a data set or loader of such pairs."""
+"""Records as a caller has them: a pair (x, y) of tensors or arrays, or a data set or loader of such
+pairs."""
 
 
 def forget(
@@ -30,23 +31,25 @@ def forget(
     recipe: Recipe | None = None,
     **options: Any,
 ) -> nn.Module:
-    """A copy of `model` that has been put through an unlearning procedure, in eval mode; `model` is left as it was.
+    """A copy of `model` that has been put through an unlearning procedure, in eval mode; `model` is
+    left as it was.
 
-    model: any module that answers records x (n, ...) with logits (n, classes), where it is. retain, forget: the
-    records to keep and to forget, (x, y) with labels y (n,), as tensors or arrays, or as a data set or loader
-    that is read as a whole. procedure: a key of `auditkit.unlearning.UNLEARNERS`, or the name of your own as in a
-    claim. seed: what is random depends on it alone. recipe: how the model was trained, for procedures that
-    train. options: those of the procedure, as in a claim's [procedure.options].
+    model: any module that answers records x (n, ...) with logits (n, classes), where it is. retain,
+    forget: the records to keep and to forget, (x, y) with labels y (n,), as tensors or arrays, or
+    as a data set or loader that is read as a whole. procedure: a key of
+    `auditkit.unlearning.UNLEARNERS`, or the name of your own as in a claim. seed: what is random
+    depends on it alone. recipe: how the model was trained, for procedures that train. options:
+    those of the procedure, as in a claim's [procedure.options].
 
-    Raises UsageError, with every problem, for what cannot be used. That the procedure has run says nothing of
-    whether anything is forgotten: that is what an audit is for.
+    Raises UsageError, with every problem, for what cannot be used. That the procedure has run says
+    nothing of whether anything is forgotten: that is what an audit is for.
     """
     function = resolve(procedure, Path())
     problems = option_problems(function, options)
     if recipe is None and "recipe" in inspect.signature(function).parameters:
         problems.append(
-            f"the procedure {procedure!r} trains: say how, e.g. recipe=auditkit.Recipe(epochs=5, batch_size=64, "
-            "learning_rate=1e-3), best as the model was trained"
+            f"the procedure {procedure!r} trains: say how, e.g. recipe=auditkit.Recipe(epochs=5,"
+            " batch_size=64, learning_rate=1e-3), best as the model was trained"
         )
     if not isinstance(seed, int) or seed < 0:
         problems.append(f"seed must be a whole number, at least 0, found {seed!r}")
@@ -60,11 +63,12 @@ def forget(
     kept, gone = _records(retain, "retain", device), _records(forget, "forget", device)
     if kept.x.shape[1:] != gone.x.shape[1:] or kept.x.dtype != gone.x.dtype:
         raise UsageError(
-            f"retain and forget must hold records of one shape and type, found {kept.x.dtype} {tuple(kept.x.shape[1:])} and "
-            f"{gone.x.dtype} {tuple(gone.x.shape[1:])}"
+            f"retain and forget must hold records of one shape and type, found {kept.x.dtype}"
+            f" {tuple(kept.x.shape[1:])} and {gone.x.dtype} {tuple(gone.x.shape[1:])}"
         )
     _check_answers(model, kept, gone)
-    # Only a procedure that does not ask for a recipe goes without, and none uses the one given here.
+    # Only a procedure that does not ask for a recipe goes without, and none uses the one given
+    # here.
     given = recipe or Recipe(epochs=0, batch_size=1, learning_rate=0.0)
     (unlearned,) = bind_procedure(procedure, Path(), options, given)([model], kept, gone, [seed])
     return unlearned
@@ -81,12 +85,13 @@ def _records(given: Given, name: str, device: torch.device) -> Records:
         x, y = (torch.as_tensor(part) for part in given)
     else:
         raise UsageError(
-            f"{name} must be a pair (x, y), a torch Dataset or a DataLoader of such; found {type(given).__name__}"
+            f"{name} must be a pair (x, y), a torch Dataset or a DataLoader of such; found"
+            f" {type(given).__name__}"
         )
     if len(x) != len(y) or len(x) == 0 or y.dim() != 1 or y.is_floating_point():
         raise UsageError(
-            f"{name} must have one whole-numbered label in y for each record in x, and one record at least; found "
-            f"x {tuple(x.shape)}, y {y.dtype} {tuple(y.shape)}"
+            f"{name} must have one whole-numbered label in y for each record in x, and one record at least;"
+            f" found x {tuple(x.shape)}, y {y.dtype} {tuple(y.shape)}"
         )
     return Records(x.to(device), y.to(device, torch.int64))
 
@@ -99,13 +104,13 @@ def _check_answers(model: nn.Module, retain: Records, forget: Records) -> None:
         answers = copy.deepcopy(model).eval()(forget.x[:2])
     except Exception as error:
         raise UsageError(
-            f"the model must answer the records, {forget.x.dtype} {tuple(forget.x.shape)}; it fails with {describe_error(error)}; give "
-            "records as it was trained on"
+            f"the model must answer the records, {forget.x.dtype} {tuple(forget.x.shape)}; it fails with"
+            f" {describe_error(error)}; give records as it was trained on"
         ) from error
     if not isinstance(answers, torch.Tensor):
         raise UsageError(
-            f"the model must answer with a tensor of logits, found {type(answers).__name__}: wrap it in a module "
-            "whose forward returns the logits alone, as in examples/foreign_model.py"
+            f"the model must answer with a tensor of logits, found {type(answers).__name__}: wrap it in a"
+            " module whose forward returns the logits alone, as in examples/foreign_model.py"
         )
     n = min(2, len(forget.x))
     if answers.dim() != 2 or len(answers) != n or not answers.is_floating_point():
@@ -115,6 +120,6 @@ def _check_answers(model: nn.Module, retain: Records, forget: Records) -> None:
         )
     if labels.min() < 0 or labels.max() >= answers.shape[1]:
         raise UsageError(
-            f"labels must be 0 to {answers.shape[1] - 1}, as the model answers with {answers.shape[1]} classes; found "
-            f"{int(labels.min())} to {int(labels.max())}"
+            f"labels must be 0 to {answers.shape[1] - 1}, as the model answers with {answers.shape[1]}"
+            f" classes; found {int(labels.min())} to {int(labels.max())}"
         )

@@ -1,14 +1,17 @@
-"""Bad teaching: a student of two teachers, of which the one for the forget records has learnt nothing.
+"""Bad teaching: a student of two teachers, of which the one for the forget records has learnt
+nothing.
 
-Source: Chundawat, Tarun, Mandal & Kankanhalli, "Can Bad Teaching Induce Forgetting? Unlearning in Deep
-Networks using an Incompetent Teacher" (AAAI 2023, arXiv:2205.08096). The student S starts as the original
-model, which is also the competent teacher T_s; the incompetent teacher T_d is a freshly initialised model.
-With l_u = 1 for a forget record and 0 for a retain record, the student goes down
+Source: Chundawat, Tarun, Mandal & Kankanhalli, "Can Bad Teaching Induce Forgetting? Unlearning in
+Deep Networks using an Incompetent Teacher" (AAAI 2023, arXiv:2205.08096). The student S starts as
+the original model, which is also the competent teacher T_s; the incompetent teacher T_d is a
+freshly initialised model. With l_u = 1 for a forget record and 0 for a retain record, the student
+goes down
 
     (1 - l_u) KL(T_s(x) || S(x)) + l_u KL(T_d(x) || S(x))
 
-over the forget records and a random share of the retain records, mixed. It sees no label. The paper takes 30 %
-of the retain records and temperature 1, its code one epoch of Adam at 1e-4 in batches of 256.
+over the forget records and a random share of the retain records, mixed. It sees no label. The paper
+takes 30 % of the retain records and temperature 1, its code one epoch of Adam at 1e-4 in batches of
+256.
 """
 
 import copy
@@ -42,12 +45,13 @@ def unlearn(
 ) -> list[nn.Module]:
     """Students of the models and of incompetent teachers, in eval mode.
 
-    epochs: over the mixed records. share: of the retain records, drawn for each run by its seed, rounded.
-    temperature: that teachers and student are softened by. learning_rate: by default the recipe's, as are
-    optimiser, batches and schedule. Needs layers that can be drawn anew (`reset_parameters`).
+    epochs: over the mixed records. share: of the retain records, drawn for each run by its seed,
+    rounded. temperature: that teachers and student are softened by. learning_rate: by default the
+    recipe's, as are optimiser, batches and schedule. Needs layers that can be drawn anew
+    (`reset_parameters`).
 
-    The defaults were chosen on perceptrons trained on 2,000 images by Adam: one epoch at the paper's rate leaves
-    nearly all, and 30 % of so few retain records do not keep the accuracy.
+    The defaults were chosen on perceptrons trained on 2,000 images by Adam: one epoch at the
+    paper's rate leaves nearly all, and 30 % of so few retain records do not keep the accuracy.
     """
     longer = further(recipe, epochs, learning_rate)
     return [
@@ -86,8 +90,9 @@ def _misled(
 def lesson(
     model: nn.Module, retain: Records, forget: Records, *, share: float, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What a student is shown, (records, *shape), and the logits that its teachers give, (records, classes): first
-    a share of the retain records with those of the model, then the forget records with those of a fresh one."""
+    """What a student is shown, (records, *shape), and the logits that its teachers give, (records,
+    classes): first a share of the retain records with those of the model, then the forget records
+    with those of a fresh one."""
     generator = torch.Generator().manual_seed(run_seed(seed, "retain", 0))
     drawn = torch.randperm(len(retain.y), generator=generator)[: round(share * len(retain.y))]
     kept = retain.x[drawn.to(retain.x.device)]

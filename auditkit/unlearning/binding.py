@@ -16,8 +16,8 @@ from auditkit.training.records import Records
 from auditkit.unlearning import UNLEARNERS, fnn, sisa
 
 GIVEN = ("seed", "seeds", "recipe")
-"""Keywords that the audit itself supplies to a procedure, besides (model, retain, forget); all others are
-options of a claim."""
+"""Keywords that the audit itself supplies to a procedure, besides (model, retain, forget); all
+others are options of a claim."""
 
 Procedure = Callable[[Sequence[nn.Module], Records, Records, Sequence[int]], list[nn.Module]]
 """(models, retain, forget, seeds) -> unlearned models."""
@@ -39,8 +39,9 @@ def option_problems(procedure: Callable[..., Any], options: dict[str, Any]) -> l
 
 
 def model_problems(procedure: Callable[..., Any], options: Mapping[str, Any], model: nn.Module) -> list[str]:
-    """What can be seen, without training, to stand between a model and a procedure with these options; [] if nothing.
-    SISA needs its own models; FNN layers that can fade, and options that do not contradict each other."""
+    """What can be seen, without training, to stand between a model and a procedure with these
+    options; [] if nothing. SISA needs its own models; FNN layers that can fade, and options that do
+    not contradict each other."""
     if procedure is sisa.unlearn:
         return sisa.unfit(model)
     if getattr(procedure, "func", procedure) is not fnn.unlearn:
@@ -57,7 +58,8 @@ def model_problems(procedure: Callable[..., Any], options: Mapping[str, Any], mo
 def bind_procedure(name: str, folder: Path, options: Mapping[str, Any], recipe: Recipe) -> Procedure:
     """The procedure a claim names with its options set, and the recipe where it asks for one.
 
-    A user's own, `unlearn(model, retain, forget, *, seed) -> model`, is called for one model after the other.
+    A user's own, `unlearn(model, retain, forget, *, seed) -> model`, is called for one model after
+    the other.
     """
     function = resolve(name, folder)
     wants_recipe = "recipe" in inspect.signature(function).parameters
@@ -77,20 +79,21 @@ def bind_procedure(name: str, folder: Path, options: Mapping[str, Any], recipe: 
 
 
 def call_user_code(name: str, call: Callable[[], object], seed: int) -> nn.Module:
-    """The model that a call of the user's own function makes; AuditError, with the run's seed, if it raises or
-    makes no model. Torch's generator starts at the seed, and is afterwards as it was."""
+    """The model that a call of the user's own function makes; AuditError, with the run's seed, if
+    it raises or makes no model. Torch's generator starts at the seed, and is afterwards as it
+    was."""
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)  # for one that draws from torch's own generator
             model = call()
     except (Exception, SystemExit) as error:  # an exit would end us with a code that says something else
         raise AuditError(
-            f"{name!r} failed on the run with seed {seed}: {named.describe_error(error)}; mend it and run the same command "
-            "again"
+            f"{name!r} failed on the run with seed {seed}: {named.describe_error(error)}; mend it and run the"
+            " same command again"
         ) from error
     if not isinstance(model, nn.Module):
         raise AuditError(
-            f"{name!r} must return a torch.nn.Module, found {type(model).__name__} (run with seed {seed}); mend "
-            "it and run the same command again"
+            f"{name!r} must return a torch.nn.Module, found {type(model).__name__} (run with seed {seed});"
+            " mend it and run the same command again"
         )
     return model

@@ -1,7 +1,7 @@
 """Descent by a loss of a procedure's own, one model at a time.
 
-Procedures whose loss is the cross-entropy of some records use `auditkit.training.fitting`, which trains all runs
-of a stack at once; this is for the others.
+Procedures whose loss is the cross-entropy of some records use `auditkit.training.fitting`, which
+trains all runs of a stack at once; this is for the others.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ from torch import nn
 from auditkit.training import Recipe
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
-"""Positions of a batch (batch,) among some records -> a scalar to be made smaller, computed from the model,
-which is in training mode meanwhile."""
+"""Positions of a batch (batch,) among some records -> a scalar to be made smaller, computed from
+the model, which is in training mode meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,11 @@ class Phase:
 
 
 def descend(model: nn.Module, loss: Loss, n: int, recipe: Recipe, *, seed: int) -> nn.Module:
-    """The model, changed in place by the recipe's optimiser, schedule and epochs; in eval mode at the end.
+    """The model, changed in place by the recipe's optimiser, schedule and epochs; in eval mode at
+    the end.
 
-    Each epoch takes the n records in a fresh random order that depends on `seed` alone; so does whatever is
-    drawn from torch's generator, which is afterwards as it was.
+    Each epoch takes the n records in a fresh random order that depends on `seed` alone; so does
+    whatever is drawn from torch's generator, which is afterwards as it was.
     """
     return alternate(model, [Phase(loss, n, range(recipe.epochs))], recipe, seed=seed)
 

@@ -6,16 +6,18 @@ from torch import nn
 
 @torch.no_grad()
 def taught(teacher: nn.Module, x: torch.Tensor, *, chunk: int = 512) -> torch.Tensor:
-    """The teacher's logits on x, (records, classes), in eval mode. A teacher does not change, and so is asked once."""
+    """The teacher's logits on x, (records, classes), in eval mode. A teacher does not change, and
+    so is asked once."""
     teacher.eval()
     return torch.cat([teacher(part) for part in x.split(chunk)])
 
 
 def divergence(teacher: torch.Tensor, student: torch.Tensor, temperature: float) -> torch.Tensor:
-    """The mean over records of T^2 KL(softmax(teacher / T) || softmax(student / T)), in nats: a scalar >= 0.
+    """The mean over records of T^2 KL(softmax(teacher / T) || softmax(student / T)), in nats: a
+    scalar >= 0.
 
-    teacher, student: logits, (records, classes). T^2 keeps gradients of one size at any temperature (Hinton,
-    Vinyals & Dean, arXiv:1503.02531, section 2).
+    teacher, student: logits, (records, classes). T^2 keeps gradients of one size at any temperature
+    (Hinton, Vinyals & Dean, arXiv:1503.02531, section 2).
     """
     wanted = (teacher / temperature).log_softmax(dim=1)
     found = (student / temperature).log_softmax(dim=1)

@@ -1,11 +1,12 @@
-"""Fine-tuning: training goes on, on the retain records alone, and what is not refreshed is hoped to fade.
+"""Fine-tuning: training goes on, on the retain records alone, and what is not refreshed is hoped to
+fade.
 
-Source: the baseline "Fine-tune" of Golatkar, Achille & Soatto, "Eternal Sunshine of the Spotless Net" (CVPR
-2020, arXiv:1911.04933), and "Finetuning" of Kurmanji, Triantafillou, Hayes & Triantafillou, "Towards
-Unbounded Machine Unlearning" (arXiv:2302.09880): it relies on catastrophic forgetting, and forgets little
-where the forget records are not needed to be right about any more. Golatkar et al. take a larger learning
-rate than in training, Kurmanji et al. 10 epochs; the default here is their 10 epochs at the recipe's own
-rate.
+Source: the baseline "Fine-tune" of Golatkar, Achille & Soatto, "Eternal Sunshine of the Spotless
+Net" (CVPR 2020, arXiv:1911.04933), and "Finetuning" of Kurmanji, Triantafillou, Hayes &
+Triantafillou, "Towards Unbounded Machine Unlearning" (arXiv:2302.09880): it relies on catastrophic
+forgetting, and forgets little where the forget records are not needed to be right about any more.
+Golatkar et al. take a larger learning rate than in training, Kurmanji et al. 10 epochs; the default
+here is their 10 epochs at the recipe's own rate.
 """
 
 import copy
@@ -28,8 +29,8 @@ def unlearn(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many more epochs on retain, all as one stack. learning_rate: by default
-    the recipe's."""
+    """Copies of the models after so many more epochs on retain, all as one stack. learning_rate: by
+    default the recipe's."""
     del forget
     longer = further(recipe, epochs, learning_rate)
     return fit([copy.deepcopy(model) for model in models], *retain, longer, seeds=seeds)

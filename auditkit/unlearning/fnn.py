@@ -1,4 +1,5 @@
-"""Forgetting Neural Networks: let the neurons that the forget records excite most fade, then repair.
+"""Forgetting Neural Networks: let the neurons that the forget records excite most fade, then
+repair.
 
 Source: Hatua, Nguyen, Cano & Sung, "Machine Unlearning using Forgetting Neural Networks"
 (arXiv:2410.22374). A turn: rank the units of each layer by their mean activation over the forget
@@ -76,31 +77,33 @@ def unlearn(
 ) -> list[nn.Module]:
     """Copies of the models after `turns` turns of forgetting and learning, in eval mode.
 
-    Which units fade how fast. rates, spacing, tau, span, top: the time constants, as `rates.time_constants` makes
-    them; those that are random are drawn from the seed of the run. by: units are ranked by their mean activation over
-    the forget records, or by how much more it is than over the retain records ("contrast"). recompute: anew at
-    each turn, or frozen at the first. layers: names of the layers that fade, "linear" for the fully connected
-    ones, by default all that can.
+    Which units fade how fast. rates, spacing, tau, span, top: the time constants, as
+    `rates.time_constants` makes them; those that are random are drawn from the seed of the run. by:
+    units are ranked by their mean activation over the forget records, or by how much more it is
+    than over the retain records ("contrast"). recompute: anew at each turn, or frozen at the first.
+    layers: names of the layers that fade, "linear" for the fully connected ones, by default all
+    that can.
 
-    How time passes. Epoch u = 1, ..., E = `unlearning_epochs` of turn k = 1, ... is at time u t by the clock "turn",
-    t by "constant", ((k - 1) E + u) t by "cumulative", in the unit of tau. unlearning: in each of these epochs
-    nothing more happens ("gate"), or a pass over the forget records by the recipe's optimiser, through the gate:
-    cross-entropy "descent", "ascent", or descent with "random labels", all wrong.
+    How time passes. Epoch u = 1, ..., E = `unlearning_epochs` of turn k = 1, ... is at time u t by
+    the clock "turn", t by "constant", ((k - 1) E + u) t by "cumulative", in the unit of tau.
+    unlearning: in each of these epochs nothing more happens ("gate"), or a pass over the forget
+    records by the recipe's optimiser, through the gate: cross-entropy "descent", "ascent", or
+    descent with "random labels", all wrong.
 
-    What stays of it. fold: into the weights at every turn; or at the last alone, and before that the gate is
-    switched off for learning. fresh: the share of what has faded that is replaced by a fresh draw of the layer:
-    row w_i becomes phi_i w_i + fresh (1 - phi_i) w_new,i. With a uniform gate this is shrink and perturb (Ash &
-    Adams, arXiv:1910.08475).
+    What stays of it. fold: into the weights at every turn; or at the last alone, and before that
+    the gate is switched off for learning. fresh: the share of what has faded that is replaced by a
+    fresh draw of the layer: row w_i becomes phi_i w_i + fresh (1 - phi_i) w_new,i. With a uniform
+    gate this is shrink and perturb (Ash & Adams, arXiv:1910.08475).
 
-    Learning. learn: `repair_epochs` epochs of the recipe on the retain records, or on all, the forget records too,
-    as the public code does; all models as one stack. repair_rate: times the recipe's learning rate.
-    repair_schedule: None is the recipe's.
+    Learning. learn: `repair_epochs` epochs of the recipe on the retain records, or on all, the
+    forget records too, as the public code does; all models as one stack. repair_rate: times the
+    recipe's learning rate. repair_schedule: None is the recipe's.
 
-    state: "gate on" is the last turn's gate before it is folded (as published), "gate off" the same model with the
-    gate switched off again, "folded and repaired" the finished, ordinary model. A turn is published as learning,
-    then unlearning. The models given have learnt already, so here a turn begins with unlearning and ends with
-    learning, the same sequence; in the state "gate on" or "gate off" the last turn has no learning, and ends right
-    after unlearning, as published.
+    state: "gate on" is the last turn's gate before it is folded (as published), "gate off" the same
+    model with the gate switched off again, "folded and repaired" the finished, ordinary model. A
+    turn is published as learning, then unlearning. The models given have learnt already, so here a
+    turn begins with unlearning and ends with learning, the same sequence; in the state "gate on" or
+    "gate off" the last turn has no learning, and ends right after unlearning, as published.
 
     Raises UsageError for options that contradict each other, or that the model cannot follow.
     """
@@ -160,7 +163,8 @@ def check(
     layers: Sequence[str] | None,
     fresh: float,
 ) -> None:
-    """UsageError, with all that is wrong, if options contradict each other or the models cannot follow them."""
+    """UsageError, with all that is wrong, if options contradict each other or the models cannot
+    follow them."""
     problems = []
     if not 0 < span[0] <= span[1]:
         problems.append(f"span must be (least, most) with 0 < least <= most, found {span}; correct it")
@@ -185,8 +189,9 @@ PUBLISHED: Mapping[str, Any] = {
     "layers": "linear",
     "state": "gate on",
 }
-"""The protocol of the public code: ten turns of an epoch of learning on all records, gate off, and two epochs of
-descent on the forget records through the gate of the fully connected layers, at t = 1 and 2; the last gate stays."""
+"""The protocol of the public code: ten turns of an epoch of learning on all records, gate off, and
+two epochs of descent on the forget records through the gate of the fully connected layers, at t = 1
+and 2; the last gate stays."""
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "fnn-ffr": {**PUBLISHED, "rates": "fixed", "tau": 30.0},
@@ -205,11 +210,13 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "repair_schedule": "cosine",
     },
 }
-"""name in a claim -> options of `unlearn`, each of which a claim may set otherwise. The paper's variants as they are
-published; "fnn-reversed", their negative control; and the schedule that erases."""
+"""name in a claim -> options of `unlearn`, each of which a claim may set otherwise. The paper's
+variants as they are published; "fnn-reversed", their negative control; and the schedule that
+erases."""
 
 
 def states_of(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """The states in which models unlearned with these options can be seen, the one they ask for last."""
+    """The states in which models unlearned with these options can be seen, the one they ask for
+    last."""
     asked = options.get("state", STATES[-1])
     return (*(state for state in STATES if state != asked), asked)

@@ -52,13 +52,15 @@ class Forgetting(nn.Module):
         self.register_buffer("t", torch.zeros(()))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """rows: (units, ...), returned with row i scaled by phi(t; tau_i); with more axes in tau, by them too."""
+        """rows: (units, ...), returned with row i scaled by phi(t; tau_i); with more axes in tau,
+        by them too."""
         phi = retention(float(self.t), self.tau)
         return rows * phi.reshape(*phi.shape, *[1] * (rows.dim() - phi.dim()))
 
 
 def attach(layer: nn.Module, tau: torch.Tensor) -> None:
-    """Put a gate with time constants `tau`, (units,), on every unit of a layer, switched off (t = 0)."""
+    """Put a gate with time constants `tau`, (units,), on every unit of a layer, switched off (t =
+    0)."""
     if why := _unfit(layer):
         raise ValueError(f"{type(layer).__name__} cannot fade: {why}")
     if tau.shape != (units(layer),):
@@ -88,8 +90,9 @@ def fold(model: nn.Module) -> nn.Module:
 
 
 def gateable(model: nn.Module) -> list[str]:
-    """The names of the layers that fade if none are named, in the order of the model: every layer that has units
-    of its own, frozen or not. Not: one with a weight that is another layer's too, or is computed from others."""
+    """The names of the layers that fade if none are named, in the order of the model: every layer
+    that has units of its own, frozen or not. Not: one with a weight that is another layer's too, or
+    is computed from others."""
     shared = _shared(model)
     return [name for name, module in model.named_modules() if not _unfit(module, shared)]
 
@@ -101,7 +104,8 @@ def _shared(model: nn.Module) -> frozenset[int]:
 
 
 def _unfit(layer: nn.Module, shared: frozenset[int] = frozenset()) -> str:
-    """Why a layer can carry no gate; "" if it can. shared: identities of weights that it has in common with others."""
+    """Why a layer can carry no gate; "" if it can. shared: identities of weights that it has in
+    common with others."""
     names = scaled_by(layer)
     if not names:
         return "it has no units with weights of their own"
@@ -115,7 +119,8 @@ def _unfit(layer: nn.Module, shared: frozenset[int] = frozenset()) -> str:
 
 
 def _weight(layer: nn.Module, name: str) -> nn.Parameter | None:
-    """The layer's weight, behind the gate if it has one; None if it is anything but a parameter or a gated one."""
+    """The layer's weight, behind the gate if it has one; None if it is anything but a parameter or
+    a gated one."""
     if parametrize.is_parametrized(layer, name):
         behind = layer.get_submodule(f"parametrizations.{name}")
         gates = (isinstance(gate, Forgetting) for gate in behind.children())
@@ -125,13 +130,15 @@ def _weight(layer: nn.Module, name: str) -> nn.Parameter | None:
 
 @torch.no_grad()
 def mean_activations(model: nn.Module, layers: Sequence[str], x: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The mean over records, and over positions or tokens, of each unit's activation, in eval mode: layer name ->
-    (units,), in the order in which the model calls them. A layer that it does not call is left out.
+    """The mean over records, and over positions or tokens, of each unit's activation, in eval mode:
+    layer name -> (units,), in the order in which the model calls them. A layer that it does not
+    call is left out.
 
-    x: (records, *shape). The layer that is called last, which gives the logits, is read as it is. A hidden one is
-    read after a ReLU, by how much its units fire: exact where a ReLU follows; GELU and its like pass nearly
-    the same; where nothing rectifies, it is half of the mean magnitude plus half of the mean. Raises UsageError
-    for layers that cannot fade, or if none of them is called.
+    x: (records, *shape). The layer that is called last, which gives the logits, is read as it is. A
+    hidden one is read after a ReLU, by how much its units fire: exact where a ReLU follows; GELU
+    and its like pass nearly the same; where nothing rectifies, it is half of the mean magnitude
+    plus half of the mean. Raises UsageError for layers that cannot fade, or if none of them is
+    called.
     """
     _check(model, layers)
     seen: dict[str, list[tuple[torch.Tensor, torch.Tensor, int]]] = {}
@@ -176,8 +183,8 @@ def _check(model: nn.Module, layers: Sequence[str]) -> None:
 
 
 def _watch(model: nn.Module, name: str, read: Callable[..., None]) -> RemovableHandle:
-    """Have `read` told the name and what was put out, (units, records and positions) of some units after others,
-    whenever a layer is called."""
+    """Have `read` told the name and what was put out, (units, records and positions) of some units
+    after others, whenever a layer is called."""
     above = name.rpartition(".")[0]
     layer, owner = model.get_submodule(name), model.get_submodule(above)
     if isinstance(layer, nn.MultiheadAttention):

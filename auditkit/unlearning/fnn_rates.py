@@ -1,8 +1,8 @@
 """How fast each unit forgets: from the order of the units to their time constants.
 
 Source: Hatua, Nguyen, Cano & Sung, "Machine Unlearning using Forgetting Neural Networks"
-(arXiv:2410.22374). With one constant for all units their network is FFR, with fixed forgetting rates;
-with one for each, by its rank, it is VFR, with varying ones. Rank 1 forgets fastest.
+(arXiv:2410.22374). With one constant for all units their network is FFR, with fixed forgetting
+rates; with one for each, by its rank, it is VFR, with varying ones. Rank 1 forgets fastest.
 """
 
 from typing import Literal
@@ -10,14 +10,14 @@ from typing import Literal
 import torch
 
 Rates = Literal["fixed", "rank", "reversed", "ordered", "random", "random subset", "top"]
-"""fixed: every unit alike (FFR). rank: the most active unit first; reversed: the least active first, the negative
-control. ordered: by position in the layer; random: by a random permutation. random subset: so many units as
-chance says, drawn by chance, forget as fast as rank 1, the others by rank. top: the K most active forget as fast as
-rank 1, the others by rank."""
+"""fixed: every unit alike (FFR). rank: the most active unit first; reversed: the least active
+first, the negative control. ordered: by position in the layer; random: by a random permutation.
+random subset: so many units as chance says, drawn by chance, forget as fast as rank 1, the others
+by rank. top: the K most active forget as fast as rank 1, the others by rank."""
 
 Spacing = Literal["equidistant", "linear", "geometric"]
-"""equidistant: tau is the rank, 1 to the number of units; linear, geometric: evenly spaced between two
-constants, or their logarithms."""
+"""equidistant: tau is the rank, 1 to the number of units; linear, geometric: evenly spaced between
+two constants, or their logarithms."""
 
 BY_RANK: tuple[Rates, ...] = ("rank", "reversed", "random subset", "top")
 """Those that look at the activations at all."""
@@ -35,13 +35,13 @@ def time_constants(
 ) -> torch.Tensor:
     """tau of each unit, in epochs of forgetting: float (units,), > 0.
 
-    activation: (units,), how strongly what is to be forgotten excites each unit. tau: the constant of all units
-    with fixed rates. span: the smallest and largest constant of a spacing that is linear or geometric. top:
-    K, how many units of a layer are at the top: all, if it has no more. generator: of the rates that are random;
-    needed by those alone.
+    activation: (units,), how strongly what is to be forgotten excites each unit. tau: the constant
+    of all units with fixed rates. span: the smallest and largest constant of a spacing that is
+    linear or geometric. top: K, how many units of a layer are at the top: all, if it has no more.
+    generator: of the rates that are random; needed by those alone.
 
-    No constant is 0, as some are in the published code, which counts ranks from 0: such a unit would be switched off
-    for good at any t > 0.
+    No constant is 0, as some are in the published code, which counts ranks from 0: such a unit
+    would be switched off for good at any t > 0.
     """
     units = len(activation)
     if rates == "fixed":
@@ -62,7 +62,8 @@ def time_constants(
 
 
 def spaced(rank: torch.Tensor, spacing: Spacing, span: tuple[float, float]) -> torch.Tensor:
-    """The time constant of each rank, (units,): rank 1 has the smallest, rank `units` the largest."""
+    """The time constant of each rank, (units,): rank 1 has the smallest, rank `units` the
+    largest."""
     if spacing == "equidistant":
         return rank.clone()
     least, most = span

@@ -1,5 +1,6 @@
-"""What a turn of a forgetting neural network is made of (see `fnn`): which units fade how fast, what the clock of
-their gates reads, the steps that are taken through the gates, and what is left of the layers when they are folded."""
+"""What a turn of a forgetting neural network is made of (see `fnn`): which units fade how fast,
+what the clock of their gates reads, the steps that are taken through the gates, and what is left of
+the layers when they are folded."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,8 @@ AT_ONCE = 1000
 
 
 def fading(model: nn.Module, layers: Sequence[str] | None) -> list[str]:
-    """The names of the layers that fade: those named, all that can (None), or the linear ones ("linear")."""
+    """The names of the layers that fade: those named, all that can (None), or the linear ones
+    ("linear")."""
     if layers is None:
         return gateable(model)
     if layers == "linear":
@@ -49,8 +51,8 @@ def unfading(model: nn.Module, layers: Sequence[str] | None) -> list[str]:
 def mean_activation(
     model: nn.Module, names: Sequence[str], retain: Records, forget: Records, by: By
 ) -> dict[str, torch.Tensor]:
-    """How strongly the forget records excite each unit of the named layers, (units,): their mean activation, or
-    its difference from that of the retain records ("contrast")."""
+    """How strongly the forget records excite each unit of the named layers, (units,): their mean
+    activation, or its difference from that of the retain records ("contrast")."""
     excited = mean_activations(model, names, forget.x)
     if by == "contrast":
         for part in retain.x.split(AT_ONCE):
@@ -71,8 +73,8 @@ def rated_units(
     pace: Callable[..., torch.Tensor],
     seed: int,
 ) -> Gates:
-    """The time constants that `pace`, a `rates.time_constants` with its options set, gives to the units of these
-    layers; those that are random are drawn from the seed, layer after layer."""
+    """The time constants that `pace`, a `rates.time_constants` with its options set, gives to the
+    units of these layers; those that are random are drawn from the seed, layer after layer."""
     generator = torch.Generator().manual_seed(seed)
     excited = mean_activation(model, fading(model, layers), retain, forget, by)
     return {name: pace(activation, generator=generator) for name, activation in excited.items()}
@@ -112,10 +114,12 @@ def run_gate_epochs(
     *,
     seed: int,
 ) -> None:
-    """Epoch after epoch, set the clock of the gates and take the epoch's steps on the forget records through them.
+    """Epoch after epoch, set the clock of the gates and take the epoch's steps on the forget
+    records through them.
 
-    recipe: of as many epochs as there are times. The optimiser starts anew each epoch, as the network is another
-    one at another time; its learning rate follows the schedule. Images are taken as they are.
+    recipe: of as many epochs as there are times. The optimiser starts anew each epoch, as the
+    network is another one at another time; its learning rate follows the schedule. Images are taken
+    as they are.
     """
     for epoch, t in enumerate(times):
         set_time(model, t)
@@ -128,8 +132,8 @@ def run_gate_epochs(
 def loss(
     model: nn.Module, forget: Records, unlearning: Unlearning, seed: int
 ) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What is made smaller: the mean cross-entropy of the forget records ("descent"), its negative ("ascent"), or
-    that with wrong labels ("random labels")."""
+    """What is made smaller: the mean cross-entropy of the forget records ("descent"), its negative
+    ("ascent"), or that with wrong labels ("random labels")."""
     labels = wrong_labels(model, forget, seed) if unlearning == "random labels" else forget.y
 
     def of_batch(batch: torch.Tensor) -> torch.Tensor:
@@ -141,7 +145,8 @@ def loss(
 
 @torch.no_grad()
 def wrong_labels(model: nn.Module, records: Records, seed: int) -> torch.Tensor:
-    """For each record one of the other classes that the model knows, each as likely: int64 (records,)."""
+    """For each record one of the other classes that the model knows, each as likely: int64
+    (records,)."""
     classes = model.eval()(records.x[:1]).shape[1]
     generator = torch.Generator().manual_seed(seed)
     shift = torch.randint(1, classes, records.y.shape, generator=generator)
@@ -150,8 +155,8 @@ def wrong_labels(model: nn.Module, records: Records, seed: int) -> torch.Tensor:
 
 @torch.no_grad()
 def fold_in(model: nn.Module, gates: Gates, t: float, *, fresh: float, seed: int) -> None:
-    """Fold the gates, open at time t, into the weights, and put `fresh` of a newly drawn layer where the old one
-    has faded: row i becomes phi_i w_i + fresh (1 - phi_i) w_new,i."""
+    """Fold the gates, open at time t, into the weights, and put `fresh` of a newly drawn layer
+    where the old one has faded: row i becomes phi_i w_i + fresh (1 - phi_i) w_new,i."""
     fold(model)
     if fresh == 0:
         return
@@ -162,8 +167,8 @@ def fold_in(model: nn.Module, gates: Gates, t: float, *, fresh: float, seed: int
 
 
 def redrawn(model: nn.Module, names: Sequence[str]) -> nn.Module:
-    """A copy whose named layers are drawn anew from torch's generator, on the CPU, so that every device sees the
-    same draw."""
+    """A copy whose named layers are drawn anew from torch's generator, on the CPU, so that every
+    device sees the same draw."""
     model = copy.deepcopy(model)
     for name in names:
         layer = model.get_submodule(name)

@@ -1,14 +1,17 @@
-"""Gradient ascent: steps that make the loss on the forget records larger, as training made it smaller.
+"""Gradient ascent: steps that make the loss on the forget records larger, as training made it
+smaller.
 
-Source: the baseline "Negative Gradient" of Golatkar, Achille & Soatto (CVPR 2020, arXiv:1911.04933). Thudi,
-Deza, Chandrasekaran & Papernot, "Unrolling SGD" (arXiv:2109.13398), derive its first step: to first order,
-SGD without the forget records ends where their gradients, taken at the first weights, are added back.
+Source: the baseline "Negative Gradient" of Golatkar, Achille & Soatto (CVPR 2020,
+arXiv:1911.04933). Thudi, Deza, Chandrasekaran & Papernot, "Unrolling SGD" (arXiv:2109.13398),
+derive its first step: to first order, SGD without the forget records ends where their gradients,
+taken at the first weights, are added back.
 
-The loss has no upper bound, so ascent that goes on ruins the model: how far to go is left to tuning, and
-nothing in the sources clips the gradient. The default here, 5 epochs at a tenth of the training's learning
-rate, was chosen for perceptrons trained by Adam, a tenth of whose records are to be forgotten. On
-Fashion-MNIST it brings their loss to that of a retrained model, at some points of test accuracy, and twice as
-many epochs ruin the model; on MNIST and digits, learnt by heart, it raises the loss less.
+The loss has no upper bound, so ascent that goes on ruins the model: how far to go is left to
+tuning, and nothing in the sources clips the gradient. The default here, 5 epochs at a tenth of the
+training's learning rate, was chosen for perceptrons trained by Adam, a tenth of whose records are
+to be forgotten. On Fashion-MNIST it brings their loss to that of a retrained model, at some points
+of test accuracy, and twice as many epochs ruin the model; on MNIST and digits, learnt by heart, it
+raises the loss less.
 """
 
 import copy
@@ -36,8 +39,8 @@ def unlearn(
     epochs: Epochs = 5,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many epochs of ascent on forget, with the recipe's optimiser and batches.
-    learning_rate: by default a tenth of the recipe's."""
+    """Copies of the models after so many epochs of ascent on forget, with the recipe's optimiser
+    and batches. learning_rate: by default a tenth of the recipe's."""
     del retain
     ascent = further(
         recipe, epochs, SLOWER * recipe.learning_rate if learning_rate is None else learning_rate

@@ -1,12 +1,12 @@
-"""CF-k and EU-k: only the last k layers are trained on, or drawn anew and trained from scratch; the others
-stay.
+"""CF-k and EU-k: only the last k layers are trained on, or drawn anew and trained from scratch; the
+others stay.
 
-Source: Goel, Prabhu, Sanyal, Lim, Torr & Kumaraguru, "Towards Adversarial Evaluations for Inexact Machine
-Unlearning" (arXiv:2201.06640): CF-k ("catastrophically forget the last k layers") fine-tunes them on the
-retain records, EU-k ("exactly unlearn") retrains them from new weights. With k = all layers CF-k is
-fine-tuning and EU-k retraining. As in the authors' experiments a layer is one with a matrix of weights, EU-k
-trains as long as the original was trained, CF-k shorter, and k is tuned; the default here is k = 1, the
-cheapest, and 10 epochs of CF-1.
+Source: Goel, Prabhu, Sanyal, Lim, Torr & Kumaraguru, "Towards Adversarial Evaluations for Inexact
+Machine Unlearning" (arXiv:2201.06640): CF-k ("catastrophically forget the last k layers")
+fine-tunes them on the retain records, EU-k ("exactly unlearn") retrains them from new weights. With
+k = all layers CF-k is fine-tuning and EU-k retraining. As in the authors' experiments a layer is
+one with a matrix of weights, EU-k trains as long as the original was trained, CF-k shorter, and k
+is tuned; the default here is k = 1, the cheapest, and 10 epochs of CF-1.
 """
 
 import copy
@@ -37,8 +37,8 @@ def cf_k(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models, their last k layers trained on for so many epochs on retain. learning_rate: by
-    default the recipe's. AuditError where a model has fewer layers."""
+    """Copies of the models, their last k layers trained on for so many epochs on retain.
+    learning_rate: by default the recipe's. AuditError where a model has fewer layers."""
     del forget
     found = [copy.deepcopy(model) for model in models]
     return _fit_last(found, retain, further(recipe, epochs, learning_rate), seeds, k)
@@ -55,8 +55,9 @@ def eu_k(
     epochs: Epochs | None = None,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models, their last k layers drawn anew and trained on retain. epochs, learning_rate: by
-    default the recipe's. AuditError where a model has fewer layers, or one that cannot be drawn anew."""
+    """Copies of the models, their last k layers drawn anew and trained on retain. epochs,
+    learning_rate: by default the recipe's. AuditError where a model has fewer layers, or one that
+    cannot be drawn anew."""
     del forget
     found = [initialise(partial(_redrawn, model, k), seed) for model, seed in zip(models, seeds, strict=True)]
     return _fit_last(
@@ -65,9 +66,9 @@ def eu_k(
 
 
 def last_layers(model: nn.Module, k: int) -> list[nn.Module]:
-    """The last k layers that hold a matrix of weights, in the order in which the model defines its layers,
-    and what else with weights comes after the first of them (norms, say). AuditError where there are
-    fewer."""
+    """The last k layers that hold a matrix of weights, in the order in which the model defines its
+    layers, and what else with weights comes after the first of them (norms, say). AuditError where
+    there are fewer."""
     layers = [layer for layer in model.modules() if any(True for _ in layer.parameters(recurse=False))]
     matrices = [
         i for i, layer in enumerate(layers) if any(w.dim() > 1 for w in layer.parameters(recurse=False))
@@ -90,8 +91,9 @@ def _redrawn(model: nn.Module, k: int) -> nn.Module:
 def _fit_last(
     models: Sequence[nn.Module], retain: Records, recipe: Recipe, seeds: Sequence[int], k: int
 ) -> list[nn.Module]:
-    """The models, changed in place: their last k layers trained on retain, all as one stack. Weights that
-    were frozen before stay so. Running statistics, which are no weights, follow retain in every layer."""
+    """The models, changed in place: their last k layers trained on retain, all as one stack.
+    Weights that were frozen before stay so. Running statistics, which are no weights, follow retain
+    in every layer."""
     wanted = [weight for model in models for weight in model.parameters() if weight.requires_grad]
     last = {
         id(w) for model in models for layer in last_layers(model, k) for w in layer.parameters(recurse=False)

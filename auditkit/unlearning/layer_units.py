@@ -1,10 +1,12 @@
-"""What the units of each kind of layer are: by which weights one is scaled, and where it leaves the layer.
+"""What the units of each kind of layer are: by which weights one is scaled, and where it leaves the
+layer.
 
-A unit is one number that a layer computes for each record and position. In every layer here it is an affine
-function w_i . x + b_i of something that contains neither weight nor bias, so that scaling row i of both by phi
-scales unit i by phi exactly. In a layer that normalises, x is what has been normalised already: there no
-later step of the layer undoes it. Left out are layers in which no weight is one unit's alone (embeddings, recurrent
-layers, LayerNorm over several axes) and normalisation that learns no scale.
+A unit is one number that a layer computes for each record and position. In every layer here it is
+an affine function w_i . x + b_i of something that contains neither weight nor bias, so that scaling
+row i of both by phi scales unit i by phi exactly. In a layer that normalises, x is what has been
+normalised already: there no later step of the layer undoes it. Left out are layers in which no
+weight is one unit's alone (embeddings, recurrent layers, LayerNorm over several axes) and
+normalisation that learns no scale.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +25,8 @@ SECOND_AXIS = (
     *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, nn.GroupNorm),
     *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
 )
-"""Layers whose units are channels: the second axis of their output, after records and before positions."""
+"""Layers whose units are channels: the second axis of their output, after records and before
+positions."""
 
 
 def scaled_by(layer: nn.Module) -> list[str]:
@@ -40,7 +43,8 @@ def scaled_by(layer: nn.Module) -> list[str]:
 
 
 def units(layer: nn.Module) -> int:
-    """How many units the layer has. Those of attention are its queries, keys and values, in this order."""
+    """How many units the layer has. Those of attention are its queries, keys and values, in this
+    order."""
     if isinstance(layer, nn.MultiheadAttention):
         return int(3 * layer.embed_dim)
     if isinstance(layer, TRANSPOSED):
@@ -68,8 +72,8 @@ def unit_rows(layer: nn.Module, output: torch.Tensor) -> torch.Tensor:
 def projected(
     attention: nn.MultiheadAttention, given: Sequence[torch.Tensor], named: Mapping[str, torch.Tensor]
 ) -> list[torch.Tensor]:
-    """The queries, keys and values that attention makes of its inputs, which it shows nobody: (units, records and
-    tokens) each. given, named: the arguments of its call."""
+    """The queries, keys and values that attention makes of its inputs, which it shows nobody:
+    (units, records and tokens) each. given, named: the arguments of its call."""
     inputs = [given[k] if k < len(given) else named[name] for k, name in enumerate(("query", "key", "value"))]
     if attention.in_proj_weight is None:
         weights = [getattr(attention, f"{part}_proj_weight") for part in "qkv"]

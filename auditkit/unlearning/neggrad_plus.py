@@ -1,15 +1,15 @@
 """NegGrad+: descent on the retain records and ascent on the forget records at once.
 
-Source: Kurmanji, Triantafillou, Hayes & Triantafillou, "Towards Unbounded Machine Unlearning" (NeurIPS 2023,
-arXiv:2302.09880), the baseline NegGrad+, whose loss is
+Source: Kurmanji, Triantafillou, Hayes & Triantafillou, "Towards Unbounded Machine Unlearning"
+(NeurIPS 2023, arXiv:2302.09880), the baseline NegGrad+, whose loss is
 
     beta * (mean cross-entropy on retain) - (1 - beta) * (mean cross-entropy on forget).
 
-beta = 1 is fine-tuning, beta = 0 gradient ascent. As in the authors' experiments, an epoch is one pass over
-retain, and every batch of it meets the next batch of forget, which comes round again and again. They tune
-beta: 0.95 and 10 epochs in their small experiments, 0.9999 and 5 epochs in the large ones. The default here
-is 0.95 and 5 epochs: after 10 a perceptron on MNIST has far more loss on the forget records than a retrained
-one.
+beta = 1 is fine-tuning, beta = 0 gradient ascent. As in the authors' experiments, an epoch is one
+pass over retain, and every batch of it meets the next batch of forget, which comes round again and
+again. They tune beta: 0.95 and 10 epochs in their small experiments, 0.9999 and 5 epochs in the
+large ones. The default here is 0.95 and 5 epochs: after 10 a perceptron on MNIST has far more loss
+on the forget records than a retrained one.
 """
 
 import copy
@@ -38,7 +38,8 @@ def unlearn(
     epochs: Epochs = 5,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many passes over retain. learning_rate: by default the recipe's."""
+    """Copies of the models after so many passes over retain. learning_rate: by default the
+    recipe's."""
     longer = further(recipe, epochs, learning_rate)
     found = [copy.deepcopy(model) for model in models]
     for model, seed in zip(found, seeds, strict=True):

@@ -1,12 +1,13 @@
-"""Random labels: the forget records are given wrong labels by chance and learnt again, along with retain.
+"""Random labels: the forget records are given wrong labels by chance and learnt again, along with
+retain.
 
-Source: Graves, Nagisetty & Ganesh, "Amnesiac Machine Learning" (AAAI 2021, arXiv:2010.10981), its method
-"Unlearning": every sensitive record is relabelled once, by a class drawn from all but its own, and training
-goes on with the rest of the data for some iterations. The baseline "Random Labels" of Golatkar, Achille &
-Soatto (CVPR 2020, arXiv:1911.04933), is the same with the own class among those drawn. How long is left to
-tuning: learnt by heart, wrong labels leave records more wrong than any model that never saw them. The default
-here is 10 epochs at the recipe's rate, after which a perceptron has about the loss on them that a retrained
-one has.
+Source: Graves, Nagisetty & Ganesh, "Amnesiac Machine Learning" (AAAI 2021, arXiv:2010.10981), its
+method "Unlearning": every sensitive record is relabelled once, by a class drawn from all but its
+own, and training goes on with the rest of the data for some iterations. The baseline "Random
+Labels" of Golatkar, Achille & Soatto (CVPR 2020, arXiv:1911.04933), is the same with the own class
+among those drawn. How long is left to tuning: learnt by heart, wrong labels leave records more
+wrong than any model that never saw them. The default here is 10 epochs at the recipe's rate, after
+which a perceptron has about the loss on them that a retrained one has.
 """
 
 import copy
@@ -32,8 +33,8 @@ def unlearn(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many epochs on retain and relabelled forget records, all as one stack.
-    learning_rate: by default the recipe's."""
+    """Copies of the models after so many epochs on retain and relabelled forget records, all as one
+    stack. learning_rate: by default the recipe's."""
     found = [copy.deepcopy(model) for model in models]
     classes = answer(found[0], forget.x[:1]).shape[1]
     # Every run has labels of its own, and so its own copy of the forget records behind retain.

@@ -1,5 +1,5 @@
-"""Retraining from scratch without the forget records: exact unlearning, and the honest procedure that
-an audit must not fail."""
+"""Retraining from scratch without the forget records: exact unlearning, and the honest procedure
+that an audit must not fail."""
 
 import copy
 from collections.abc import Sequence

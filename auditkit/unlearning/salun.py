@@ -1,8 +1,9 @@
-"""Saliency unlearning: random labels for the forget records, learnt by the weights that matter to them alone.
+"""Saliency unlearning: random labels for the forget records, learnt by the weights that matter to
+them alone.
 
-Source: Fan, Liu, Zhang, Wong, Wei & Liu, "SalUn: Empowering Machine Unlearning via Gradient-based Weight Saliency
-in Both Image Classification and Generation" (ICLR 2024, arXiv:2310.12508). A weight is salient where the loss of
-the forget records is steep at the original weights theta_o,
+Source: Fan, Liu, Zhang, Wong, Wei & Liu, "SalUn: Empowering Machine Unlearning via Gradient-based
+Weight Saliency in Both Image Classification and Generation" (ICLR 2024, arXiv:2310.12508). A weight
+is salient where the loss of the forget records is steep at the original weights theta_o,
 
     m = 1(|grad loss_forget(theta_o)| >= gamma),   theta_u = m (theta_o + change) + (1 - m) theta_o   (eq. 3, 4),
 
@@ -10,9 +11,10 @@ with gamma > 0 the median over all weights of the model; the change goes down
 
     E_forget CE(x, y') + alpha E_retain CE(x, y),    y' a random label other than y                       (eq. 5)
 
-for 10 epochs in the paper, at a learning rate found by search. Its Algorithm takes batches from the relabelled
-forget records and the retain records together, which is alpha = N_retain / N_forget. Labels are drawn once, as
-there; its code for CIFAR-10 draws them anew each epoch and may draw y itself.
+for 10 epochs in the paper, at a learning rate found by search. Its Algorithm takes batches from the
+relabelled forget records and the retain records together, which is alpha = N_retain / N_forget.
+Labels are drawn once, as there; its code for CIFAR-10 draws them anew each epoch and may draw y
+itself.
 """
 
 import copy
@@ -51,13 +53,13 @@ def unlearn(
 ) -> list[nn.Module]:
     """Copies of the models fine-tuned where they are salient, in eval mode.
 
-    epochs: over retain and forget records, mixed. share: of the weights that are salient; 0.5 is the median of the
-    paper. A weight without gradient never is. alpha: the weight of the retain records in eq. 5, by default every
-    record counts alike. learning_rate: by default 0.3 times the recipe's; optimiser, batches and schedule are the
-    recipe's.
+    epochs: over retain and forget records, mixed. share: of the weights that are salient; 0.5 is
+    the median of the paper. A weight without gradient never is. alpha: the weight of the retain
+    records in eq. 5, by default every record counts alike. learning_rate: by default 0.3 times the
+    recipe's; optimiser, batches and schedule are the recipe's.
 
-    Epochs and rate were chosen on perceptrons trained on 2,000 images by Adam, whose accuracy suffers from as many
-    as 10 epochs at the full rate.
+    Epochs and rate were chosen on perceptrons trained on 2,000 images by Adam, whose accuracy
+    suffers from as many as 10 epochs at the full rate.
     """
     longer = further(
         recipe, epochs, SLOWER * recipe.learning_rate if learning_rate is None else learning_rate
@@ -84,7 +86,8 @@ def _relabelled(
     start = {name: model.get_parameter(name).detach().clone() for name in masks}
     x = torch.cat([retain.x, forget.x])
     y = torch.cat([retain.y, other_labels(model, forget, seed)])
-    # With these the mean over a batch from both is eq. 5 times N_forget / N, and 1 for all if alpha is as by default.
+    # With these the mean over a batch from both is eq. 5 times N_forget / N, and 1 for all if alpha
+    # is as by default.
     kept = alpha * len(forget.y) / len(retain.y)
     counted = torch.cat(
         [torch.full_like(retain.y, kept, dtype=x.dtype), torch.ones_like(forget.y, dtype=x.dtype)]
@@ -105,8 +108,8 @@ def _relabelled(
 
 
 def salient(model: nn.Module, forget: Records, share: float) -> Masks:
-    """Which of the trained weights are the `share` of all with the steepest loss of the forget records. The model
-    must be in eval mode."""
+    """Which of the trained weights are the `share` of all with the steepest loss of the forget
+    records. The model must be in eval mode."""
     weights = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     loss = nn.functional.cross_entropy(model(forget.x), forget.y)
     steep = [part.abs() for part in torch.autograd.grad(loss, list(weights.values()))]
@@ -117,7 +120,8 @@ def salient(model: nn.Module, forget: Records, share: float) -> Masks:
 
 
 def other_labels(model: nn.Module, forget: Records, seed: int) -> torch.Tensor:
-    """For each forget record a label other than its own, all others alike likely: int64 (records,)."""
+    """For each forget record a label other than its own, all others alike likely: int64
+    (records,)."""
     classes = taught(model, forget.x[:1]).shape[1]
     generator = torch.Generator().manual_seed(run_seed(seed, "labels", 0))
     step = torch.randint(1, classes, forget.y.shape, generator=generator).to(forget.y)

@@ -1,21 +1,24 @@
-"""SCRUB: a student that follows its teacher on the retain records and flees it on the forget records.
+"""SCRUB: a student that follows its teacher on the retain records and flees it on the forget
+records.
 
-Source: Kurmanji, Triantafillou, Hayes & Triantafillou, "Towards Unbounded Machine Unlearning" (NeurIPS 2023,
-arXiv:2302.09880). Teacher and student both start as the original model w^o; with d(x; w) = KL(p(x; w^o) ||
-p(x; w)) (eq. 1) the student goes down
+Source: Kurmanji, Triantafillou, Hayes & Triantafillou, "Towards Unbounded Machine Unlearning"
+(NeurIPS 2023, arXiv:2302.09880). Teacher and student both start as the original model w^o; with
+d(x; w) = KL(p(x; w^o) || p(x; w)) (eq. 1) the student goes down
 
     alpha/N_r sum_retain d(x; w) + gamma/N_r sum_retain CE(x, y; w) - 1/N_f sum_forget d(x; w)      (eq. 3)
 
-by turns (Algorithm 1): an epoch of max-steps on forget, as long as the budget of them lasts, and an epoch of
-min-steps on retain; min-steps alone come last. The paper tunes its hyper-parameters for each task; its code
-has 2 or 3 max-epochs, 3 to 10 epochs, alpha 0.001 to 0.5, gamma 0.99 or 1, and d at temperature 2 or 4.
+by turns (Algorithm 1): an epoch of max-steps on forget, as long as the budget of them lasts, and an
+epoch of min-steps on retain; min-steps alone come last. The paper tunes its hyper-parameters for
+each task; its code has 2 or 3 max-epochs, 3 to 10 epochs, alpha 0.001 to 0.5, gamma 0.99 or 1, and
+d at temperature 2 or 4.
 
-One thing is ours: an epoch of min-steps comes first. At w = w^o d is 0 and has no gradient, so that max-steps
-from there would go, by SGD, nowhere, and by Adam, which scales gradients up, wherever rounding errors point.
-(The authors' networks have batch norm, by which a student in training mode is not its teacher.)
+One thing is ours: an epoch of min-steps comes first. At w = w^o d is 0 and has no gradient, so that
+max-steps from there would go, by SGD, nowhere, and by Adam, which scales gradients up, wherever
+rounding errors point. (The authors' networks have batch norm, by which a student in training mode
+is not its teacher.)
 
-Left out: SCRUB+R, which goes back to the epoch where the error on forget is that on held-out records like
-them; a procedure is given no held-out records.
+Left out: SCRUB+R, which goes back to the epoch where the error on forget is that on held-out
+records like them; a procedure is given no held-out records.
 """
 
 import copy
@@ -51,14 +54,14 @@ def unlearn(
 ) -> list[nn.Module]:
     """Students of the models, in eval mode.
 
-    epochs: of min-steps on retain. max_epochs: of max-steps on forget, one before each epoch of min-steps but the
-    first, until they are used up. alpha, gamma: the weights of eq. 3. temperature: that both sides of d are
-    softened by (see `divergence`). learning_rate: by default three times the recipe's; optimiser, batches and
-    schedule are the recipe's.
+    epochs: of min-steps on retain. max_epochs: of max-steps on forget, one before each epoch of
+    min-steps but the first, until they are used up. alpha, gamma: the weights of eq. 3.
+    temperature: that both sides of d are softened by (see `divergence`). learning_rate: by default
+    three times the recipe's; optimiser, batches and schedule are the recipe's.
 
-    The defaults were chosen on perceptrons trained on 2,000 images by Adam: at the recipe's own rate the few
-    batches of forget records are hardly forgotten, and with alpha as low as 0.001 the max-steps swell the logits
-    of all records.
+    The defaults were chosen on perceptrons trained on 2,000 images by Adam: at the recipe's own
+    rate the few batches of forget records are hardly forgotten, and with alpha as low as 0.001 the
+    max-steps swell the logits of all records.
     """
     longer = further(
         recipe, epochs, FASTER * recipe.learning_rate if learning_rate is None else learning_rate

@@ -1,20 +1,21 @@
-"""SISA: an ensemble whose members each know one shard of the records, so that forgetting means retraining
-few.
+"""SISA: an ensemble whose members each know one shard of the records, so that forgetting means
+retraining few.
 
-Source: Bourtoule, Chandrasekaran, Choquette-Choo, Jia, Travers, Zhang, Lie & Papernot, "Machine Unlearning"
-(S&P 2021, arXiv:1912.03837), "The SISA Training Approach": records are *sharded*, one constituent model is
-trained on each shard in *isolation*, on one *slice* of it more at a time with its weights kept before each,
-and their answers are *aggregated*. Whatever is to be forgotten, only constituents of shards that held it are
-retrained, from the first slice that held it on. This is exact: what is left never depended on the forget
-records.
+Source: Bourtoule, Chandrasekaran, Choquette-Choo, Jia, Travers, Zhang, Lie & Papernot, "Machine
+Unlearning" (S&P 2021, arXiv:1912.03837), "The SISA Training Approach": records are *sharded*, one
+constituent model is trained on each shard in *isolation*, on one *slice* of it more at a time with
+its weights kept before each, and their answers are *aggregated*. Whatever is to be forgotten, only
+constituents of shards that held it are retrained, from the first slice that held it on. This is
+exact: what is left never depended on the forget records.
 
-A record's shard and slice are a hash of its content, so that no list of them must be kept, and taking records
-out moves no other. Each slice starts its optimiser anew, as what an optimiser remembers would outlive a
-deletion. A shard that holds no record answers with the weights it was drawn with.
+A record's shard and slice are a hash of its content, so that no list of them must be kept, and
+taking records out moves no other. Each slice starts its optimiser anew, as what an optimiser
+remembers would outlive a deletion. A shard that holds no record answers with the weights it was
+drawn with.
 
 A claim about it names the model "auditkit.unlearning.sisa:build", whose options also say how its
-constituents are trained, the training "auditkit.unlearning.sisa:train", and the procedure "sisa"; see
-examples/digits-sisa.toml.
+constituents are trained, the training "auditkit.unlearning.sisa:train", and the procedure "sisa";
+see examples/digits-sisa.toml.
 """
 
 import copy
@@ -39,16 +40,17 @@ Count = Annotated[int, Field(ge=1)]
 Aggregate = Literal["mean", "vote"]
 
 KEY = b"auditkit sisa"
-"""Of the hash that says where a record belongs: part of how a model was made, and so never to be changed."""
+"""Of the hash that says where a record belongs: part of how a model was made, and so never to be
+changed."""
 
 
 class Ensemble(nn.Module):
-    """One constituent a shard. Their probabilities are averaged, and answered as logarithms ("mean"); or the
-    number of constituents for each label is answered ("vote": the paper's majority vote, which has no
-    gradient).
+    """One constituent a shard. Their probabilities are averaged, and answered as logarithms
+    ("mean"); or the number of constituents for each label is answered ("vote": the paper's majority
+    vote, which has no gradient).
 
-    build: of one constituent. recipe: how each is trained. `shards[s][r]` is the constituent of shard s after
-    its slices 0 to r: the last one answers, those before are frozen.
+    build: of one constituent. recipe: how each is trained. `shards[s][r]` is the constituent of
+    shard s after its slices 0 to r: the last one answers, those before are frozen.
     """
 
     def __init__(
@@ -89,9 +91,9 @@ def build(
 ) -> Ensemble:
     """An untrained ensemble for records of `shape` in so many classes: `build_model` of a claim.
 
-    model, options: the architecture of the constituents, by its name in `auditkit.models.architectures.MODELS`. epochs,
-    batch_size, ...: their recipe, by default that of a claim that says nothing of it. With slices, so many
-    epochs cost what they cost without.
+    model, options: the architecture of the constituents, by its name in
+    `auditkit.models.architectures.MODELS`. epochs, batch_size, ...: their recipe, by default that
+    of a claim that says nothing of it. With slices, so many epochs cost what they cost without.
     """
     constituent = partial(MODELS[model], tuple(shape), classes, **(options or {}))
     recipe = Recipe(epochs, batch_size, learning_rate, weight_decay, optimiser)
@@ -110,11 +112,12 @@ def train(model: nn.Module, data: Records, seed: int) -> nn.Module:
 def unlearn(
     models: Sequence[nn.Module], retain: Records, forget: Records, *, seeds: Sequence[int]
 ) -> list[nn.Module]:
-    """Copies of the ensembles, in eval mode, in which every shard that held forget records is retrained
-    without them, from the first slice that held one on, by the ensemble's own recipe; all ensembles as one
-    stack.
+    """Copies of the ensembles, in eval mode, in which every shard that held forget records is
+    retrained without them, from the first slice that held one on, by the ensemble's own recipe; all
+    ensembles as one stack.
 
-    The ensembles are divided alike, as those of one claim are. AuditError where a model is no ensemble.
+    The ensembles are divided alike, as those of one claim are. AuditError where a model is no
+    ensemble.
     """
     found = [copy.deepcopy(ensemble) for ensemble in _ensembles(models)]
     divided = len(found[0].shards), found[0].slices
@@ -126,8 +129,8 @@ def unlearn(
 
 
 def places(records: Records, shards: int, slices: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The shard and the slice of each record, by a hash of its input (as float32) and label: int64 (records,)
-    each."""
+    """The shard and the slice of each record, by a hash of its input (as float32) and label: int64
+    (records,) each."""
     inputs, labels = records.x.detach().float().cpu().numpy(), records.y.cpu().numpy()
     drawn = [
         int.from_bytes(hashlib.blake2b(x.tobytes() + y.tobytes(), digest_size=7, key=KEY).digest())
@@ -138,8 +141,8 @@ def places(records: Records, shards: int, slices: int) -> tuple[torch.Tensor, to
 
 
 def slice_epochs(epochs: int, slices: int) -> list[int]:
-    """How long each slice is trained on, with all before it: about 2 epochs / (slices + 1) each, which passes
-    over as many records as `epochs` of the whole shard (the paper's "Slicing")."""
+    """How long each slice is trained on, with all before it: about 2 epochs / (slices + 1) each,
+    which passes over as many records as `epochs` of the whole shard (the paper's "Slicing")."""
     each = 2 * epochs / (slices + 1)
     return [int((r + 1) * each) - int(r * each) for r in range(slices)]
 
@@ -152,8 +155,8 @@ def _train_shard(
     there: tuple[torch.Tensor, torch.Tensor],
     seeds: Sequence[int],
 ) -> None:
-    """Train the constituent of a shard from slice `first` on, on those of the records that belong there, as
-    their `places` say."""
+    """Train the constituent of a shard from slice `first` on, on those of the records that belong
+    there, as their `places` say."""
     one, (shards, slices) = ensembles[0], there
     epochs = slice_epochs(one.recipe.epochs, one.slices)
     if first:
@@ -181,8 +184,9 @@ def unfit(model: nn.Module) -> list[str]:
     if isinstance(model, Ensemble):
         return []
     problem = (
-        f"the procedure 'sisa' needs an ensemble with records divided into shards, found {type(model).__name__}; set "
-        'model.name = "auditkit.unlearning.sisa:build" and training.train = "auditkit.unlearning.sisa:train"'
+        "the procedure 'sisa' needs an ensemble with records divided into shards, found"
+        f' {type(model).__name__}; set model.name = "auditkit.unlearning.sisa:build" and training.train ='
+        ' "auditkit.unlearning.sisa:train"'
     )
     return [problem]
 

@@ -1,18 +1,21 @@
-"""Selective synaptic dampening: shrink the weights that matter to the forget records more than to all; no training.
+"""Selective synaptic dampening: shrink the weights that matter to the forget records more than to
+all; no training.
 
-Source: Foster, Schoepf & Brintrup, "Fast Machine Unlearning Without Retraining Through Selective Synaptic
-Dampening" (AAAI 2024, arXiv:2308.07707). The importance of a weight to some records is its entry in the diagonal
-of their (empirical) Fisher information matrix, the mean over records of the squared gradient of the record's
-log-likelihood. With I_D for all training records and I_Df for the forget records,
+Source: Foster, Schoepf & Brintrup, "Fast Machine Unlearning Without Retraining Through Selective
+Synaptic Dampening" (AAAI 2024, arXiv:2308.07707). The importance of a weight to some records is its
+entry in the diagonal of their (empirical) Fisher information matrix, the mean over records of the
+squared gradient of the record's log-likelihood. With I_D for all training records and I_Df for the
+forget records,
 
     theta_i <- beta_i theta_i  where  I_Df,i > alpha I_D,i,      beta_i = min(lambda I_D,i / I_Df,i, 1),
 
-and every other weight is left as it is. This is the paper's definition, per record; its code squares the
-gradient of the mean loss of each batch of 128 instead, which is the same only with one record a batch.
+and every other weight is left as it is. This is the paper's definition, per record; its code
+squares the gradient of the mean loss of each batch of 128 instead, which is the same only with one
+record a batch.
 
-As the forget records are a share q of all, I_D,i >= q I_Df,i: nothing at all is selected with alpha >= 1/q.
-The paper's alpha = 10 (5 for its transformers; lambda = 1 for both) belongs to forgetting 0.2 to 5 % of the
-records, mostly of one class.
+As the forget records are a share q of all, I_D,i >= q I_Df,i: nothing at all is selected with alpha
+>= 1/q. The paper's alpha = 10 (5 for its transformers; lambda = 1 for both) belongs to forgetting
+0.2 to 5 % of the records, mostly of one class.
 """
 
 import copy
@@ -45,10 +48,10 @@ def unlearn(
 ) -> list[nn.Module]:
     """Copies of the models with weights dampened, in eval mode. Nothing is drawn at random.
 
-    alpha: a weight is selected if it is more than so many times as important to the forget records as to all.
-    dampening: lambda; the smaller, the more a selected weight shrinks. By default every weight that is more
-    important to the forget records than to all shrinks by as much as it is: the most that lambda = 1 can do, as
-    beta is 1 where alpha below 1 would select more.
+    alpha: a weight is selected if it is more than so many times as important to the forget records
+    as to all. dampening: lambda; the smaller, the more a selected weight shrinks. By default every
+    weight that is more important to the forget records than to all shrinks by as much as it is: the
+    most that lambda = 1 can do, as beta is 1 where alpha below 1 would select more.
     """
     del seeds
     return [
@@ -72,15 +75,15 @@ def dampened(
 
 
 def factors(to_all: torch.Tensor, to_forget: torch.Tensor, *, alpha: float, dampening: float) -> torch.Tensor:
-    """beta_i where a weight is selected, 1 elsewhere, from two importances of each: in their shape, above 0 and at
-    most 1."""
+    """beta_i where a weight is selected, 1 elsewhere, from two importances of each: in their shape,
+    above 0 and at most 1."""
     beta = (dampening * to_all / to_forget).clamp(max=1.0)
     return torch.where(to_forget > alpha * to_all, beta, 1.0)
 
 
 def importances(model: nn.Module, records: Records) -> Importances:
-    """The mean over the records of the squared gradient of each one's cross-entropy, for the weights that are
-    trained. The model must be in eval mode."""
+    """The mean over the records of the squared gradient of each one's cross-entropy, for the
+    weights that are trained. The model must be in eval mode."""
     weights = {name: weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
     sums = {name: torch.zeros_like(weight) for name, weight in weights.items()}
     for gradients in _gradients(model, weights, records):
@@ -92,8 +95,8 @@ def importances(model: nn.Module, records: Records) -> Importances:
 def _gradients(
     model: nn.Module, weights: dict[str, torch.Tensor], records: Records
 ) -> Iterator[dict[str, torch.Tensor]]:
-    """The gradients of one part of the records after the other, (part, *shape of the weight): of many at once, or
-    where vmap cannot, one by one."""
+    """The gradients of one part of the records after the other, (part, *shape of the weight): of
+    many at once, or where vmap cannot, one by one."""
     chunk = max(1, NUMBERS // sum(weight.numel() for weight in weights.values()))
 
     def loss(weights: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

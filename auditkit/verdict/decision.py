@@ -1,7 +1,7 @@
 """From tests to an answer.
 
-supported      every required test passed, those that must be were informative, every control was right
-not_supported  some test is refuted (Holm over all of them), every control was right
+supported      every required test passed, those that must be were informative, every control was
+right not_supported  some test is refuted (Holm over all of them), every control was right
 inconclusive   anything else
 
 A result is never read by itself: a test that the no-op control passes too cannot support, and if a
@@ -54,9 +54,9 @@ def decide(
 ) -> tuple[list[Finding], list[Control], Verdict]:
     """Decide the claim, and the same for three arms whose answer is known.
 
-    test_records: how many test records there are; seed: of the null of the spared-records test and of
-    the shuffled control. besides: required tests of something else than the arms, not yet judged. share: of
-    alpha, that this look spends; 1 where it is the only one.
+    test_records: how many test records there are; seed: of the null of the spared-records test and
+    of the shuffled control. besides: required tests of something else than the arms, not yet
+    judged. share: of alpha, that this look spends; 1 where it is the only one.
     """
 
     def found(case: Arms) -> list[Finding]:
@@ -98,7 +98,8 @@ def _of_known(
     seed: int,
     share: float,
 ) -> tuple[list[Finding], list[Finding]]:
-    """The findings of the honest arm and of the original one in the place of the unlearned; see `decide`."""
+    """The findings of the honest arm and of the original one in the place of the unlearned; see
+    `decide`."""
     arms = Arms(original, honest, retrained, honest, dict(skipped), [np.array(part) for part in parts])
     return (
         required_findings(arms, criteria, test_records, seed, share),
@@ -109,12 +110,15 @@ def _of_known(
 def with_diverged(
     decision: tuple[list[Finding], list[Control], Verdict], diverged: Sequence[str]
 ) -> tuple[list[Finding], list[Control], Verdict]:
-    """The decision, but inconclusive where runs diverged: those left may be like each other for no better
-    reason than that the others are gone. diverged: in words, each with its seed."""
+    """The decision, but inconclusive where runs diverged: those left may be like each other for no
+    better reason than that the others are gone. diverged: in words, each with its seed."""
     findings, controls, decided = decision
     if not diverged:
         return decision
-    which = f"Answers that are not finite numbers: {', '.join(diverged)}. Their numbers are left out of every arm."
+    which = (
+        f"Answers that are not finite numbers: {', '.join(diverged)}. Their numbers are left out of every"
+        " arm."
+    )
     sentence = f"Inconclusive: {len(diverged)} run(s) diverged, so this audit decides nothing."
     reasons = (which, *decided.reasons)
     verdict = Verdict("inconclusive", sentence, reasons, decided.margin, decided.confidence, None)
@@ -147,8 +151,9 @@ def judge(
 ) -> list[Finding]:
     """The findings with their results: Holm-adjusted, and informative unless the no-op passes too.
 
-    noop: the same tests on the no-op control, which passes by the whole of alpha at every look: a stricter level would
-    make a test informative for no better reason than being strict. share: of alpha, that this look spends.
+    noop: the same tests on the no-op control, which passes by the whole of alpha at every look: a
+    stricter level would make a test informative for no better reason than being strict. share: of
+    alpha, that this look spends.
     """
     ran = [f for f in findings if isinstance(f, Ran)]
     adjusted = holm({f.name: f.p_refuted for f in ran})
@@ -170,8 +175,9 @@ def judge(
 
 
 def passes(finding: Ran, alpha: float, share: float = 1.0) -> bool:
-    """Whether a test speaks for the claim: it shows at level share x alpha that the truth lies within the margin,
-    or, for a test without a margin, does not find what it looks for even at level alpha."""
+    """Whether a test speaks for the claim: it shows at level share x alpha that the truth lies
+    within the margin, or, for a test without a margin, does not find what it looks for even at
+    level alpha."""
     return finding.p_passed <= share * alpha if finding.p_passed is not None else finding.p_refuted > alpha
 
 
@@ -187,13 +193,25 @@ def blocking_reason(finding: Finding) -> str | None:
     if isinstance(finding, Skipped):
         return f"{finding.name}: not decided, because {finding.reason}."
     if finding.name == PRIVACY_TEST and finding.result == "undecided":
-        return f"{finding.name}: {format_number(finding)} refutes nothing, and a lower bound of epsilon can never support a claim."
+        return (
+            f"{finding.name}: {format_number(finding)} refutes nothing, and a lower bound of epsilon can"
+            " never support a claim."
+        )
     if finding.result == "undecided" and finding.margin is None:
-        return f"{finding.name}: {format_number(finding)} is suspicious (p = {finding.p_refuted:.2g}) but refutes nothing."
+        return (
+            f"{finding.name}: {format_number(finding)} is suspicious (p = {finding.p_refuted:.2g}) but"
+            " refutes nothing."
+        )
     if finding.result == "undecided":
-        return f"{finding.name}: {format_number(finding)} does not settle on which side of the margin the truth lies."
+        return (
+            f"{finding.name}: {format_number(finding)} does not settle on which side of the margin the truth"
+            " lies."
+        )
     if finding.support_needs_informative and not finding.informative:
-        return f"{finding.name}: passed, but so does a model from which nothing was removed, so it shows nothing."
+        return (
+            f"{finding.name}: passed, but so does a model from which nothing was removed, so it shows"
+            " nothing."
+        )
     return None
 
 
@@ -210,7 +228,8 @@ def format_number(finding: Ran) -> str:
 def verdict(
     findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria, share: float = 1.0
 ) -> Verdict:
-    """The answer, with its reasons in sentences. share: of alpha, that the findings were judged by."""
+    """The answer, with its reasons in sentences. share: of alpha, that the findings were judged
+    by."""
     outcome = conclude(findings)
     failed = [c for c in controls if not c.passed]
     if failed:
@@ -219,9 +238,13 @@ def verdict(
     rho = next(f for f in findings if f.name == "residual memory, exact")
     headline = f"residual memory {format_number(rho)}" if isinstance(rho, Ran) else rho.reason
     sentences = {
-        "supported": f"Supported: on every required test the unlearned runs are like runs retrained without the "
-        f"forget records, {headline}.",
-        "not_supported": "Not supported: the unlearned runs are not like runs retrained without the forget records.",
+        "supported": (
+            "Supported: on every required test the unlearned runs are like runs retrained without the "
+            f"forget records, {headline}."
+        ),
+        "not_supported": (
+            "Not supported: the unlearned runs are not like runs retrained without the forget records."
+        ),
         "inconclusive": "Inconclusive: this audit can neither support nor refute the claim.",
     }
     if refuted == [PRIVACY_TEST]:

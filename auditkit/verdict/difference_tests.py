@@ -63,8 +63,9 @@ def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:
 
 
 def privacy_finding(found: PrivacySummary) -> Ran:
-    """Whether training gives away more than it is claimed to. It can refute and never pass: a lower bound of epsilon
-    is no reason to think that epsilon is small, so a claim of differential privacy is at best inconclusive."""
+    """Whether training gives away more than it is claimed to. It can refute and never pass: a lower
+    bound of epsilon is no reason to think that epsilon is small, so a claim of differential privacy
+    is at best inconclusive."""
     return Ran(
         name=PRIVACY_TEST,
         question=f"Does training give away more than epsilon = {found.epsilon:g} allows?",

@@ -68,8 +68,9 @@ def nothing_remembered(seen: Memory, alpha: float) -> str | None:
 def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0) -> Finding:
     """Whether a few forget records were never removed.
 
-    This test passes by finding nothing: a stricter level would make that easier. So at every look it passes above the
-    whole of alpha only, and what a look spends is the chance to miss spared records: share x (1 - POWER).
+    This test passes by finding nothing: a stricter level would make that easier. So at every look
+    it passes above the whole of alpha only, and what a look spends is the chance to miss spared
+    records: share x (1 - POWER).
     """
     name, question = "spared records", "Was any forget record left in?"
     O, U, R, H = (
@@ -82,7 +83,8 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0
         result = spared_one(O, U, R, H, parts=arms.parts, seed=seed, alpha=criteria.alpha)
         null = f"{len(result.null)} retrained runs, each in the place of the one"
     else:
-        # Groups enough that the smallest p-value stands Holm's correction at the level of this look, too.
+        # Groups enough that the smallest p-value stands Holm's correction at the level of this
+        # look, too.
         groups = math.ceil((NULL_GROUPS + 1) / share) - 1
         result = spared(O, U, R, H, parts=arms.parts, groups=groups, seed=seed, alpha=criteria.alpha)
         null = f"{groups} divisions of the retrained runs"
@@ -95,11 +97,12 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0
     least = (
         f" The fewest it would notice with probability {POWER:g}: {result.fewest}." if result.fewest else ""
     )
-    # One run can hardly ever see a few records: that its noise hides them is what the kind of claim leaves open.
+    # One run can hardly ever see a few records: that its noise hides them is what the kind of claim
+    # leaves open.
     if result.p > criteria.alpha and result.power < 1 - share * (1 - POWER) and not one_run:
         reason = (
-            f"{seen}, which is too little to rely on (unlearned runs differ from retrained ones also on records "
-            f"that nobody was to forget: {result.kappa:.2g} times what chance explains)"
+            f"{seen}, which is too little to rely on (unlearned runs differ from retrained ones also on"
+            f" records that nobody was to forget: {result.kappa:.2g} times what chance explains)"
         )
         return Skipped(name, question, reason)
     number = Number(
@@ -109,8 +112,10 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0
         confidence=None,
         n_runs=U.runs,
         n_records=result.visible,
-        method="log likelihood ratio, spared against removed, over the records in which memory is visible: one in ten, "
-        f"one in a hundred, half of a class or person; null from {null}",
+        method=(
+            "log likelihood ratio, spared against removed, over the records in which memory is visible: one"
+            f" in ten, one in a hundred, half of a class or person; null from {null}"
+        ),
         source=f"{METHOD}#{ONE_RUN}" if one_run else f"{METHOD}#spared-records",
     )
     return Ran(

@@ -1,6 +1,7 @@
 """The tests that a claim must pass, each as a finding.
 
-The tests themselves are in `auditkit.statistics`; `memory` and `differences` put them as questions, with their numbers.
+The tests themselves are in `auditkit.statistics`; `memory` and `differences` put them as questions,
+with their numbers.
 """
 
 import numpy as np
@@ -18,8 +19,8 @@ def required_findings(
 ) -> list[Finding]:
     """Every required test on these arms. Results are not yet judged: see `auditkit.verdict.decide`.
 
-    test_records: how many test records there are; seed: of the spared-records null. share: of alpha, that this look
-    spends (see `auditkit.statistics.sequential`); 1 where it is the only one.
+    test_records: how many test records there are; seed: of the spared-records null. share: of
+    alpha, that this look spends (see `auditkit.statistics.sequential`); 1 where it is the only one.
     """
     here = criteria.at(share)
     findings: list[Finding] = [residual_finding(arms, query, here) for query in queries(criteria)]
@@ -32,8 +33,9 @@ def required_findings(
 
 
 def duplicate_runs_reason(U: Arm) -> str | None:
-    """Why the runs of an arm are not the independent runs that every test takes them for, None if they
-    may be: copies answer alike whatever they are asked, while two runs may well predict the same labels."""
+    """Why the runs of an arm are not the independent runs that every test takes them for, None if
+    they may be: copies answer alike whatever they are asked, while two runs may well predict the
+    same labels."""
     answers = [part for m in U.margins.values() for part in (m.forget, m.control)]
     if len(np.unique(np.hstack([*answers, U.accuracy[:, None]]), axis=0)) == len(U.accuracy):
         return None

@@ -20,8 +20,9 @@ def with_outlook(
     criteria: Criteria,
     share: float,
 ) -> Verdict:
-    """The inconclusive verdict with its outlook. obstacles: the findings, of `tests` in all, that stand in the way of
-    support, judged at a look that spends `share` of alpha. failed: the controls that came out wrong."""
+    """The inconclusive verdict with its outlook. obstacles: the findings, of `tests` in all, that
+    stand in the way of support, judged at a look that spends `share` of alpha. failed: the controls
+    that came out wrong."""
     if failed:
         return replace(decided, outlook=_after_failure(failed))
     needed = [_needed(f, criteria, share, tests) for f in obstacles]
@@ -31,21 +32,25 @@ def with_outlook(
         )
     runs = max(n for n in needed if isinstance(n, int))
     further = runs - max(f.number.n_runs for f in obstacles if isinstance(f, Ran))
-    outlook = f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it now seems."
+    outlook = (
+        f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it"
+        " now seems."
+    )
     return replace(decided, runs_needed=runs, further_runs=further, outlook=outlook)
 
 
 def _after_failure(failed: Sequence[Control]) -> str:
     if [(c.name, c.outcome) for c in failed] == [("no-op", "inconclusive")]:
         return (
-            "These runs were not enough to refute even models that forgot nothing; more runs may be, if the forget "
-            "records are remembered at all."
+            "These runs were not enough to refute even models that forgot nothing; more runs may be, if the"
+            " forget records are remembered at all."
         )
     return "No number of runs is a remedy while the audit gets a control wrong."
 
 
 def _needed(finding: Finding, criteria: Criteria, share: float, tests: int) -> int | str:
-    """The runs an arm that would settle an open finding, in an audit of one look; or why there is no number."""
+    """The runs an arm that would settle an open finding, in an audit of one look; or why there is
+    no number."""
     if isinstance(finding, Skipped):
         return f"{finding.name} could not be run, which more runs need not change"
     if finding.name == PRIVACY_TEST:

@@ -1,9 +1,9 @@
 """The verdict on one run: a released checkpoint, or the answers of one model.
 
-The required tests are those of a procedure, with prediction intervals in the place of confidence intervals
-(`auditkit.statistics.prediction`). The controls put runs whose answer is known into the checkpoint's place,
-one after the other, each by the same code: a single one of them comes out wrong now and then, so it is their
-share that must be right.
+The required tests are those of a procedure, with prediction intervals in the place of confidence
+intervals (`auditkit.statistics.prediction`). The controls put runs whose answer is known into the
+checkpoint's place, one after the other, each by the same code: a single one of them comes out wrong
+now and then, so it is their share that must be right.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,10 @@ HONEST = "each of the further retrained runs in turn, passed off as the released
 NOOP = "each original run in turn, passed off as the released model and left out of the originals"
 EXCHANGED = "each retrained run in turn, passed off as the released model and left out of the retrained ones"
 SENTENCES: dict[Outcome, str] = {
-    "supported": "Supported, as far as a single model can be: on every required test it lies among models retrained "
-    "without the forget records, residual memory {rho}.",
+    "supported": (
+        "Supported, as far as a single model can be: on every required test it lies among models retrained "
+        "without the forget records, residual memory {rho}."
+    ),
     "not_supported": "Not supported: this model is not like models retrained without the forget records.",
 }
 
@@ -65,7 +67,8 @@ def _run(arm: Arm, k: int) -> Arm:
 
 
 def _without(arms: Arms, k: int, arm: Arm) -> Arms:
-    """The audit of run k of an arm, which is left out of the originals and of the retrained runs."""
+    """The audit of run k of an arm, which is left out of the originals and of the retrained
+    runs."""
     others = np.delete(np.arange(len(arms.retrained.accuracy)), k)
     return replace(
         arms,
@@ -76,7 +79,8 @@ def _without(arms: Arms, k: int, arm: Arm) -> Arms:
 
 
 def _passed_too_often(originals: Sequence[Sequence[Finding]], alpha: float) -> list[Finding]:
-    """A finding of each test that more original runs pass than a test at this level may let through."""
+    """A finding of each test that more original runs pass than a test at this level may let
+    through."""
     every = [f for findings in originals for f in findings if isinstance(f, Ran) and passes(f, alpha)]
     names = [f.name for f in every]
     return [f for f in every if names.count(f.name) > alpha * len(originals)]
@@ -130,21 +134,27 @@ def _verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria:
 
 
 def _with_outlook(decided: Verdict, findings: Sequence[Finding], criteria: Criteria) -> Verdict:
-    """What would settle it: retrained runs, as far as their noise and not that of the one run is in the way."""
+    """What would settle it: retrained runs, as far as their noise and not that of the one run is in
+    the way."""
     runs = _runs_needed(findings, criteria)
     if runs is None:
         return replace(
             decided,
-            outlook="No number of retrained runs can be promised to decide it: the noise of the one model stays.",
+            outlook=(
+                "No number of retrained runs can be promised to decide it: the noise of the one model stays."
+            ),
         )
     further = runs - max(f.number.n_runs for f in findings if isinstance(f, Ran))
-    words = f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it now seems."
+    words = (
+        f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it"
+        " now seems."
+    )
     return replace(decided, runs_needed=runs, further_runs=further, outlook=words)
 
 
 def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
-    """The runs an arm with which every undecided test would pass if the value found is the true one; None where no
-    number of retrained runs would do, as the noise of the one run stays."""
+    """The runs an arm with which every undecided test would pass if the value found is the true
+    one; None where no number of retrained runs would do, as the noise of the one run stays."""
     needed = []
     for f in findings:
         if not blocking_reason(f):

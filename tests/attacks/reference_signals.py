@@ -10,8 +10,8 @@ Bools = npt.NDArray[np.bool_]
 
 
 def margin_signals(margins: npt.ArrayLike, member: npt.ArrayLike, targets: int = 1) -> Signals:
-    """The first `targets` runs are of the arm "original", the others shadow runs. margins, member: (runs,
-    records)."""
+    """The first `targets` runs are of the arm "original", the others shadow runs. margins, member:
+    (runs, records)."""
     x = np.asarray(margins, dtype=np.float32)
     runs, records = x.shape
     ids = np.array([f"r{i}" for i in range(records)])
@@ -40,9 +40,10 @@ def random_signals(
     shift: float = 1.0,
     spread: float = 0.5,
 ) -> tuple[Signals, Bools]:
-    """One target and shadow runs on random halves of the first `records`, none on the `outside` others; and whom
-    the target was trained on. A record's margin has a mean and an SD of its own; `spread` is the SD of the
-    logarithm of the latter; members' margins are `shift` of these SDs larger."""
+    """One target and shadow runs on random halves of the first `records`, none on the `outside`
+    others; and whom the target was trained on. A record's margin has a mean and an SD of its own;
+    `spread` is the SD of the logarithm of the latter; members' margins are `shift` of these SDs
+    larger."""
     rng = np.random.default_rng(seed)
     inside = np.hstack([random_halves(rng, shadows, records), np.zeros((shadows, outside), dtype=bool)])
     trained = np.hstack([rng.random(records) < 0.5, np.zeros(outside, dtype=bool)])

@@ -10,7 +10,8 @@ from auditkit.signals.signals import Signals
 FORGET, CONTROL, POPULATION, OUTSIDE = (
     np.arange(100), np.arange(100, 200), np.arange(200, 320), np.arange(320, 480),
 )  # fmt: skip
-"""Where the records of each kind stand: forget, control, the attacker's own, and those no run was trained on."""
+"""Where the records of each kind stand: forget, control, the attacker's own, and those no run was
+trained on."""
 RECORDS, CLASSES, RUNS = 480, 4, 3
 CANDIDATES = slice(0, 200)
 """The records whose membership is asked for."""
@@ -20,9 +21,9 @@ TARGETS = range(len(ARMS) * RUNS)
 
 
 def synthetic_signals(seed: int = 0, *, shadows: int = 8, bump: float = 2.0) -> Signals:
-    """Three runs an arm, and shadow runs on both halves of forget, control and population. A member's own logit is
-    higher by `bump`; what is observed of the models in hand is the larger the more likely the label. Logits
-    are multiples of 1/1024, so that adding such a number is exact."""
+    """Three runs an arm, and shadow runs on both halves of forget, control and population. A
+    member's own logit is higher by `bump`; what is observed of the models in hand is the larger the
+    more likely the label. Logits are multiples of 1/1024, so that adding such a number is exact."""
     rng = np.random.default_rng(seed)
     arms = np.array([arm for arm in ARMS for _ in range(RUNS)] + ["shadow"] * shadows)
     memory = np.zeros((len(arms), RECORDS))

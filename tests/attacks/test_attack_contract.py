@@ -30,7 +30,8 @@ from tests.attacks.synthetic_signals import (
 SIGNALS = synthetic_signals()
 
 FITTED = ("shokri-rf", "shokri-gb", "shokri-nn", "shokri-lr", "shokri-svm", "quantile-regression")
-"""Attacks that fit a model: in another order, sums differ in their last bits, and a forest in its draws."""
+"""Attacks that fit a model: in another order, sums differ in their last bits, and a forest in its
+draws."""
 every_attack = pytest.mark.parametrize("name", ATTACKS)
 
 
@@ -53,13 +54,15 @@ def test_the_standard_attacks_are_in_the_table() -> None:
 
 
 def test_what_attacks_need_can_be_observed() -> None:
-    """Every observation that an attack asks for is one that can be made, and every one that can be made is asked for."""
+    """Every observation that an attack asks for is one that can be made, and every one that can be
+    made is asked for."""
     assert {attack.observes for attack in ATTACKS.values()} == {None, *OBSERVATIONS}
 
 
 @every_attack
 def test_a_score_a_record(name: str) -> None:
-    """Every attack gives each record, in question or not, a float64, and one in question a finite one, for every run."""
+    """Every attack gives each record, in question or not, a float64, and one in question a finite
+    one, for every run."""
     for target in TARGETS:
         s = ATTACKS[name].score(SIGNALS, target)
         assert s.shape == (RECORDS,)
@@ -69,8 +72,8 @@ def test_a_score_a_record(name: str) -> None:
 
 @every_attack
 def test_members_score_higher(name: str) -> None:
-    """Where members have larger margins every attack ranks them above non-members, and without members it ranks nobody;
-    U-LiRA, which asks for unlearned runs, finds those."""
+    """Where members have larger margins every attack ranks them above non-members, and without
+    members it ranks nobody; U-LiRA, which asks for unlearned runs, finds those."""
     arm = {"u-lira": "unlearned"}.get(name, "original")
     found, retrained = (
         np.mean(
@@ -87,7 +90,8 @@ def test_members_score_higher(name: str) -> None:
 
 @every_attack
 def test_in_every_class_members_score_higher(name: str) -> None:
-    """An attack finds members class by class too, and does not live on what differs between classes."""
+    """An attack finds members class by class too, and does not live on what differs between
+    classes."""
     arm = {"u-lira": "unlearned"}.get(name, "original")
     for label in range(CLASSES):
         inside, outside = (part[SIGNALS.labels[part] == label] for part in (FORGET, CONTROL))
@@ -99,7 +103,8 @@ def test_in_every_class_members_score_higher(name: str) -> None:
 
 @every_attack
 def test_an_attack_is_deterministic(name: str) -> None:
-    """The same signals give the same scores, attack models fitted anew, and without touching the logits."""
+    """The same signals give the same scores, attack models fitted anew, and without touching the
+    logits."""
     before = SIGNALS.logits.copy()
     first = scores(name, SIGNALS)
     assert np.array_equal(first, scores(name, synthetic_signals()))
@@ -108,7 +113,8 @@ def test_an_attack_is_deterministic(name: str) -> None:
 
 @every_attack
 def test_a_constant_added_to_logits_changes_nothing(name: str) -> None:
-    """Adding a constant to all logits of a record leaves its score as it was: only probabilities count."""
+    """Adding a constant to all logits of a record leaves its score as it was: only probabilities
+    count."""
     rng = np.random.default_rng(1)
     constants = quantised(rng.normal(0, 4, (*SIGNALS.logits.shape[:2], 1)))
     moved = replace(SIGNALS, logits=SIGNALS.logits + constants)
@@ -117,8 +123,8 @@ def test_a_constant_added_to_logits_changes_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if ATTACKS[name].family != "shadow models"])
 def test_records_that_are_alike_score_alike(name: str) -> None:
-    """Two candidates with the same answers in every run, the same label and the same input tie; but not where each half
-    of the records is scored by an attack model of its own."""
+    """Two candidates with the same answers in every run, the same label and the same input tie; but
+    not where each half of the records is scored by an attack model of its own."""
     signals = synthetic_signals()
     for observed in signals.observed.values():
         observed[:, 7] = observed[:, 3]
@@ -132,7 +138,8 @@ def test_records_that_are_alike_score_alike(name: str) -> None:
 
 @every_attack
 def test_the_order_of_records_changes_nothing(name: str) -> None:
-    """Records in another order have the same scores in that order; those of a fitted model nearly so."""
+    """Records in another order have the same scores in that order; those of a fitted model nearly
+    so."""
     order = np.random.default_rng(2).permutation(RECORDS)
     there = ATTACKS[name].score(only(SIGNALS, order), 0)
     here = ATTACKS[name].score(SIGNALS, 0)[order]
@@ -145,7 +152,8 @@ def test_the_order_of_records_changes_nothing(name: str) -> None:
 
 @every_attack
 def test_the_membership_of_the_target_is_not_looked_at(name: str) -> None:
-    """An attack does not know which candidates were members of the run it attacks: that may be anything."""
+    """An attack does not know which candidates were members of the run it attacks: that may be
+    anything."""
     member = SIGNALS.member.copy()
     member[np.ix_(TARGETS, range(CANDIDATES.stop))] ^= True
     assert np.array_equal(scores(name, replace(SIGNALS, member=member)), scores(name, SIGNALS))
@@ -153,7 +161,8 @@ def test_the_membership_of_the_target_is_not_looked_at(name: str) -> None:
 
 @every_attack
 def test_only_some_attacks_need_shadow_runs(name: str) -> None:
-    """Without shadow runs the attacks that learn from them say so, and the others go on as before."""
+    """Without shadow runs the attacks that learn from them say so, and the others go on as
+    before."""
     alone = synthetic_signals(shadows=0)
     if needs_shadows(name):
         with pytest.raises(NotApplicable, match="there are 0"):
@@ -164,7 +173,8 @@ def test_only_some_attacks_need_shadow_runs(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if needs_shadows(name)])
 def test_one_shadow_run_is_enough_or_too_few(name: str) -> None:
-    """With a single shadow run an attack either gives finite scores to those it can judge or says that it does not apply."""
+    """With a single shadow run an attack either gives finite scores to those it can judge or says
+    that it does not apply."""
     try:
         s = scores(name, synthetic_signals(shadows=1))
     except NotApplicable as error:
@@ -175,8 +185,8 @@ def test_one_shadow_run_is_enough_or_too_few(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in ATTACKS if ATTACKS[name].observes])
 def test_what_was_not_observed_is_not_guessed(name: str) -> None:
-    """Without what must be measured with the model in hand, or with nothing but gaps, the attack says that it does not
-    apply; a record that was not asked about has no score."""
+    """Without what must be measured with the model in hand, or with nothing but gaps, the attack
+    says that it does not apply; a record that was not asked about has no score."""
     with pytest.raises(NotApplicable):
         scores(name, replace(SIGNALS, observed={}))
     what = ATTACKS[name].observes
@@ -246,7 +256,8 @@ def test_thresholds_do_not_outlive_their_signals() -> None:
 
 
 def test_the_battery_attacks_every_compared_run() -> None:
-    """The battery has the scores of every run of every compared arm, in order, and a reason for each attack it skipped."""
+    """The battery has the scores of every run of every compared arm, in order, and a reason for
+    each attack it skipped."""
     signals = replace(
         only(SIGNALS, np.arange(RECORDS)), arms=np.array([*ARMS, *["other"] * (len(SIGNALS.arms) - 4)])
     )
@@ -254,7 +265,10 @@ def test_the_battery_attacks_every_compared_run() -> None:
     found, skipped = run_battery(signals, ["loss", "shokri-rf", "gap"], forget, control)
     assert list(found) == ["loss", "gap"]
     assert skipped == {
-        "shokri-rf": "the attack learns from shadow runs, some trained on a record and some not; there are 0 shadow runs"
+        "shokri-rf": (
+            "the attack learns from shadow runs, some trained on a record and some not; there are 0 shadow"
+            " runs"
+        )
     }
     for run, arm in enumerate(ARMS):
         s = ATTACKS["gap"].score(signals, run)
@@ -263,14 +277,16 @@ def test_the_battery_attacks_every_compared_run() -> None:
 
 
 def compared(signals: Signals) -> Signals:
-    """The same signals with a fourth compared arm: the last two shadow runs pass for the honest control."""
+    """The same signals with a fourth compared arm: the last two shadow runs pass for the honest
+    control."""
     arms = signals.arms.astype("U9")
     arms[-2:] = "honest"
     return replace(signals, arms=arms)
 
 
 def test_an_attack_that_nobody_was_asked_for_is_skipped() -> None:
-    """Where no forget record has what an attack needs in every run, the battery skips it and says so."""
+    """Where no forget record has what an attack needs in every run, the battery skips it and says
+    so."""
     signals = compared(synthetic_signals())
     norms = signals.observed["gradient norm"].copy()
     norms[0, FORGET[: len(FORGET) // 2]], norms[1, FORGET[len(FORGET) // 2 :]] = np.nan, np.nan
@@ -282,8 +298,9 @@ def test_an_attack_that_nobody_was_asked_for_is_skipped() -> None:
 
 
 def test_near_the_records_the_same_attacks_are_mounted() -> None:
-    """The battery near the records has the AUCs that the attacks have on signals in which the candidates' answers are
-    those near them and all others are as they were; what needs the model in hand has none."""
+    """The battery near the records has the AUCs that the attacks have on signals in which the
+    candidates' answers are those near them and all others are as they were; what needs the model in
+    hand has none."""
     signals = compared(SIGNALS)
     names = ["loss", "lira-online", "attack-p", "gradient-norm"]
     places = np.concatenate([FORGET, CONTROL])

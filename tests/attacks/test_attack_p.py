@@ -15,8 +15,8 @@ CLASSES = 3
 
 
 def target_signals(seed: int = 0, records: int = 600, bump: float = 0.0) -> Signals:
-    """One run of two on the first third; the second third was asked of no one, the last is the population. The
-    classes differ in how sure the run is of them, and its members by `bump`."""
+    """One run of two on the first third; the second third was asked of no one, the last is the
+    population. The classes differ in how sure the run is of them, and its members by `bump`."""
     rng = np.random.default_rng(seed)
     member = np.zeros((2, records), dtype=bool)
     member[0, : records // 3] = True
@@ -29,14 +29,16 @@ def target_signals(seed: int = 0, records: int = 600, bump: float = 0.0) -> Sign
 
 
 def test_p_values_by_hand() -> None:
-    """Among the losses 1, 3 and 3 the p-values are those of straight lines through (0, 0), (1, 1/6), (3, 2/3)."""
+    """Among the losses 1, 3 and 3 the p-values are those of straight lines through (0, 0), (1,
+    1/6), (3, 2/3)."""
     found = attack_p.p_values(np.array([0.0, 0.5, 1.0, 2.0, 3.0, 7.0]), np.array([3.0, 1.0, 3.0]))
     assert found == pytest.approx([0, 1 / 12, 1 / 6, (1 / 6 + 2 / 3) / 2, 2 / 3, 1 - 1 / 3 / 2])
 
 
 @pytest.mark.parametrize("decimals", [0, 1, 9])
 def test_p_values_count_the_population(decimals: int) -> None:
-    """The p-value is the share of the population with a smaller loss, ties half, exactly at its losses and to half a step between them."""
+    """The p-value is the share of the population with a smaller loss, ties half, exactly at its
+    losses and to half a step between them."""
     rng = np.random.default_rng(decimals)
     population = np.round(rng.exponential(2, 40), decimals)
     losses = np.concatenate([population, rng.exponential(3, 200)])
@@ -55,7 +57,8 @@ def test_p_values_count_the_population(decimals: int) -> None:
 
 
 def test_p_values_are_strictly_increasing() -> None:
-    """A larger loss has a larger p-value, also far below and above the whole population, whatever the ties in it."""
+    """A larger loss has a larger p-value, also far below and above the whole population, whatever
+    the ties in it."""
     losses = np.append(0.0, np.logspace(-300, 2, 2_000))
     for population in ([2.0, 2.0, 5.0], [1e-8, 0.5], [0.3]):
         assert (np.diff(attack_p.p_values(losses, np.array(population))) > 0).all()
@@ -73,7 +76,8 @@ def test_it_ranks_as_the_loss() -> None:
 
 
 def test_of_nonmembers_as_many_as_it_says_are_accused() -> None:
-    """Of non-members the share alpha has a p-value of at most alpha: in every class if learnt class by class, but not if learnt on all."""
+    """Of non-members the share alpha has a p-value of at most alpha: in every class if learnt class
+    by class, but not if learnt on all."""
     signals = target_signals(1, 30_000)
     fresh = np.arange(10_000, 20_000)
     together, apart = -attack_p.score(signals, 0)[fresh], -attack_p.score_per_class(signals, 0)[fresh]

@@ -28,8 +28,8 @@ def losses_of(signals: Signals) -> list[list[float]]:
 
 
 def signals_of(losses: Floats, member: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> Signals:
-    """Signals of two classes in which the label has these losses, (runs, records); all runs but the first two are
-    shadow runs."""
+    """Signals of two classes in which the label has these losses, (runs, records); all runs but the
+    first two are shadow runs."""
     runs, records = losses.shape
     logits = np.zeros((runs, records, 2), dtype=np.float32)
     logits[..., 0] = -np.log(np.expm1(losses))
@@ -39,7 +39,8 @@ def signals_of(losses: Floats, member: np.ndarray[tuple[int, int], np.dtype[np.b
 
 
 def skewed_signals(seed: int = 0, *, shadows: int = 16, memory: float = 0.5) -> Signals:
-    """Log-normal losses, some records harder than others; those of members are smaller by the factor `memory`."""
+    """Log-normal losses, some records harder than others; those of members are smaller by the
+    factor `memory`."""
     rng = np.random.default_rng(seed)
     member = paired_halves(rng, shadows)
     logs = 1.5 * rng.normal(size=RECORDS) - 1 + 0.5 * rng.normal(size=member.shape)
@@ -65,7 +66,8 @@ def aucs(score: Score, seeds: int, **how: float) -> list[float]:
 
 @pytest.mark.parametrize("target", [0, 5])
 def test_record_by_record(target: int) -> None:
-    """The score is (mean_out - l) / sigma, sigma^2 by the formula from the record's own and the pooled variance, written as loops."""
+    """The score is (mean_out - l) / sigma, sigma^2 by the formula from the record's own and the
+    pooled variance, written as loops."""
     s = skewed_signals()
     losses = losses_of(s)
     out = [
@@ -85,7 +87,8 @@ def test_record_by_record(target: int) -> None:
 
 
 def test_with_the_variance_of_the_record_it_is_the_paper_s() -> None:
-    """With each record's own variance, Phi of the score is the paper's smoothed share of OUT losses above the target's."""
+    """With each record's own variance, Phi of the score is the paper's smoothed share of OUT losses
+    above the target's."""
     s = skewed_signals()
     losses = np.array(losses_of(s))
     found = attack_r.with_variance(lira.per_example)(s, 0)
@@ -96,7 +99,8 @@ def test_with_the_variance_of_the_record_it_is_the_paper_s() -> None:
 
 
 def test_of_nonmembers_as_many_as_it_says_are_accused() -> None:
-    """With normal losses of one spread, non-members have scores above Phi^-1(1 - alpha) with probability alpha, few as the runs are."""
+    """With normal losses of one spread, non-members have scores above Phi^-1(1 - alpha) with
+    probability alpha, few as the runs are."""
     rng = np.random.default_rng(3)
     records = 20_000
     member = np.zeros((6, records), dtype=bool)
@@ -114,7 +118,8 @@ def test_of_nonmembers_as_many_as_it_says_are_accused() -> None:
 
 
 def test_few_reference_runs_do_not_accuse_by_accident() -> None:
-    """Where all records' losses are spread alike, with four reference runs the steadied variance finds more members at few false alarms than the record's own, or the share of larger losses."""
+    """Where all records' losses are spread alike, with four reference runs the steadied variance
+    finds more members at few false alarms than the record's own, or the share of larger losses."""
 
     def alike(seed: int) -> Signals:
         rng = np.random.default_rng(seed)
@@ -159,7 +164,8 @@ def test_a_target_that_is_a_shadow_run_is_left_out() -> None:
 
 
 def test_neither_order_nor_membership_of_the_target_counts() -> None:
-    """Records in another order have the same scores in that order, and the target's membership is not looked at."""
+    """Records in another order have the same scores in that order, and the target's membership is
+    not looked at."""
     s = skewed_signals()
     first = attack_r.score(s, 0)
     order = np.random.default_rng(1).permutation(RECORDS)
@@ -180,7 +186,8 @@ def test_saturated_losses_give_finite_scores() -> None:
 
 
 def test_what_cannot_be_compared() -> None:
-    """A record that every reference run saw has no score; with one reference run there is no spread, and the attack does not apply."""
+    """A record that every reference run saw has no score; with one reference run there is no
+    spread, and the attack does not apply."""
     s = skewed_signals(shadows=4)
     member = s.member.copy()
     member[TARGETS:, :9] = True

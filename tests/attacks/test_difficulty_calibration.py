@@ -13,8 +13,9 @@ TARGETS = 4
 
 
 def reference_signals(seed: int = 0, *, shadows: int = 12, bump: float = 1.0, spread: float = 3.0) -> Signals:
-    """Four attacked runs and shadow runs, each on a random half of 300 records of two classes. The margin of a
-    record is its difficulty, of this spread, plus `bump` in runs trained on it, plus noise."""
+    """Four attacked runs and shadow runs, each on a random half of 300 records of two classes. The
+    margin of a record is its difficulty, of this spread, plus `bump` in runs trained on it, plus
+    noise."""
     rng = np.random.default_rng(seed)
     runs, records = TARGETS + shadows, 300
     member = np.zeros((runs, records), dtype=bool)
@@ -35,7 +36,8 @@ def cross_entropy(logits: np.ndarray[tuple[int], np.dtype[np.float32]], label: i
 
 @pytest.mark.parametrize("target", [0, 3, 7])
 def test_record_by_record(target: int) -> None:
-    """The score is the mean loss over the runs without the record but the target, less the target's loss."""
+    """The score is the mean loss over the runs without the record but the target, less the target's
+    loss."""
     s = reference_signals()
     expected = []
     for i, label in enumerate(s.labels):
@@ -49,7 +51,8 @@ def test_record_by_record(target: int) -> None:
 
 
 def test_difficulty_cancels() -> None:
-    """Where records differ more in difficulty than training on them does, it finds members that the loss alone does not."""
+    """Where records differ more in difficulty than training on them does, it finds members that the
+    loss alone does not."""
     calibrated: list[float] = []
     plain: list[float] = []
     for seed in range(4):
@@ -75,7 +78,8 @@ def test_without_memory_nobody_is_found() -> None:
 
 
 def test_the_membership_of_the_target_is_not_looked_at() -> None:
-    """Another membership of the target gives the same scores, and so does another order of records, in that order."""
+    """Another membership of the target gives the same scores, and so does another order of records,
+    in that order."""
     s = reference_signals()
     first = difficulty_calibration.score(s, 0)
     member = s.member.copy()
@@ -89,7 +93,8 @@ def test_the_membership_of_the_target_is_not_looked_at() -> None:
 
 
 def test_what_cannot_be_compared() -> None:
-    """A record that every reference run saw has no score, and without reference runs nothing has."""
+    """A record that every reference run saw has no score, and without reference runs nothing
+    has."""
     s = reference_signals(shadows=1)
     missing = np.isnan(difficulty_calibration.score(s, 0))
     assert np.array_equal(missing, s.member[TARGETS])

@@ -36,7 +36,8 @@ FORMS = (online, offline, two_sided)
 every_rule = pytest.mark.parametrize("rule", RULES)
 every_form = pytest.mark.parametrize("form", FORMS)
 
-# From reference/golden.json, "lira_tiny": margins of four runs with and four without each of three records.
+# From reference/golden.json, "lira_tiny": margins of four runs with and four without each of three
+# records.
 INSIDE = [[2, 3, 4, 9], [0, 1, 1, 4], [6, 7, 9, 10]]
 OUT = [[0, 1, 1, 6], [-1, 0, 0, 3], [5, 6, 8, 13]]
 TARGET = [3, -0.5, 4]
@@ -57,13 +58,15 @@ def test_golden_online() -> None:
 
 
 def test_golden_offline() -> None:
-    """The paper's one-sided probabilities of the golden records are the normal distribution function of our z."""
+    """The paper's one-sided probabilities of the golden records are the normal distribution
+    function of our z."""
     expected = [0.66509232, 0.25249254, 0.09718296]
     assert stats.norm.cdf(offline(per_example)(TINY, 0)) == pytest.approx(expected, abs=1e-8)
 
 
 def test_golden_residual_spread() -> None:
-    """The golden residual SDs are about medians, and without degrees of freedom; taken to means they are the pooled ones."""
+    """The golden residual SDs are about medians, and without degrees of freedom; taken to means
+    they are the pooled ones."""
     for side, golden, runs in zip(
         reference_margins(TINY, 0), (2.04124145, 2.40947205), (INSIDE, OUT), strict=True
     ):
@@ -99,7 +102,8 @@ def variances_one_by_one(rule: Variance, runs: list[Floats]) -> list[float]:
 @every_rule
 @pytest.mark.parametrize("target", [0, 3])
 def test_record_by_record(rule: Variance, target: int) -> None:
-    """All forms are what a loop over records makes of their runs one by one, of any target, which is not among them."""
+    """All forms are what a loop over records makes of their runs one by one, of any target, which
+    is not among them."""
     signals, _ = random_signals(1, shadows=7, records=40, outside=10)
     margins, shadows = signals.logits[..., 0].astype(float), [r for r in range(1, 8) if r != target]
     sides = [
@@ -117,7 +121,8 @@ def test_record_by_record(rule: Variance, target: int) -> None:
 
 
 def test_auc_of_two_normals() -> None:
-    """Where a record's margins are normal and known, members d SDs higher, the AUC over all records is Φ(d/√2)."""
+    """Where a record's margins are normal and known, members d SDs higher, the AUC over all records
+    is Φ(d/√2)."""
     rng = np.random.default_rng(3)
     n, d = 20_000, 1.2
     mean, sd = rng.normal(0, 5, n), np.exp(rng.normal(0, 1, n))
@@ -130,7 +135,8 @@ def test_auc_of_two_normals() -> None:
 
 
 def test_it_is_a_likelihood_ratio() -> None:
-    """Over non-members exp(score) averages to 1, over members exp(-score), also where the variances differ."""
+    """Over non-members exp(score) averages to 1, over members exp(-score), also where the variances
+    differ."""
     rng = np.random.default_rng(4)
     zero, one = np.zeros(200_000), np.ones(200_000)
     inside, out = known(0.5 * one, 0.8 * one), known(zero, one)
@@ -140,7 +146,8 @@ def test_it_is_a_likelihood_ratio() -> None:
 
 
 def test_two_sides_misjudge_a_target_that_fits_less_well() -> None:
-    """A target whose margins are all 1.5 SDs lower is ranked as well as any other by one side, and by two the wrong way round."""
+    """A target whose margins are all 1.5 SDs lower is ranked as well as any other by one side, and
+    by two the wrong way round."""
     rng = np.random.default_rng(5)
     n, d, lower = 6_000, 1.0, 1.5
     trained = np.arange(n) < n // 2
@@ -166,7 +173,8 @@ def test_nothing_is_found_where_nothing_is(rule: Variance, form: Form) -> None:
 
 
 def test_shrinkage_is_between_the_two() -> None:
-    """The shrunk variance of each record lies between its own sample variance and the common prior, and is that without runs."""
+    """The shrunk variance of each record lies between its own sample variance and the common prior,
+    and is that without runs."""
     signals, _ = random_signals(7, shadows=5)
     _, out = reference_margins(signals, 0)
     d = out.n - 1
@@ -186,7 +194,8 @@ def test_shrinkage_is_between_the_two() -> None:
 
 @pytest.mark.parametrize("d", [1, 3, 7, 63])
 def test_the_prior_is_recovered(d: int) -> None:
-    """Sample variances of records whose own come from a scaled inverse chi-square distribution give back its two numbers."""
+    """Sample variances of records whose own come from a scaled inverse chi-square distribution give
+    back its two numbers."""
     rng = np.random.default_rng(8)
     n, d0, s02 = 40_000, 5.0, 2.5
     s2 = d0 * s02 / rng.chisquare(d0, n) * rng.chisquare(d, n) / d
@@ -196,7 +205,8 @@ def test_the_prior_is_recovered(d: int) -> None:
 
 
 def test_equal_variances_have_one_prior() -> None:
-    """Where records differ in their sample variance no more than by chance, the prior is the pooled variance and counts for all."""
+    """Where records differ in their sample variance no more than by chance, the prior is the pooled
+    variance and counts for all."""
     d = np.full(500, 6.0)
     assert list(prior(np.full(500, 1.7), d)) == pytest.approx([np.inf, 1.7])
     rng = np.random.default_rng(9)
@@ -206,7 +216,8 @@ def test_equal_variances_have_one_prior() -> None:
 
 
 def test_records_without_spread_leave_the_prior_alone() -> None:
-    """Records on which all runs answer alike, up to rounding, do not change what the others say of the prior."""
+    """Records on which all runs answer alike, up to rounding, do not change what the others say of
+    the prior."""
     rng = np.random.default_rng(13)
     s2, d = 9 / rng.chisquare(5, 1_000) * rng.chisquare(3, 1_000), np.full(1_020, 3.0)
     alike = np.concatenate([s2, np.zeros(10), np.full(10, 1e-17)])
@@ -215,7 +226,8 @@ def test_records_without_spread_leave_the_prior_alone() -> None:
 
 @pytest.mark.parametrize("form", [online, offline])
 def test_shrinkage_finds_more_with_few_runs(form: Form) -> None:
-    """With four runs a side, of records that differ in their spread, the shrunk variance finds the most members at 1 % false alarms, and overall more than the records' own variances."""
+    """With four runs a side, of records that differ in their spread, the shrunk variance finds the
+    most members at 1 % false alarms, and overall more than the records' own variances."""
     tpr, area = np.zeros((2, 3))
     for seed in range(4):
         signals, trained = random_signals(seed, shadows=8, records=4_000, outside=0)
@@ -253,7 +265,8 @@ def test_any_other_order(rule: Variance, form: Form) -> None:
 
 @every_rule
 def test_who_has_a_score(rule: Variance) -> None:
-    """Online, records that reference runs were both trained on and not have finite scores and others none; offline, all have that were missed."""
+    """Online, records that reference runs were both trained on and not have finite scores and
+    others none; offline, all have that were missed."""
     signals, _ = random_signals(11, shadows=6, records=50, outside=20)
     member = signals.member.copy()
     member[1:, 0] = True
@@ -267,7 +280,8 @@ def test_who_has_a_score(rule: Variance) -> None:
 @every_rule
 @every_form
 def test_margins_that_never_change(rule: Variance, form: Form) -> None:
-    """Where all reference runs answer alike there is no variance; scores are finite all the same, and a larger margin counts as further off."""
+    """Where all reference runs answer alike there is no variance; scores are finite all the same,
+    and a larger margin counts as further off."""
     signals = margin_signals([[0.0, 0.5, 1.0]] + [[0.0] * 3] * 8, [[0] * 3] + [[1] * 3] * 4 + [[0] * 3] * 4)
     s = form(rule)(signals, 0)
     assert np.isfinite(s).all()
@@ -277,7 +291,8 @@ def test_margins_that_never_change(rule: Variance, form: Form) -> None:
 
 
 def test_too_few_runs() -> None:
-    """Without two runs on either side of any record the online attack says so; the offline one needs two without alone."""
+    """Without two runs on either side of any record the online attack says so; the offline one
+    needs two without alone."""
     for shadows in (0, 1, 2, 3):
         signals, _ = random_signals(shadows=shadows)
         with pytest.raises(NotApplicable, match=f"there are {shadows} shadow runs"):
@@ -289,7 +304,8 @@ def test_too_few_runs() -> None:
 
 
 def test_the_target_among_the_references() -> None:
-    """A shadow run that is attacked is scored as if its own answers were not among the references."""
+    """A shadow run that is attacked is scored as if its own answers were not among the
+    references."""
     signals, _ = random_signals(12, shadows=6)
     rest = replace(signals, arms=np.array(["other", "shadow", "target", *["shadow"] * 4]))
     for rule in RULES:

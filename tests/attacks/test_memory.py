@@ -1,4 +1,5 @@
-"""What is held in memory while the logits of all runs lie in a file, and that it changes no number."""
+"""What is held in memory while the logits of all runs lie in a file, and that it changes no
+number."""
 
 import gc
 import tracemalloc
@@ -35,7 +36,8 @@ RECORDS, TEN = 4_000, 10
 ONE_RUN = RECORDS * TEN * 8
 """Bytes of one run's logits as float64: 320 kB."""
 PLACES = SetIndices(*np.split(np.arange(RECORDS), [1_800, 2_000, 2_400, 3_400]))
-"""Where the records of each set stand; the attacker has the last 600, besides forget and control."""
+"""Where the records of each set stand; the attacker has the last 600, besides forget and
+control."""
 OWN = np.concatenate([PLACES.forget, PLACES.control, PLACES.population])
 """What shadow runs are trained on halves of."""
 PYTHON = ONE_RUN // 10
@@ -58,8 +60,8 @@ def filed_signals(path: Path, per_arm: int, shadows: int) -> Signals:
 
 
 def held(compute: Callable[[], T], size: Callable[[T], int]) -> int:
-    """The most bytes held at any moment while something is computed, beyond those of its result: the least of three
-    times, as what is imported or filled in only once comes on top."""
+    """The most bytes held at any moment while something is computed, beyond those of its result:
+    the least of three times, as what is imported or filled in only once comes on top."""
     return min(_held(compute, size) for _ in range(3))
 
 
@@ -98,7 +100,8 @@ def held_by_arms(signals: Signals) -> int:
 
 
 def test_measuring_the_arms_holds_one_run_at_a_time(tmp_path: Path) -> None:
-    """Beyond the margins that it gives, `build_arms` holds less than one run's logits, and with twice as many runs no more."""
+    """Beyond the margins that it gives, `build_arms` holds less than one run's logits, and with
+    twice as many runs no more."""
     few, many = (held_by_arms(filed_signals(tmp_path / f"{n}.npy", n, 0)) for n in (16, 32))
     # Of one run the records of one set, never retain: float32, then float64, then a copy of that.
     assert few < ONE_RUN
@@ -106,28 +109,33 @@ def test_measuring_the_arms_holds_one_run_at_a_time(tmp_path: Path) -> None:
 
 
 def test_attacks_hold_one_run_at_a_time(tmp_path: Path) -> None:
-    """Beyond its scores a battery holds a few copies of one run, and with twice as many runs no more."""
+    """Beyond its scores a battery holds a few copies of one run, and with twice as many runs no
+    more."""
     few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 8), BY_RUN) for n in (3, 8))
-    # The modified entropy holds the most: log p, p, log(1 - p), what is summed of it, and a buffer. To learn
-    # thresholds takes less: the score of each example, a copy of those of one class, and one run.
+    # The modified entropy holds the most: log p, p, log(1 - p), what is summed of it, and a buffer.
+    # To learn thresholds takes less: the score of each example, a copy of those of one class, and
+    # one run.
     assert few < 6 * ONE_RUN
     assert many < few + PYTHON
 
 
 def test_a_shadow_run_adds_its_scores_not_its_logits(tmp_path: Path) -> None:
-    """What thresholds are learnt from grows by at most 16 bytes for each record that a shadow run was asked about."""
+    """What thresholds are learnt from grows by at most 16 bytes for each record that a shadow run
+    was asked about."""
     few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", 1, n), BY_RUN) for n in (16, 64))
-    # A float64 score and whether it was a member, 9 bytes, and copies of a tenth of them: one class of ten.
+    # A float64 score and whether it was a member, 9 bytes, and copies of a tenth of them: one class
+    # of ten.
     assert many < few + 16 * 48 * len(OWN) + PYTHON
 
 
 def test_a_shadow_attack_holds_its_examples_and_one_run(tmp_path: Path) -> None:
-    """Beyond its scores the shadow attack holds a few copies of its examples and of one run, and with twice as many compared runs no more."""
+    """Beyond its scores the shadow attack holds a few copies of its examples and of one run, and
+    with twice as many compared runs no more."""
     ATTACKS["shokri-lr"].score(synthetic_signals(), 0)  # so that nothing is imported while it is counted
     few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 4), ["shokri-lr"]) for n in (1, 3))
     examples = 4 * len(OWN) * TEN * 4
-    # An attack model is fitted to all its examples at once; ART copies their features and one-hot labels as it
-    # converts, joins and parts them.
+    # An attack model is fitted to all its examples at once; ART copies their features and one-hot
+    # labels as it converts, joins and parts them.
     assert few < 15 * examples + 4 * ONE_RUN
     assert many < few + PYTHON
 
@@ -142,7 +150,8 @@ def test_every_attack_reads_a_file_as_it_reads_memory(tmp_path: Path) -> None:
 
 
 def test_margins_and_probabilities_run_by_run() -> None:
-    """phi and log p of one run are, to the last bit, those of the run among all, written with a new array for every step."""
+    """phi and log p of one run are, to the last bit, those of the run among all, written with a new
+    array for every step."""
     s = synthetic_signals()
     z = s.logits.astype(np.float64)
     own = np.arange(len(s.labels)), s.labels
@@ -168,7 +177,8 @@ def test_log_one_minus_class_by_class() -> None:
 
 @pytest.mark.parametrize("absent", [None, 3])
 def test_thresholds_run_by_run(absent: int | None) -> None:
-    """Thresholds are those learnt from one long list of all scores, also where the attacker has no records of a class."""
+    """Thresholds are those learnt from one long list of all scores, also where the attacker has no
+    records of a class."""
     s = synthetic_signals()
     if absent is not None:
         s.labels[(s.labels == absent) & (np.arange(len(s.labels)) < OUTSIDE[0])] = 0
@@ -189,7 +199,8 @@ def test_thresholds_run_by_run(absent: int | None) -> None:
 
 
 def test_the_battery_keeps_what_a_choice_of_columns_would() -> None:
-    """The scores kept are the columns of all scores that belong to forget and control, and lie in memory as those do."""
+    """The scores kept are the columns of all scores that belong to forget and control, and lie in
+    memory as those do."""
     signals = synthetic_signals()
     signals = Signals(
         signals.logits, signals.member, signals.labels, signals.ids, np.repeat(ARMS, [2, 2, 3, 10]), 0
@@ -204,7 +215,8 @@ def test_the_battery_keeps_what_a_choice_of_columns_would() -> None:
 
 
 def test_what_was_learnt_goes_with_its_signals() -> None:
-    """Learning happens once for the same signals, and does not keep them, or their file, from being let go."""
+    """Learning happens once for the same signals, and does not keep them, or their file, from being
+    let go."""
     calls = []
 
     @once

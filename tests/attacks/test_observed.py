@@ -27,7 +27,8 @@ each = pytest.mark.parametrize("name", ATTACKS)
 
 @each
 def test_the_score_is_what_was_observed(name: str) -> None:
-    """Each score is the target's own observation, signed so that members are high, NaN where it was not asked."""
+    """Each score is the target's own observation, signed so that members are high, NaN where it was
+    not asked."""
     score, sign = ATTACKS[name]
     found = score(OBSERVED, 1)
     assert np.array_equal(found, sign * OBSERVED.observed[name][1], equal_nan=True)

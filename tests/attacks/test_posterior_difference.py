@@ -17,8 +17,8 @@ FORGOTTEN, CONTROL = np.arange(FORGET), np.arange(FORGET, RECORDS)
 
 
 def versions(seed: int, *, left: float, counts: tuple[int, ...] = (N, N, N, N)) -> Signals:
-    """Originals whose forget records have an own logit higher by 3, unlearned runs that kept `left` of that
-    and are otherwise near their original, and runs retrained from scratch."""
+    """Originals whose forget records have an own logit higher by 3, unlearned runs that kept `left`
+    of that and are otherwise near their original, and runs retrained from scratch."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, CLASSES, RECORDS)
     own = np.eye(CLASSES)[labels]
@@ -35,7 +35,8 @@ def versions(seed: int, *, left: float, counts: tuple[int, ...] = (N, N, N, N)) 
 
 
 def test_each_run_is_paired_with_the_original_of_its_number() -> None:
-    """Run k of every arm is compared with original k, also where arms stand in the signals in turns."""
+    """Run k of every arm is compared with original k, also where arms stand in the signals in
+    turns."""
     s = versions(0, left=0.5)
     for arm in ARMS:
         assert [original_of(s, int(run)) for run in s.runs_of(arm)] == list(range(N))
@@ -46,7 +47,8 @@ def test_each_run_is_paired_with_the_original_of_its_number() -> None:
 
 
 def test_the_score_is_the_drop_of_the_margin() -> None:
-    """The score is phi of the original less phi of the later version, and 0 for an original itself."""
+    """The score is phi of the original less phi of the later version, and 0 for an original
+    itself."""
     s = versions(1, left=0.0)
     expected = phi(s.logits[2], s.labels) - phi(s.logits[N + 2], s.labels)
     assert np.array_equal(score(s, N + 2), expected)
@@ -67,7 +69,8 @@ def test_the_distance_of_posteriors_record_by_record() -> None:
 
 
 def test_both_versions_show_what_was_forgotten_even_after_retraining() -> None:
-    """Pairs with retrained runs tell forget from control records, pairs with a run that did nothing tell nothing, and unlearning that stays close to its original tells most."""
+    """Pairs with retrained runs tell forget from control records, pairs with a run that did nothing
+    tell nothing, and unlearning that stays close to its original tells most."""
     done, nothing = (before_after(versions(3, left=left), FORGOTTEN, CONTROL) for left in (0.0, 1.0))
     assert done.unlearned.shape == done.retrained.shape == (N,)
     assert done.retrained.mean() > 0.8
@@ -77,7 +80,8 @@ def test_both_versions_show_what_was_forgotten_even_after_retraining() -> None:
 
 
 def test_a_run_that_is_its_original_shows_nothing() -> None:
-    """Where the later version is the original to the last bit, all scores are 0 and the AUC is 1/2, by either comparison."""
+    """Where the later version is the original to the last bit, all scores are 0 and the AUC is 1/2,
+    by either comparison."""
     s = versions(4, left=0.0)
     logits = s.logits.copy()
     logits[N : 2 * N] = logits[:N]
@@ -87,7 +91,8 @@ def test_a_run_that_is_its_original_shows_nothing() -> None:
 
 
 def test_order_and_membership_change_nothing() -> None:
-    """Records in another order have the same scores in that order, and who was a member is not looked at."""
+    """Records in another order have the same scores in that order, and who was a member is not
+    looked at."""
     s = versions(5, left=0.3)
     order = np.random.default_rng(0).permutation(RECORDS)
     other = Signals(s.logits[:, order], ~s.member, s.labels[order], s.ids[order], s.arms, 0)

@@ -17,9 +17,10 @@ MEMBERS, FRESH = slice(0, 100), slice(100, 200)
 
 
 def known_margins(seed: int = 0, *, outside: int = 400, bump: float = 1.0) -> Signals:
-    """Two runs on the first 100 records of three classes, the next 100 on no attacked run but on a third, the rest
-    on none. Without training the margin of a record is expected to be `easy` of its input, and is normal with
-    the standard deviation `noise`; training raises it by `bump` standard deviations."""
+    """Two runs on the first 100 records of three classes, the next 100 on no attacked run but on a
+    third, the rest on none. Without training the margin of a record is expected to be `easy` of its
+    input, and is normal with the standard deviation `noise`; training raises it by `bump` standard
+    deviations."""
     rng = np.random.default_rng(seed)
     records = 200 + outside
     member = np.zeros((3, records), dtype=bool)
@@ -56,7 +57,8 @@ def in_order(signals: Signals, order: Ints) -> Signals:
 
 
 def test_the_score_is_the_standardised_margin() -> None:
-    """Given enough non-members it finds the mean and the standard deviation that the margins really have."""
+    """Given enough non-members it finds the mean and the standard deviation that the margins really
+    have."""
     s = known_margins(outside=2_000)
     assert s.inputs is not None
     truth = (hinge.score(s, 0) - easy(s.inputs, s.labels)) / noise(s.inputs, s.labels)
@@ -71,7 +73,8 @@ def test_the_score_is_the_standardised_margin() -> None:
 
 
 def test_it_knows_hard_records_from_members() -> None:
-    """Where margins depend on the record it finds members that the margin alone does not; where training changes nothing the AUC is 1/2."""
+    """Where margins depend on the record it finds members that the margin alone does not; where
+    training changes nothing the AUC is 1/2."""
     found: list[float] = []
     plain: list[float] = []
     nothing: list[float] = []
@@ -99,7 +102,8 @@ def test_of_other_nonmembers_as_many_as_it_says_are_accused(alpha: float) -> Non
 
 
 def test_a_quantile_that_does_not_hold_is_seen() -> None:
-    """Where the other non-members have larger margins than those that were learnt from, far more than alpha are accused."""
+    """Where the other non-members have larger margins than those that were learnt from, far more
+    than alpha are accused."""
     s = known_margins()
     logits = s.logits.copy()
     shifted = quantile_regression.held_out(s)
@@ -108,7 +112,8 @@ def test_a_quantile_that_does_not_hold_is_seen() -> None:
 
 
 def test_the_quantile_is_checked_on_records_not_learnt_from() -> None:
-    """The other half is every second non-member by its id; its answers have no part in any score but its own."""
+    """The other half is every second non-member by its id; its answers have no part in any score
+    but its own."""
     s = known_margins()
     other = quantile_regression.held_out(s)
     assert not s.member[:, other].any()
@@ -123,7 +128,8 @@ def test_the_quantile_is_checked_on_records_not_learnt_from() -> None:
 
 
 def test_the_regression_is_the_textbook_s() -> None:
-    """Mean and leave-one-out residuals are those of kernel ridge regressions solved one by one, at the best penalty."""
+    """Mean and leave-one-out residuals are those of kernel ridge regressions solved one by one, at
+    the best penalty."""
     s = known_margins(3, outside=120)
     features = quantile_regression._features(s)
     h = hinge.score(s, 0)[features.places][features.fit]
@@ -163,7 +169,8 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_neither_order_nor_membership_of_the_target_counts() -> None:
-    """Records in another order have the same scores in that order, and who else was a member of the target is not looked at."""
+    """Records in another order have the same scores in that order, and who else was a member of the
+    target is not looked at."""
     s = known_margins(outside=100)
     first = quantile_regression.score(s, 0)
     order = np.random.default_rng(1).permutation(len(s.labels))
@@ -183,7 +190,8 @@ def test_equal_margins_and_equal_inputs_do_no_harm() -> None:
 
 
 def test_what_is_missing_is_said() -> None:
-    """Without the inputs, or with few non-members or none, the attack says why it does not apply."""
+    """Without the inputs, or with few non-members or none, the attack says why it does not
+    apply."""
     with pytest.raises(NotApplicable, match="the signals do not hold them"):
         quantile_regression.score(replace(known_margins(), inputs=None), 0)
     with pytest.raises(NotApplicable, match="20 in each are needed"):

@@ -33,7 +33,8 @@ def same(a: Moments, b: Moments) -> bool:
 
 
 def test_moments_by_numpy() -> None:
-    """Number, mean and sum of squares of either side are those of the runs that are in, or out, taken one by one."""
+    """Number, mean and sum of squares of either side are those of the runs that are in, or out,
+    taken one by one."""
     signals, _ = random_signals(records=30, outside=5, shadows=7)
     inside, out = moments(phi)(signals, 0)
     shadows = signals.runs_of("shadow")
@@ -45,7 +46,8 @@ def test_moments_by_numpy() -> None:
 
 @pytest.mark.parametrize("left_out", [(1,), (4,), (2, 5), (0, 3), (1, 2)])
 def test_runs_that_are_left_out(left_out: tuple[int, ...]) -> None:
-    """A shadow run that is left out is as if it had never been there; another arm's run changes nothing."""
+    """A shadow run that is left out is as if it had never been there; another arm's run changes
+    nothing."""
     signals, _ = random_signals(records=30, outside=5, shadows=6)
     others = np.setdiff1d(signals.runs_of("shadow"), left_out)
     inside, out = moments(phi)(signals, *left_out)
@@ -54,7 +56,8 @@ def test_runs_that_are_left_out(left_out: tuple[int, ...]) -> None:
 
 
 def test_a_single_run_has_no_spread() -> None:
-    """Where all but one run were left out, the sum of squares is exactly 0; where all were, there is no mean."""
+    """Where all but one run were left out, the sum of squares is exactly 0; where all were, there
+    is no mean."""
     signals = margin_signals([[0.0], [0.1], [0.7], [0.3]], [[0], [1], [1], [0]])
     inside, out = moments(phi)(signals, 1)
     assert [inside.n, inside.m2] == [1, 0]
@@ -66,7 +69,8 @@ def test_a_single_run_has_no_spread() -> None:
 
 
 def test_small_spread_about_a_large_mean() -> None:
-    """A variance of 1 about a mean of a billion is found to six digits, where the mean square less the squared mean would have none."""
+    """A variance of 1 about a mean of a billion is found to six digits, where the mean square less
+    the squared mean would have none."""
     signals, _ = random_signals(records=20, outside=0, shadows=50)
 
     def far(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
@@ -123,7 +127,8 @@ def test_references_are_the_other_shadow_runs() -> None:
 
 
 def test_outside_of_every_run() -> None:
-    """Known non-members are the records that no run was trained on; without any there is nothing to learn from."""
+    """Known non-members are the records that no run was trained on; without any there is nothing to
+    learn from."""
     signals, _ = random_signals(records=20, outside=3)
     assert outside(signals).tolist() == [20, 21, 22]
     with pytest.raises(NotApplicable, match="no run was trained on; there are none"):
@@ -131,7 +136,8 @@ def test_outside_of_every_run() -> None:
 
 
 def test_too_few_reference_runs() -> None:
-    """What an attack needs of reference runs must be there for some record at least, and the reason names both."""
+    """What an attack needs of reference runs must be there for some record at least, and the reason
+    names both."""
     signals, _ = random_signals(shadows=2)
     inside, out = moments(phi)(signals, 0)
     require(signals, 0, 1, inside=inside, out=out)

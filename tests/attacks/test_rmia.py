@@ -28,8 +28,8 @@ Form = Callable[[float], Score]
 
 every_form = pytest.mark.parametrize("form", [online, offline])
 
-# From reference/golden.json, "rmia_tiny": probabilities of three records and four z, and of the runs without
-# and with them.
+# From reference/golden.json, "rmia_tiny": probabilities of three records and four z, and of the
+# runs without and with them.
 PX, PZ = np.array([0.9, 0.5, 0.2]), np.array([0.8, 0.6, 0.3, 0.1])
 PX_OUT = np.array([[0.6, 0.8], [0.6, 0.5], [0.3, 0.1]]).mean(axis=1)
 PX_IN = np.array([[0.9, 0.95], [0.8, 0.7], [0.5, 0.4]]).mean(axis=1)
@@ -53,14 +53,16 @@ def test_golden_ratios() -> None:
     ("gamma", "expected"), [(1, [1, 0.5, 0.25]), (2, [0.5, 0.25, 0.25]), (1.2, [1, 0.5, 0.25])]
 )
 def test_golden_scores(gamma: float, expected: list[float]) -> None:
-    """The golden shares of z that each record dominates: exactly so, and rounded down to whole z of the score that breaks ties."""
+    """The golden shares of z that each record dominates: exactly so, and rounded down to whole z of
+    the score that breaks ties."""
     assert dominated(RX, RZ, gamma).tolist() == expected
     assert (np.floor(4 * ranked(RX, RZ, gamma)) / 4).tolist() == expected
 
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
 def test_every_pair(gamma: float) -> None:
-    """Sorting once counts what comparing every record with every z does, ties of ratios included."""
+    """Sorting once counts what comparing every record with every z does, ties of ratios
+    included."""
     rng = np.random.default_rng(0)
     rx, rz = rng.integers(1, 9, 200) / 4, rng.integers(1, 9, 70) / 4
     assert dominated(rx, rz, gamma) == pytest.approx(pairwise(rx, rz, gamma))
@@ -68,7 +70,8 @@ def test_every_pair(gamma: float) -> None:
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 50.0])
 def test_gamma_changes_no_rank(gamma: float) -> None:
-    """Whatever gamma is, records stand in the order of their ratios, with no ties but theirs, within one z of the definition."""
+    """Whatever gamma is, records stand in the order of their ratios, with no ties but theirs,
+    within one z of the definition."""
     rng = np.random.default_rng(1)
     rx, rz = np.exp(rng.normal(size=(2, 500)))
     s = ranked(rx, rz, gamma)
@@ -79,7 +82,8 @@ def test_gamma_changes_no_rank(gamma: float) -> None:
 
 
 def test_the_probability_of_the_label() -> None:
-    """Of two classes with logits phi and 0 the label has the probability 1 / (1 + exp(-phi)), also when that is next to nothing."""
+    """Of two classes with logits phi and 0 the label has the probability 1 / (1 + exp(-phi)), also
+    when that is next to nothing."""
     phi = np.array([-300.0, -2.0, 0.0, 3.0, 300.0])
     p = probability(np.stack([phi, 0 * phi], axis=1), np.zeros(5, dtype=np.int64))
     assert p == pytest.approx(1 / (1 + np.exp(-phi)), rel=1e-12)
@@ -91,7 +95,8 @@ def test_ratios_next_to_nothing() -> None:
 
 
 def by_hand(signals: Signals, target: int, gamma: float, a: float | None) -> list[float]:
-    """The attack as a loop: every record, every z, every run. Offline with this a, online without one."""
+    """The attack as a loop: every record, every z, every run. Offline with this a, online without
+    one."""
     p = 1 / (1 + np.exp(-signals.logits[..., 0].astype(float)))
     runs = [r for r in range(len(p)) if signals.arms[r] == "shadow" and r != target]
 
@@ -108,7 +113,8 @@ def by_hand(signals: Signals, target: int, gamma: float, a: float | None) -> lis
 
 @pytest.mark.parametrize("target", [0, 2])
 def test_record_by_record(target: int) -> None:
-    """Online and offline scores, rounded down to whole z, are the paper's, run by run and pair by pair, of any target."""
+    """Online and offline scores, rounded down to whole z, are the paper's, run by run and pair by
+    pair, of any target."""
     signals, _ = random_signals(2, shadows=7, records=40, outside=25)
     a = tuned(signals, target)
     for gamma in (1.0, 1.3):
@@ -138,14 +144,16 @@ def tuned_by_hand(signals: Signals, target: int) -> float:
 
 @pytest.mark.parametrize("target", [0, 1, 6])
 def test_tuning_by_hand(target: int) -> None:
-    """The chosen a is the best of the grid on the first reference runs, each attacked with the others."""
+    """The chosen a is the best of the grid on the first reference runs, each attacked with the
+    others."""
     signals, _ = random_signals(3, shadows=6, records=40, outside=10)
     assert tuned(signals, target) == tuned_by_hand(signals, target)
 
 
 @pytest.mark.parametrize("target", [0, 2])
 def test_the_target_has_no_part_in_tuning(target: int) -> None:
-    """Whatever the target answers and whoever it was trained on, a is the same, also for a shadow run that is attacked."""
+    """Whatever the target answers and whoever it was trained on, a is the same, also for a shadow
+    run that is attacked."""
     signals, _ = random_signals(4, shadows=8, records=60)
     rng, chosen = np.random.default_rng(0), set()
     for _ in range(5):
@@ -157,7 +165,8 @@ def test_the_target_has_no_part_in_tuning(target: int) -> None:
 
 
 def test_tuning_finds_what_training_does() -> None:
-    """Where training makes the model sure of every record alike, a small a is chosen; where it adds a little to each, a large one."""
+    """Where training makes the model sure of every record alike, a small a is chosen; where it adds
+    a little to each, a large one."""
     rng = np.random.default_rng(5)
     member = np.vstack([np.zeros((1, 3_000), dtype=bool), random_halves(rng, 8, 3_000)])
     out = rng.uniform(0.05, 0.95, 3_000)
@@ -176,7 +185,8 @@ def _probable(p: Floats, member: np.ndarray[tuple[int, int], np.dtype[np.bool_]]
 
 @every_form
 def test_members_score_higher(form: Form) -> None:
-    """Members are found better than by their probability alone, and a model that learnt nothing gives nobody away."""
+    """Members are found better than by their probability alone, and a model that learnt nothing
+    gives nobody away."""
     signals, trained = random_signals(6, records=3_000, outside=300, spread=0.2)
     p = probability(signals.logits[0], signals.labels)
     s = form(1.0)(signals, 0)
@@ -187,7 +197,8 @@ def test_members_score_higher(form: Form) -> None:
 
 
 def test_the_score_is_a_level() -> None:
-    """With gamma = 1 a score above 1 - α is reached by about a share α of non-members that z are like."""
+    """With gamma = 1 a score above 1 - α is reached by about a share α of non-members that z are
+    like."""
     signals, trained = random_signals(8, shadows=64, records=4_000, outside=2_000, spread=0.0)
     s = offline(1.0)(signals, 0)[:4_000][~trained[:4_000]]
     for alpha in (0.5, 0.1, 0.02):

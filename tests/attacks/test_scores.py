@@ -35,7 +35,8 @@ def modified_entropy_by_loop(p: list[mpmath.mpf], y: int) -> mpmath.mpf:
 
 
 def test_golden_modified_entropy() -> None:
-    """The golden examples have the modified entropies .162167245 and 2.72910351, negated as scores."""
+    """The golden examples have the modified entropies .162167245 and 2.72910351, negated as
+    scores."""
     # From reference/golden.json, "mentr".
     p, y = [[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], [0, 0]
     expected = [-0.162167245, -2.72910351]
@@ -44,7 +45,8 @@ def test_golden_modified_entropy() -> None:
 
 @pytest.mark.parametrize("spread", [1.0, 10.0, 100.0])
 def test_modified_entropy_term_by_term(spread: float) -> None:
-    """The score is minus the paper's sum at 400 digits, also where probabilities round to 0 or 1."""
+    """The score is minus the paper's sum at 400 digits, also where probabilities round to 0 or
+    1."""
     signals = random_run(1, spread)
     with mpmath.workdps(400):
         expected = [
@@ -80,7 +82,8 @@ def test_log_softmax_agrees_with_scipy() -> None:
 
 
 def test_gap_balanced_accuracy_is_an_identity() -> None:
-    """Accusing the rightly predicted has a balanced accuracy of exactly 1/2 + (accuracy in - accuracy out) / 2."""
+    """Accusing the rightly predicted has a balanced accuracy of exactly 1/2 + (accuracy in -
+    accuracy out) / 2."""
     for seed in range(5):
         signals = random_run(seed, 1.0)
         gap = scores("gap", signals)
@@ -117,7 +120,8 @@ def test_entropy_does_not_look_at_the_label() -> None:
 
 
 def test_modified_entropy_knows_right_from_wrong_certainty() -> None:
-    """A certain right answer has the best score, 0, and a certain wrong one the worst; plain entropy sees no difference."""
+    """A certain right answer has the best score, 0, and a certain wrong one the worst; plain
+    entropy sees no difference."""
     signals = one_run([[30.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 30.0, 0.0]], [0, 0, 0])
     right, unsure, wrong = scores("modified-entropy", signals)
     assert 0 >= right > -1e-10
@@ -129,7 +133,8 @@ def test_modified_entropy_knows_right_from_wrong_certainty() -> None:
 
 @pytest.mark.parametrize("spread", [1.0, 100.0])
 def test_hinge_term_by_term(spread: float) -> None:
-    """The hinge score is the label's logit less the largest other one; it is positive exactly where the label is predicted."""
+    """The hinge score is the label's logit less the largest other one; it is positive exactly where
+    the label is predicted."""
     signals = random_run(6, spread)
     expected = []
     for z, y in zip(signals.logits[0].tolist(), signals.labels, strict=True):
@@ -140,7 +145,8 @@ def test_hinge_term_by_term(spread: float) -> None:
 
 
 def test_hinge_does_not_flatten_out() -> None:
-    """Where the loss has run into 0 the hinge score still tells records apart, and with two classes both rank alike."""
+    """Where the loss has run into 0 the hinge score still tells records apart, and with two classes
+    both rank alike."""
     signals = one_run([[900.0, 0.0], [800.0, 0.0], [3.0, 0.0], [0.0, 2.0]], [0, 0, 0, 0])
     assert hinge.score(signals, 0).tolist() == [900.0, 800.0, 3.0, -2.0]
     loss = scores("loss", signals)
@@ -154,7 +160,8 @@ def balanced_accuracy(threshold: float, members: Floats, nonmembers: Floats) -> 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_best_threshold_is_the_best_of_all(seed: int) -> None:
-    """No threshold beats the one found; it is the lowest of its kind, half-way between two scores."""
+    """No threshold beats the one found; it is the lowest of its kind, half-way between two
+    scores."""
     rng = np.random.default_rng(seed)
     members, nonmembers = rng.integers(2, 12, 9).astype(float), rng.integers(0, 10, 14).astype(float)
     values = sorted({*members, *nonmembers})

@@ -22,8 +22,9 @@ every_kind = pytest.mark.parametrize("kind", get_args(shokri.Kind))
 
 
 def shadowed(seed: int = 0, bump: float = 2.5) -> Signals:
-    """Two attacked runs and six shadow runs, each on a random half of the first 200 records; no run saw the rest. A
-    member's own logit is higher by `bump`, and two others of its logits lie closer together."""
+    """Two attacked runs and six shadow runs, each on a random half of the first 200 records; no run
+    saw the rest. A member's own logit is higher by `bump`, and two others of its logits lie closer
+    together."""
     rng = np.random.default_rng(seed)
     member = np.zeros((TARGETS + SHADOWS, RECORDS), dtype=bool)
     for run in member:
@@ -51,7 +52,8 @@ def own_first(log_p: list[float], label: int) -> list[float]:
 
 @every_kind
 def test_members_are_found_and_nobody_else(kind: shokri.Kind) -> None:
-    """Every attack model ranks members above others, and finds nobody where members are no different."""
+    """Every attack model ranks members above others, and finds nobody where members are no
+    different."""
     found: list[float] = []
     nothing: list[float] = []
     for aucs, bump in ((found, 2.5), (nothing, 0.0)):
@@ -67,7 +69,8 @@ def test_members_are_found_and_nobody_else(kind: shokri.Kind) -> None:
 
 @every_kind
 def test_scores_have_resolution(kind: shokri.Kind) -> None:
-    """A score is a probability, or a distance to the border, that tells nearly all records apart."""
+    """A score is a probability, or a distance to the border, that tells nearly all records
+    apart."""
     found = scores(kind)
     assert found.shape == (RECORDS,)
     assert found.dtype == np.float64
@@ -80,7 +83,8 @@ def test_scores_have_resolution(kind: shokri.Kind) -> None:
 
 @every_kind
 def test_an_attack_model_is_repeatable_and_leaves_random_numbers_alone(kind: shokri.Kind) -> None:
-    """Fitted anew after other random numbers were drawn the scores are the same, and the caller's generators stand where they stood."""
+    """Fitted anew after other random numbers were drawn the scores are the same, and the caller's
+    generators stand where they stood."""
     first = scores(kind)
     np.random.seed(5)
     torch.manual_seed(6)
@@ -106,7 +110,8 @@ def test_the_order_of_records_changes_nothing(kind: shokri.Kind) -> None:
 
 @pytest.mark.parametrize("kind", ["rf", "nn"])
 def test_no_record_is_scored_by_what_was_learnt_of_it(kind: shokri.Kind) -> None:
-    """Whatever the shadow runs answered on a record, and whichever of them saw it, its own score stays as it is, and that of others changes."""
+    """Whatever the shadow runs answered on a record, and whichever of them saw it, its own score
+    stays as it is, and that of others changes."""
     first, half = scores(kind), halves(SIGNALS)
     for side in (0, 1):
         own = np.flatnonzero((half == side) & SIGNALS.member.any(axis=0))
@@ -119,7 +124,8 @@ def test_no_record_is_scored_by_what_was_learnt_of_it(kind: shokri.Kind) -> None
 
 
 def test_memorised_records_do_not_help() -> None:
-    """Where a shadow member's answers bear a mark of their own, which tells nothing of other records, nobody is found."""
+    """Where a shadow member's answers bear a mark of their own, which tells nothing of other
+    records, nobody is found."""
     s = shadowed(3, bump=0.0)
     rng = np.random.default_rng(0)
     mark = 6 * rng.normal(size=(RECORDS, CLASSES))
@@ -135,7 +141,8 @@ def test_memorised_records_do_not_help() -> None:
 
 
 def test_halves_depend_on_the_id_alone() -> None:
-    """A record's half is the same whatever other records there are; about half of them are in either; another seed parts them anew."""
+    """A record's half is the same whatever other records there are; about half of them are in
+    either; another seed parts them anew."""
     half = halves(SIGNALS)
     some = np.arange(5, RECORDS, 7)[::-1]
     part = replace(
@@ -154,7 +161,8 @@ def test_halves_depend_on_the_id_alone() -> None:
 @pytest.mark.parametrize("share", [None, 0, 1])
 @pytest.mark.parametrize("side", [0, 1])
 def test_examples_are_answers_of_shadow_runs(side: int, share: int | None) -> None:
-    """What is learnt from are answers of the shadow runs of that share on the attacker's records of that half, members and others as many."""
+    """What is learnt from are answers of the shadow runs of that share on the attacker's records of
+    that half, members and others as many."""
     s, half = SIGNALS, halves(SIGNALS)
     runs = {None: range(2, 8), 0: range(2, 5), 1: range(5, 8)}[share]
     labels, features, other_labels, other_features = shokri.examples(s, side, share, 10**6)
@@ -181,7 +189,8 @@ def test_no_more_examples_than_wanted() -> None:
 
 
 def test_a_shadow_run_is_attacked_with_others() -> None:
-    """Which records a shadow run was trained on has no part in the scores of that run as a target."""
+    """Which records a shadow run was trained on has no part in the scores of that run as a
+    target."""
     for target in (TARGETS, TARGETS + SHADOWS - 1):
         member = SIGNALS.member.copy()
         member[target, :200] = ~member[target, :200]
@@ -199,7 +208,8 @@ def test_a_shadow_run_is_attacked_with_others() -> None:
     ],
 )
 def test_art_fits_what_it_is_said_to(kind: shokri.Kind, build: Callable[[], LogisticRegression]) -> None:
-    """The scores are the probabilities of scikit-learn's own model on log-probabilities and one-hot labels of the other half."""
+    """The scores are the probabilities of scikit-learn's own model on log-probabilities and one-hot
+    labels of the other half."""
     half, found = halves(SIGNALS), scores(kind)
     for side in (0, 1):
         y, x, other_y, other_x = shokri.examples(SIGNALS, 1 - side, None, 20_000)
@@ -217,7 +227,8 @@ def test_art_fits_what_it_is_said_to(kind: shokri.Kind, build: Callable[[], Logi
 
 
 def test_without_enough_to_learn_from_it_does_not_apply() -> None:
-    """Without shadow runs, with one, or with the attacker's records all in one half, the attack says what it lacks."""
+    """Without shadow runs, with one, or with the attacker's records all in one half, the attack
+    says what it lacks."""
     nobody = replace(SIGNALS, arms=np.array(["original"] * 8))
     with pytest.raises(NotApplicable, match="there are 0 shadow runs"):
         scores("rf", nobody)

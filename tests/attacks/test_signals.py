@@ -28,7 +28,8 @@ def test_an_unknown_id_is_named(absent: str) -> None:
 
 
 def test_runs_of_an_arm_keep_their_order() -> None:
-    """The runs of an arm are those that bear its name, in order; an arm that is not there has none."""
+    """The runs of an arm are those that bear its name, in order; an arm that is not there has
+    none."""
     assert SIGNALS.runs_of("retrained").tolist() == [6, 7, 8]
     assert SIGNALS.runs_of("honest").tolist() == []
 
@@ -49,7 +50,8 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    """Logits written run by run are a plain .npy file, and are read as they were written, float32, but not written to."""
+    """Logits written run by run are a plain .npy file, and are read as they were written, float32,
+    but not written to."""
     path = tmp_path / "logits.npy"
     logits = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32)
     written = create_logits(path, 3, 5, 4)
@@ -68,7 +70,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="space cannot be reserved here")
 def test_the_space_is_reserved_before_anything_is_written(tmp_path: Path) -> None:
-    """A new file takes up all its space on the disk at once, so that a full disk is found here and not by a signal later."""
+    """A new file takes up all its space on the disk at once, so that a full disk is found here and
+    not by a signal later."""
     path = tmp_path / "logits.npy"
     create_logits(path, 4, 2_000, 10)
     assert path.stat().st_blocks * 512 >= 4 * 2_000 * 10 * 4
@@ -88,7 +91,8 @@ except AuditError as error:
 
 
 def test_a_file_that_may_not_grow_is_refused(tmp_path: Path) -> None:
-    """Where a file may be no larger than 1 MB, one of 10 MB is refused with what it takes and what to do, and nothing is left."""
+    """Where a file may be no larger than 1 MB, one of 10 MB is refused with what it takes and what
+    to do, and nothing is left."""
     path = tmp_path / "logits.npy"
     command = [sys.executable, "-c", FILLS_A_LIMITED_DISK, str(path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -19,8 +19,9 @@ FORGOTTEN, CONTROLS = slice(0, FORGET), slice(FORGET, FORGET + CONTROL)
 def arms_of_margins(
     seed: int, *, memory: float = 0.0, drift: float = 0.0, n: int = N, arms: tuple[str, ...] = ARMS
 ) -> Signals:
-    """Two classes, so that phi is the difference of the logits. Originals have phi higher by 3 on forget
-    records, unlearned runs by 3 `memory`; `drift` moves each record of unlearned runs by as many SDs."""
+    """Two classes, so that phi is the difference of the logits. Originals have phi higher by 3 on
+    forget records, unlearned runs by 3 `memory`; `drift` moves each record of unlearned runs by as
+    many SDs."""
     rng = np.random.default_rng(seed)
     records = FORGET + CONTROL
     at, forget, moved = rng.normal(2, 3, records), np.arange(records) < FORGET, rng.normal(size=records)
@@ -61,14 +62,16 @@ def naive(signals: Signals, target: int) -> list[float]:
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_the_ratio_of_two_gaussians(arm: str) -> None:
-    """The score is the log ratio of the two densities fitted to all other runs, whatever the target's arm."""
+    """The score is the log ratio of the two densities fitted to all other runs, whatever the
+    target's arm."""
     signals = arms_of_margins(0, memory=0.3)
     target = int(signals.runs_of(arm)[3])
     assert score(signals, target) == pytest.approx(naive(signals, target), rel=1e-6, abs=1e-6)
 
 
 def test_nothing_is_seen_where_nothing_is_left() -> None:
-    """Where unlearned runs are as retrained ones, the mean AUC of every arm but the originals is 1/2."""
+    """Where unlearned runs are as retrained ones, the mean AUC of every arm but the originals is
+    1/2."""
     found = {arm: [] for arm in ARMS[1:]}  # type: dict[str, list[float]]
     for seed in range(12):
         signals = arms_of_margins(seed)
@@ -88,7 +91,8 @@ def test_what_is_left_is_seen() -> None:
 
 
 def test_drift_alone_is_not_memory() -> None:
-    """Where unlearning moved every record, control records score as high as forget records do: far above 0, at an AUC of 1/2."""
+    """Where unlearning moved every record, control records score as high as forget records do: far
+    above 0, at an AUC of 1/2."""
     signals = arms_of_margins(2, drift=2.0)
     found = np.stack([score(signals, int(run)) for run in signals.runs_of("unlearned")])
     assert found[:, CONTROLS].mean() > 1
@@ -109,7 +113,8 @@ def test_the_target_does_not_vouch_for_itself() -> None:
 
 
 def test_order_and_membership_change_nothing() -> None:
-    """Records in another order have the same scores to the last bit, and who was a member is not looked at."""
+    """Records in another order have the same scores to the last bit, and who was a member is not
+    looked at."""
     s = arms_of_margins(4, memory=0.5)
     order = np.random.default_rng(0).permutation(len(s.labels))
     other = Signals(s.logits[:, order], ~s.member, s.labels[order], s.ids[order], s.arms, 0)

@@ -97,7 +97,8 @@ def test_an_honest_retraining_is_not_refuted(tmp_path: Path) -> None:
 
 
 def test_copies_of_forget_records_are_told_before_training(tmp_path: Path) -> None:
-    """A copy of a forget record among the kept ones is said before anything trains, and in the evidence."""
+    """A copy of a forget record among the kept ones is said before anything trains, and in the
+    evidence."""
     x, y = load_digits(return_X_y=True)
     x, y = np.concatenate([x, x[:40]]) / 16, np.concatenate([y, y[:40]])
     ids = [f"r{i}" for i in range(len(x))]
@@ -150,8 +151,9 @@ def test_the_same_audit_gives_the_same_bytes(finished: Path, tmp_path: Path) -> 
 
 
 def test_the_whole_battery_is_in_the_evidence(finished: Path) -> None:
-    """Every standard and every reported attack has its line, on exact inputs and, unless it takes the model in hand, near
-    them; every recovery has its residual memory; attacks agree on some records; nothing is amiss."""
+    """Every standard and every reported attack has its line, on exact inputs and, unless it takes
+    the model in hand, near them; every recovery has its residual memory; attacks agree on some
+    records; nothing is amiss."""
     evidence = json.loads((finished / "evidence.json").read_bytes())
     assert [attack["name"] for attack in evidence["attacks"]] == [*STANDARD, *REPORTED]
     for attack in evidence["attacks"]:
@@ -183,7 +185,8 @@ def unlearn(model, retain, forget, *, seed):
 
 
 def test_models_that_cannot_be_taken_apart_are_told(tmp_path: Path) -> None:
-    """Where the unlearned models' answers have no gradient, the audit goes on, and says what could not be looked at."""
+    """Where the unlearned models' answers have no gradient, the audit goes on, and says what could
+    not be looked at."""
     (tmp_path / "mine.py").write_text(STEPPED)
     criteria = {"attacks": ["loss"], "reported": ["gradient-norm"], "recoveries": ["relearned", "rescaled"]}
     claim = claim_of(procedure={"name": "./mine.py:unlearn"}, criteria=criteria)
@@ -195,8 +198,9 @@ def test_models_that_cannot_be_taken_apart_are_told(tmp_path: Path) -> None:
 
 
 def test_the_swapped_world(tmp_path: Path) -> None:
-    """Asked for, the SWAP test of a no-op finds memory with every attack that goes by answers; models of the swapped
-    world were trained on stand-ins from control, and never on a forget record."""
+    """Asked for, the SWAP test of a no-op finds memory with every attack that goes by answers;
+    models of the swapped world were trained on stand-ins from control, and never on a forget
+    record."""
     runs = {"per_arm": 12, "shadow": 4, "swap": True}
     evidence = audit(claim_of(procedure={"name": "noop"}, runs=runs), tmp_path / "out")
     assert [line.name for line in evidence.swap] == ["gap", "loss", "lira-online"]
@@ -206,7 +210,8 @@ def test_the_swapped_world(tmp_path: Path) -> None:
 
 
 def test_a_broken_claim_of_differential_privacy_is_refuted(tmp_path: Path) -> None:
-    """Where the noise is switched off, a claim whose unlearning is honest is refuted by its canaries alone."""
+    """Where the noise is switched off, a claim whose unlearning is honest is refuted by its
+    canaries alone."""
     privacy = {"noise_multiplier": 0.0, "epochs": 100, "canaries": 200, "guesses": 100}
     evidence = audit(claim_of(procedure={"name": "retrain"}, privacy=privacy), tmp_path / "out")
     assert (
@@ -316,8 +321,8 @@ def test_a_users_own_procedure_runs(tmp_path: Path) -> None:
 
 
 def test_a_no_op_behind_labels_is_asked_like_all_others(tmp_path: Path) -> None:
-    """A no-op that answers with labels only is compared with the labels of the other models, at the records and near
-    them, and is as much of a no-op as without."""
+    """A no-op that answers with labels only is compared with the labels of the other models, at the
+    records and near them, and is as much of a no-op as without."""
     (tmp_path / "mine.py").write_text(
         "import copy, torch\n"
         "class Labels(torch.nn.Module):\n"
@@ -356,7 +361,8 @@ def test_a_no_op_behind_labels_is_asked_like_all_others(tmp_path: Path) -> None:
 
 
 def test_a_procedure_that_fails_is_named(tmp_path: Path) -> None:
-    """What a user's procedure raises comes out as one error with the run and its seed, exit code 4."""
+    """What a user's procedure raises comes out as one error with the run and its seed, exit code
+    4."""
     (tmp_path / "mine.py").write_text(
         "def unlearn(model, retain, forget, *, seed):\n    raise ZeroDivisionError('oh')\n"
     )
@@ -380,22 +386,25 @@ def unlearn(model, retain, forget, *, seed, runs):
 
 
 def test_a_run_that_diverges_is_named_and_nothing_is_decided(tmp_path: Path) -> None:
-    """One run whose answers are no numbers makes the audit inconclusive, by name; its number is left out of
-    every arm, and the rest of the evidence stands."""
+    """One run whose answers are no numbers makes the audit inconclusive, by name; its number is
+    left out of every arm, and the rest of the evidence stands."""
     (tmp_path / "mine.py").write_text(DIVERGING)
     seed = run_seed(0, "unlearned", 3)
     procedure = {"name": "./mine.py:unlearn", "options": {"runs": [str(seed)]}}
     evidence = audit(claim_of(procedure=procedure), tmp_path / "out", folder=tmp_path)
     assert evidence.verdict.outcome == "inconclusive"
-    assert evidence.verdict.reasons[0] == (
-        f"Answers that are not finite numbers: unlearned run 3 (seed {seed}). Their numbers are left out of every arm."
+    assert (
+        evidence.verdict.reasons[0]
+        == f"Answers that are not finite numbers: unlearned run 3 (seed {seed}). Their numbers are left out"
+        " of every arm."
     )
     assert [arm.runs for arm in evidence.arms] == [11] * 4
     assert evidence.residual_memory.exact.value == pytest.approx(1, abs=1e-6)
 
 
 def test_an_audit_whose_runs_all_diverge_cannot_run(tmp_path: Path) -> None:
-    """Where fewer than three runs are left there is nothing to compare: one error that names them."""
+    """Where fewer than three runs are left there is nothing to compare: one error that names
+    them."""
     (tmp_path / "mine.py").write_text(DIVERGING)
     procedure = {"name": "./mine.py:unlearn", "options": {"runs": []}}
     with pytest.raises(AuditError, match=r"at least 3 runs an arm .* found 0; .* unlearned run 0 \(seed"):
@@ -404,15 +413,16 @@ def test_an_audit_whose_runs_all_diverge_cannot_run(tmp_path: Path) -> None:
 
 
 def test_training_that_diverges_is_told_by_its_runs(tmp_path: Path) -> None:
-    """A learning rate at which the loss turns NaN ends in an error that names the runs and what to lower."""
+    """A learning rate at which the loss turns NaN ends in an error that names the runs and what to
+    lower."""
     claim = claim_of(training={"epochs": 3, "learning_rate": 1e30, "optimiser": "sgd"})
     with pytest.raises(AuditError, match=r"original run 0 \(seed .*lower training.learning_rate"):
         audit(claim, tmp_path / "out")
 
 
 def test_own_model_data_and_training_go_through_the_queue(tmp_path: Path) -> None:
-    """A claim with the user's own load_data, build_model and train is audited, one run a process, and its runs
-    are used again by the same audit alone."""
+    """A claim with the user's own load_data, build_model and train is audited, one run a process,
+    and its runs are used again by the same audit alone."""
     (tmp_path / "ours.py").write_text(OWN)
     claim = claim_of(
         data=SMALL["data"] | {"source": "./ours.py:load_data"},
@@ -455,7 +465,8 @@ def train(model, data, seed):
 
 
 def test_a_budget_that_does_not_suffice_is_refused_before_training(tmp_path: Path) -> None:
-    """--memory and --time that cannot hold the plan: both said at once, exit code 2, and nothing is locked."""
+    """--memory and --time that cannot hold the plan: both said at once, exit code 2, and nothing is
+    locked."""
     (tmp_path / "claim.toml").write_text(_toml(procedure="noop"))
     done = run("audit", "claim.toml", "--out", "out", "--memory", "1MB", "--time", "0.001s", cwd=tmp_path)
     assert done.returncode == 2
@@ -467,7 +478,8 @@ def test_a_budget_that_does_not_suffice_is_refused_before_training(tmp_path: Pat
 
 @pytest.mark.parametrize(("procedure", "code"), [("noop", 1)])
 def test_the_exit_code_is_the_verdict(tmp_path: Path, procedure: str, code: int) -> None:
-    """The command exits with the code of its outcome and puts one JSON document on standard output."""
+    """The command exits with the code of its outcome and puts one JSON document on standard
+    output."""
     (tmp_path / "claim.toml").write_text(_toml(procedure=procedure))
     done = run("audit", "claim.toml", "--out", "out", "--json", cwd=tmp_path)
     assert done.returncode == code
@@ -494,7 +506,8 @@ def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path) -> None:
     undisturbed audit."""
     (tmp_path / "claim.toml").write_text(_toml(procedure="noop", seed=5, epochs=8))
     environment = {**os.environ, "AUDITKIT_CACHE": str(tmp_path / "store")}
-    # A plan that is measured twice on a busy machine may come out different, and with it the last bits.
+    # A plan that is measured twice on a busy machine may come out different, and with it the last
+    # bits.
     plan = ["--width", "6", "--threads", "1"]
     command = [sys.executable, "-m", "auditkit", "audit", "claim.toml", *plan, "--out", "out"]
     first = subprocess.Popen(
@@ -503,7 +516,8 @@ def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path) -> None:
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
-        # a job in the background of a shell inherits SIGINT ignored; who types Ctrl-C is in the foreground
+        # a job in the background of a shell inherits SIGINT ignored; who types Ctrl-C is in the
+        # foreground
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- no threads here
     )
     deadline = time.monotonic() + 120

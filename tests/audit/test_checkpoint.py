@@ -1,4 +1,5 @@
-"""Whole audits of one released checkpoint, small, and everything that a checkpoint may be refused for."""
+"""Whole audits of one released checkpoint, small, and everything that a checkpoint may be refused
+for."""
 
 import json
 import pickle
@@ -68,8 +69,8 @@ def one_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_honest_checkpoint_is_not_refuted(tmp_path: Path) -> None:
-    """A model retrained without the records lies among the auditor's; its hash is locked, and the report says what
-    that can mean at most."""
+    """A model retrained without the records lies among the auditor's; its hash is locked, and the
+    report says what that can mean at most."""
     checkpoint(tmp_path, with_forget=False)
     evidence = audit(claim_of(), tmp_path / "out", folder=tmp_path)
     assert evidence.verdict.outcome in ("supported", "inconclusive")
@@ -131,7 +132,8 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path: Path, monkeypatch: py
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
-    """Weights that do not fit, are not finite, are none at all or not there are said before anything is trained."""
+    """Weights that do not fit, are not finite, are none at all or not there are said before
+    anything is trained."""
     study = prepare(claim_of().model_copy(update={"release": None}), tmp_path, [], NullReporter())
     weights = initialise(study.build, 0).state_dict()
     path = tmp_path / "model.safetensors"
@@ -154,7 +156,8 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_a_released_model_cannot_be_claimed_with(tmp_path: Path) -> None:
-    """A procedure beside it, a swapped world and too few runs are told all at once, with the file that is missing."""
+    """A procedure beside it, a swapped world and too few runs are told all at once, with the file
+    that is missing."""
     claim = claim_of(procedure={"name": "fnn"}, runs={"per_arm": 3, "shadow": 0, "swap": True})
     with pytest.raises(UsageError) as error:
         prepare(claim, tmp_path, [], NullReporter())

@@ -69,14 +69,16 @@ def test_the_built_in_claim_is_the_first_example() -> None:
     ],
 )
 def test_a_key_with_a_problem_is_named_with_what_was_found(raw: dict[str, Any], problem: str) -> None:
-    """An unknown, misspelt or impossible key is one problem that says where, what and what was found."""
+    """An unknown, misspelt or impossible key is one problem that says where, what and what was
+    found."""
     claim, problems = parse_claim(raw)
     assert problems == [problem]
     assert claim == Claim()
 
 
 def test_all_problems_of_a_claim_are_reported_at_once() -> None:
-    """Misspelt keys, bad margins, an unknown attack, too few runs and impossible sets come together."""
+    """Misspelt keys, bad margins, an unknown attack, too few runs and impossible sets come
+    together."""
     claim, problems = parse_claim(
         {
             "nmae": "x",
@@ -108,7 +110,8 @@ def test_all_problems_of_a_claim_are_reported_at_once() -> None:
 
 
 def test_an_attack_whose_runs_judge_each_other_may_be_reported_and_not_required() -> None:
-    """U-LiRA under criteria.attacks is refused before anything is trained; under criteria.reported it is not."""
+    """U-LiRA under criteria.attacks is refused before anything is trained; under criteria.reported
+    it is not."""
     claim, _ = parse_claim({"criteria": {"attacks": ["loss", "u-lira"], "reported": []}})
     (problem,) = claim_problems(claim, Path())
     assert problem.startswith("criteria.attacks must judge runs one by one, found u-lira,")
@@ -244,7 +247,8 @@ def build_model():
 def test_a_claim_of_differential_privacy_that_cannot_be_audited_is_refused(
     changes: dict[str, Any], problem: str, tmp_path: Path
 ) -> None:
-    """Before anything is trained: models and training that Opacus cannot repeat, and canaries that could refute nothing."""
+    """Before anything is trained: models and training that Opacus cannot repeat, and canaries that
+    could refute nothing."""
     (tmp_path / "own.py").write_text(BATCH_NORM)
     data = {"train": 900, "control": 100, "test": 250, "population": 540}
     claim, problems = parse_claim({"data": data, "privacy": {}, **changes})

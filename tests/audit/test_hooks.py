@@ -92,7 +92,8 @@ def test_a_claim_with_hooks_of_its_own_is_accepted(folder: Path) -> None:
 
 
 def test_models_of_a_users_own_class_can_be_stacked(folder: Path) -> None:
-    """A user's file is run once, so that its models are of one class and can be trained as one stack."""
+    """A user's file is run once, so that its models are of one class and can be trained as one
+    stack."""
     build = builder(claim_of().model, folder, (4,), 3)
     weights, _ = stack_module_state([build(), build()])
     assert weights["head.weight"].shape == (2, 3, 5)
@@ -137,7 +138,8 @@ def test_a_users_file_may_define_dataclasses(folder: Path) -> None:
     ],
 )
 def test_a_model_that_cannot_be_used_is_one_problem(folder: Path, body: str, found: str) -> None:
-    """A model that fails, or answers in another shape or without finite numbers, is refused before training."""
+    """A model that fails, or answers in another shape or without finite numbers, is refused before
+    training."""
     (folder / "model.py").write_text(
         f"import torch\nfrom torch import nn\n\ndef build_model():\n    {body}\n"
     )
@@ -145,8 +147,8 @@ def test_a_model_that_cannot_be_used_is_one_problem(folder: Path, body: str, fou
         prepare(claim_of(model={"name": "./model.py:build_model"}), folder, [], NullReporter())
     (problem,) = refused.value.problems
     assert problem.startswith(
-        "model.name = './model.py:build_model' must build a model that answers records of shape (4,) with one "
-        "finite logit for each of 3 classes; found "
+        "model.name = './model.py:build_model' must build a model that answers records of shape (4,) with one"
+        " finite logit for each of 3 classes; found "
     )
     assert found in problem
     assert problem.endswith("; mend it, or name another")
@@ -157,7 +159,10 @@ def test_a_model_that_cannot_be_used_is_one_problem(folder: Path, body: str, fou
     [
         (
             {"name": "vgg"},
-            "model.name must be one of mlp, cnn, resnet, vit, or 'package.module:function' or './file.py:function'",
+            (
+                "model.name must be one of mlp, cnn, resnet, vit, or 'package.module:function' or"
+                " './file.py:function'"
+            ),
         ),
         ({"name": "./none.py:build_model"}, "it could not be imported: FileNotFoundError"),
         ({"name": "./model.py:none"}, "it could not be imported: AttributeError"),
@@ -195,7 +200,8 @@ def test_a_model_or_option_that_is_not_there_is_one_problem(
 
 
 def test_only_images_can_be_convolved_or_augmented() -> None:
-    """Flat records of a length that is no square are refused by both image models and by augmentation."""
+    """Flat records of a length that is no square are refused by both image models and by
+    augmentation."""
     for name in ("cnn", "resnet"):
         claim = claim_of(
             model={"name": name},
@@ -203,9 +209,10 @@ def test_only_images_can_be_convolved_or_augmented() -> None:
             data={"train": 10, "control": 20, "test": 1, "population": 0},
         )
         augment, model = data_problems(claim, flat(65), Path())[-2:]
-        assert augment == (
-            "training.augment: images must be (channels, height, width), (height, width), or flat with a square "
-            "number of pixels, found records of shape (65,); set it to []"
+        assert (
+            augment
+            == "training.augment: images must be (channels, height, width), (height, width), or flat with a"
+            " square number of pixels, found records of shape (65,); set it to []"
         )
         assert f"model.name = {name!r} must build" in model
         assert "ValueError: images must be (channels, height, width)" in model
@@ -213,7 +220,8 @@ def test_only_images_can_be_convolved_or_augmented() -> None:
 
 
 def test_groups_that_do_not_divide_are_a_problem() -> None:
-    """An option that is sound by itself and fails in the builder is told with what the builder says."""
+    """An option that is sound by itself and fails in the builder is told with what the builder
+    says."""
     claim = claim_of(model={"name": "resnet", "options": {"width": 12}})
     problem = data_problems(claim, flat(64), Path())[-1]
     assert "ValueError: num_channels (12) must be divisible by num_groups (8)" in problem
@@ -234,7 +242,8 @@ def test_groups_that_do_not_divide_are_a_problem() -> None:
     ],
 )
 def test_data_that_cannot_be_used_is_one_problem(folder: Path, body: str, problem: str) -> None:
-    """A loader that fails, or returns what is no data set, is refused together with the claim's other problems."""
+    """A loader that fails, or returns what is no data set, is refused together with the claim's
+    other problems."""
     (folder / "data.py").write_text(f"def load_data():\n    {body}\n")
     with pytest.raises(UsageError) as refused:
         prepare(claim_of(), folder, ["another problem"], NullReporter())
@@ -264,7 +273,10 @@ def test_a_loader_that_is_not_there_is_one_problem(folder: Path) -> None:
     [
         (
             "train",
-            "training.train must be 'package.module:function' or './file.py:function' for your own; found 'train'",
+            (
+                "training.train must be 'package.module:function' or './file.py:function' for your own; found"
+                " 'train'"
+            ),
         ),
         (
             "./none.py:train",
@@ -283,7 +295,8 @@ def test_a_training_that_cannot_be_called_is_one_problem(folder: Path, train: st
 
 
 def test_a_module_that_fails_or_exits_is_a_problem(folder: Path) -> None:
-    """Whatever a user's file does while it is imported, auditkit says what and goes on to the other problems."""
+    """Whatever a user's file does while it is imported, auditkit says what and goes on to the other
+    problems."""
     (folder / "model.py").write_text("import sys\nsys.exit(0)\n")
     (folder / "train.py").write_text("def train(:\n")
     model, train = claim_problems(claim_of(), folder)
@@ -324,7 +337,8 @@ def anything(first: object, *, seed: int, **others: object) -> None:
 def test_options_are_judged_by_the_signature(
     function: Callable[..., None], options: dict[str, Any], wrong: list[str]
 ) -> None:
-    """What can be given by name and is not the audit's own to give is an option, of exactly the annotated type."""
+    """What can be given by name and is not the audit's own to give is an option, of exactly the
+    annotated type."""
     problems = option_problems(function, options, "part", positional=1, keywords=("seed",))
     assert [problem.split(":")[0] for problem in problems] == [f"part.options.{name}" for name in wrong]
 

@@ -1,4 +1,5 @@
-"""What models do not say: never seen in honest answers, seen where it is, and withheld from others alike."""
+"""What models do not say: never seen in honest answers, seen where it is, and withheld from others
+alike."""
 
 from collections.abc import Callable
 from functools import partial
@@ -64,7 +65,8 @@ HONEST: dict[str, tuple[Callable[[int], nn.Module], int, Recipe]] = {
 
 @pytest.mark.parametrize("kind", HONEST)
 def test_nothing_is_withheld_by_honest_models(kind: str) -> None:
-    """In what an honest model answers nothing is found to be withheld, trained or not, on records asked twice."""
+    """In what an honest model answers nothing is found to be withheld, trained or not, on records
+    asked twice."""
     build, classes, how = HONEST[kind]
     x, y = digits(classes)
     fresh = [initialise(partial(build, classes), seed) for seed in range(3)]
@@ -139,7 +141,8 @@ TWO_CLASSES = ("labels", "scaled labels", "clipped below", "clipped on both side
     ("how", "classes"), [*((how, 10) for how in CUT), *((how, 2) for how in TWO_CLASSES)]
 )
 def test_what_is_withheld_is_recognised_and_withheld_alike(how: str, classes: int) -> None:
-    """What one arm withholds is recognised, and through the same interface whole answers come to the same as its."""
+    """What one arm withholds is recognised, and through the same interface whole answers come to
+    the same as its."""
     cut, expected = CUT[how]
     z = drawn(classes)
     assert detect_interface(cut(z)) == expected
@@ -167,7 +170,8 @@ def test_nothing_withheld_leaves_answers_as_they_are() -> None:
 
 
 def test_answers_that_are_not_finite_are_not_hidden() -> None:
-    """A run that diverged is seen to have diverged through any interface, and none is recognised in it."""
+    """A run that diverged is seen to have diverged through any interface, and none is recognised in
+    it."""
     z = drawn()
     z[0, :, 3], z[1, 7] = np.nan, np.inf
     for _, interface in CUT.values():

@@ -77,8 +77,8 @@ def tree(place: Path) -> dict[str, bytes]:
 
 
 def test_locking_writes_the_lock_and_nothing_else(place: Path) -> None:
-    """`auditkit lock` prints a line that `sha256sum -c` checks, leaves lock.json and the key beside it, trains nothing, and
-    says the same when it is run again."""
+    """`auditkit lock` prints a line that `sha256sum -c` checks, leaves lock.json and the key beside
+    it, trains nothing, and says the same when it is run again."""
     done = call("lock", "claim.toml")
     digest, name = done.stdout.split()
     assert (done.exit_code, name) == (0, "audits/claim/lock.json")
@@ -91,8 +91,8 @@ def test_locking_writes_the_lock_and_nothing_else(place: Path) -> None:
 
 
 def test_the_lock_holds_what_decides(place: Path) -> None:
-    """Claim, looks with their levels, tests, seeds, commitments to data and sets, and code are in the lock; the seeds can
-    be checked by hand."""
+    """Claim, looks with their levels, tests, seeds, commitments to data and sets, and code are in
+    the lock; the seeds can be checked by hand."""
     locked(place)
     lock = json.loads((place / "audits" / "claim" / "lock.json").read_bytes())
     assert lock["claim"]["criteria"]["residual_memory"] == 0.3
@@ -137,8 +137,10 @@ def _key(place: Path) -> None:
 CHANGES = {
     _margin: "claim.criteria.residual_memory",
     _looks: "claim.runs.looks, looks",
-    _seed: "claim.seed, data.sets.control, data.sets.forget, data.sets.population, data.sets.retain, data.sets.test, "
-    "seeds.sha256",
+    _seed: (
+        "claim.seed, data.sets.control, data.sets.forget, data.sets.population, data.sets.retain,"
+        " data.sets.test, seeds.sha256"
+    ),
     _data: "data.commitment",
     _code: "code../ours.py:unlearn",
     _key: "data.sets.control, data.sets.forget, data.sets.population, data.sets.retain, data.sets.test",
@@ -147,8 +149,9 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_other_criteria_than_the_locked_ones_are_refused_by_name(place: Path, change: Any) -> None:
-    """A margin, a look, a seed, a record, a line of code or a key altered after the lock: the audit is refused with exit
-    code 2 and the names of what differs, whether the SHA-256 or the file is given, and nothing is trained or written."""
+    """A margin, a look, a seed, a record, a line of code or a key altered after the lock: the audit
+    is refused with exit code 2 and the names of what differs, whether the SHA-256 or the file is
+    given, and nothing is trained or written."""
     digest = locked(place)
     change(place)
     before = tree(place)
@@ -161,8 +164,8 @@ def test_other_criteria_than_the_locked_ones_are_refused_by_name(place: Path, ch
 
 
 def test_a_lock_sent_elsewhere_holds(place: Path) -> None:
-    """A lock.json sent to somebody else, with the key, holds their audit as well; without the key they are told, before
-    anything is written."""
+    """A lock.json sent to somebody else, with the key, holds their audit as well; without the key
+    they are told, before anything is written."""
     locked(place)
     bundle = place / "audits" / "claim"
     (place / "sent.json").write_bytes((bundle / "lock.json").read_bytes())

@@ -29,8 +29,8 @@ LOOKING: dict[str, Any] = {
 
 
 def test_a_no_op_ends_the_audit_at_the_first_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After six of sixteen runs the audit is over: nothing beyond them was trained, the lock holds the looks, the evidence
-    says which were made, and its intervals are of that look's level."""
+    """After six of sixteen runs the audit is over: nothing beyond them was trained, the lock holds
+    the looks, the evidence says which were made, and its intervals are of that look's level."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     monkeypatch.setattr(memory, "NULL_GROUPS", 119)
     claim, problems = parse_claim(LOOKING)
@@ -61,9 +61,10 @@ def test_looks_that_do_not_rise_are_refused(looks: list[int]) -> None:
     claim, problems = parse_claim(LOOKING | {"runs": {"per_arm": 16, "looks": looks, "shadow": 0}})
     assert problems == []
     (problem,) = claim_problems(claim, Path())
-    assert problem == (
-        f"runs.looks must rise and end below runs.per_arm = 16, where the last look is, found {looks}; correct it, or "
-        "leave it out"
+    assert (
+        problem
+        == f"runs.looks must rise and end below runs.per_arm = 16, where the last look is, found {looks};"
+        " correct it, or leave it out"
     )
 
 

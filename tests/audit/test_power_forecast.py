@@ -58,8 +58,8 @@ course, by the test of residual memory alone: the probability that the audit end
 
 
 def test_a_look_sees_what_its_tests_would_find_with_the_stated_probability() -> None:
-    """Memory told from none is found by the one-sided test at the look's level with probability .8, and memory that is
-    refuted stands Holm's correction on either side of the margin as often."""
+    """Memory told from none is found by the one-sided test at the look's level with probability .8,
+    and memory that is refuted stands Holm's correction on either side of the margin as often."""
     seen = sharpness(8, 0.25, Criteria(), SD, 25)
     assert (seen.runs, seen.level) == (8, 0.0125)
     assert one_sided_power(8, SD, seen.told_from_none, 0.0125) == pytest.approx(POWER)
@@ -67,7 +67,8 @@ def test_a_look_sees_what_its_tests_would_find_with_the_stated_probability() -> 
 
 
 def test_an_audit_of_one_look_goes_as_its_power_says() -> None:
-    """Without looks the audit ends at its runs, supported with the power of the equivalence test."""
+    """Without looks the audit ends at its runs, supported with the power of the equivalence
+    test."""
     claim, _ = parse_claim({"runs": {"per_arm": 14}})
     honest = courses_of(claim, SD, 25)["an honest claim"]
     assert (honest.runs, honest.expected_runs) == ((14,), 14)
@@ -77,8 +78,8 @@ def test_an_audit_of_one_look_goes_as_its_power_says() -> None:
 def test_plan_is_one_document_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`auditkit plan --json` exits 0 with one JSON document that holds cost, looks and courses, and writes no bundle; a
-    claim that cannot be audited exits 2 and says why."""
+    """`auditkit plan --json` exits 0 with one JSON document that holds cost, looks and courses, and
+    writes no bundle; a claim that cannot be audited exits 2 and says why."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     Path("claim.toml").write_text(

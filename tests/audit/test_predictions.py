@@ -35,7 +35,8 @@ def answers(
 
 
 def arrays(seed: int = 0, *, unlearned: int = N, memory: float = 0.0, **changes: Any) -> Arrays:
-    """What a claimant hands in; memory: what is left of the forget records in the unlearned runs (originals: 3)."""
+    """What a claimant hands in; memory: what is left of the forget records in the unlearned runs
+    (originals: 3)."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, CLASSES, len(SETS))
     base = rng.normal(0, 2, (len(SETS), CLASSES))
@@ -53,12 +54,15 @@ def arrays(seed: int = 0, *, unlearned: int = N, memory: float = 0.0, **changes:
 
 
 def near(given: Arrays) -> Arrays:
-    """Answers near the records of every arm: two draws, like the answers on the records themselves."""
+    """Answers near the records of every arm: two draws, like the answers on the records
+    themselves."""
     beside = np.concatenate([np.flatnonzero(SETS == "forget"), np.flatnonzero(SETS == "control")])
     rng = np.random.default_rng(9)
     return {
-        f"near/0.3/{arm}": given[arm][:, None, beside]
-        + 0.1 * rng.normal(size=(len(given[arm]), 2, FORGET + CONTROL, CLASSES))
+        f"near/0.3/{arm}": (
+            given[arm][:, None, beside]
+            + 0.1 * rng.normal(size=(len(given[arm]), 2, FORGET + CONTROL, CLASSES))
+        )
         for arm in ("original", "unlearned", "retrained", "honest")
     }
 
@@ -75,16 +79,16 @@ def audited(folder: Path, given: Arrays, **said: Any) -> Any:
 
 
 def test_answers_are_audited_where_torch_is_never_imported(tmp_path: Path) -> None:
-    """`auditkit audit` on arrays imports neither torch nor what brings it along, supports honest answers, and names what
-    was not handed in as unchecked in place of requiring it."""
+    """`auditkit audit` on arrays imports neither torch nor what brings it along, supports honest
+    answers, and names what was not handed in as unchecked in place of requiring it."""
     given = arrays()
     np.savez(tmp_path / "p.npz", **given, **near(given))
     (tmp_path / "claim.toml").write_text(
         'name = "answers"\n[predictions]\nfile = "p.npz"\n[criteria]\nattack_gap = 0.06\n'
     )
     program = (
-        "import sys\nfrom auditkit.cli.main import main\ntry:\n    main(['audit', 'claim.toml', '--out', 'out'])\n"
-        "finally:\n    print([m for m in ('torch', 'art', 'opacus') if m in sys.modules])"
+        "import sys\nfrom auditkit.cli.main import main\ntry:\n    main(['audit', 'claim.toml', '--out',"
+        " 'out'])\nfinally:\n    print([m for m in ('torch', 'art', 'opacus') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
@@ -112,8 +116,9 @@ def test_answers_are_audited_where_torch_is_never_imported(tmp_path: Path) -> No
 
 
 def test_one_unlearned_run_is_judged_as_one_run(tmp_path: Path) -> None:
-    """The answers of a single model go by prediction intervals and their margins, and the scope says what that leaves
-    open; with shadow runs the attacks that learn from them are required; without answers near the records that is said."""
+    """The answers of a single model go by prediction intervals and their margins, and the scope
+    says what that leaves open; with shadow runs the attacks that learn from them are required;
+    without answers near the records that is said."""
     given = arrays(unlearned=1, memory=3.0)
     given |= {arm: given[arm][:6] for arm in ("original", "retrained", "honest")}
     member = np.random.default_rng(5).random((4, len(SETS))) < 0.5
@@ -130,7 +135,8 @@ def test_one_unlearned_run_is_judged_as_one_run(tmp_path: Path) -> None:
 
 
 def test_without_an_honest_arm_the_retrained_runs_are_divided(tmp_path: Path) -> None:
-    """Every other retrained run stands for the honest control; originals are cut to as many, and the notes say so."""
+    """Every other retrained run stands for the honest control; originals are cut to as many, and
+    the notes say so."""
     np.savez(tmp_path / "p.npz", **arrays(honest=None, unlearned=1))
     given = load_predictions(tmp_path / "p.npz", 0)
     arms = {arm: len(given.signals.runs_of(arm)) for arm in ("original", "unlearned", "retrained", "honest")}
@@ -141,7 +147,8 @@ def test_without_an_honest_arm_the_retrained_runs_are_divided(tmp_path: Path) ->
 
 
 def test_everything_wrong_with_the_arrays_is_told_at_once(tmp_path: Path) -> None:
-    """Shapes, NaN, repeated ids, odd sets, missing arms, copies and misspelt names come in one error, nothing is written."""
+    """Shapes, NaN, repeated ids, odd sets, missing arms, copies and misspelt names come in one
+    error, nothing is written."""
     given = arrays(retrained=None, unlearned=2)
     given["ids"][1] = given["ids"][0]
     given["original"][2, 3, 1] = np.nan
@@ -163,7 +170,10 @@ def test_everything_wrong_with_the_arrays_is_told_at_once(tmp_path: Path) -> Non
         "p.npz: honest: must be logits of shape (runs, 630, 4), found (10, 630, 3)",
         "p.npz: shadow: must be finite as float32, found NaN or infinity in 1 of 10 runs",
         "p.npz: unlearned: must be one run, or at least 3, found 2",
-        "p.npz: shadow and shadow/member: must be handed in together, found one of them; add the other, or leave it out",
+        (
+            "p.npz: shadow and shadow/member: must be handed in together, found one of them; add the other,"
+            " or leave it out"
+        ),
     ]
     assert not (tmp_path / "out").exists()
 
@@ -190,7 +200,8 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, changes: Arrays, pro
 
 
 def test_copies_are_refused(tmp_path: Path) -> None:
-    """Reference runs handed in twice, and an unlearned run that is a retrained one, are no runs of their own."""
+    """Reference runs handed in twice, and an unlearned run that is a retrained one, are no runs of
+    their own."""
     given = arrays()
     given["retrained"][3] = given["retrained"][1]
     given["unlearned"][0] = given["honest"][2]
@@ -198,8 +209,14 @@ def test_copies_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         load_predictions(tmp_path / "p.npz", 0)
     assert list(error.value.problems) == [
-        "p.npz: retrained run 3: must be a run of its own, found the answers of retrained run 1; hand in another",
-        "p.npz: unlearned run 0: must be a run of its own, found the answers of honest run 2; hand in another",
+        (
+            "p.npz: retrained run 3: must be a run of its own, found the answers of retrained run 1; hand in"
+            " another"
+        ),
+        (
+            "p.npz: unlearned run 0: must be a run of its own, found the answers of honest run 2; hand in"
+            " another"
+        ),
     ]
 
 
@@ -217,7 +234,8 @@ def test_files_that_are_no_arrays_are_refused(tmp_path: Path) -> None:
 
 
 def test_criteria_that_need_more_than_was_handed_in_are_refused(tmp_path: Path) -> None:
-    """Jitter without answers near the records, and recoveries without models, are told before anything is computed."""
+    """Jitter without answers near the records, and recoveries without models, are told before
+    anything is computed."""
     np.savez(tmp_path / "p.npz", **arrays())
     said = claim_of(criteria={"jitter": [0.3], "recoveries": ["probe"], "attacks": ["loss", "lozz"]})
     with pytest.raises(UsageError) as error:

@@ -41,8 +41,8 @@ def stored_under(study: Study, plan: Plan = PLAN, lock: str = "one") -> tuple[se
 
 
 def test_every_run_of_every_arm_is_in_one_stack() -> None:
-    """The stacks of an arm hold its runs once each, none wider than the plan; the procedure's other states are
-    arms of their own, made from the same originals."""
+    """The stacks of an arm hold its runs once each, none wider than the plan; the procedure's other
+    states are arms of their own, made from the same originals."""
     study = study_of()
     stacks = plan_stacks(study, build_queries(study), PLAN, "one")
     runs = {
@@ -65,8 +65,8 @@ def test_every_run_of_every_arm_is_in_one_stack() -> None:
 
 
 def test_no_stack_reaches_over_a_look() -> None:
-    """With looks the runs are the same, in stacks that end at each look; those of a first look at five runs are the very
-    runs of an audit of five, and shadow runs are as ever."""
+    """With looks the runs are the same, in stacks that end at each look; those of a first look at
+    five runs are the very runs of an audit of five, and shadow runs are as ever."""
     sizes, lax = {"per_arm": 12, "shadow": 4}, {"residual_memory": 0.9}
     plain = study_of(runs=sizes, criteria=lax)
     looking = study_of(runs=sizes | {"looks": [5, 8]}, criteria=lax)
@@ -81,8 +81,8 @@ def test_no_stack_reaches_over_a_look() -> None:
 
 
 def test_the_swapped_world_is_made_only_if_asked_for() -> None:
-    """The SWAP test adds originals trained on retain and stand-ins, which are control records, and as many runs unlearned
-    from those; nothing else changes."""
+    """The SWAP test adds originals trained on retain and stand-ins, which are control records, and
+    as many runs unlearned from those; nothing else changes."""
     plain, study = study_of(), study_of(runs={"per_arm": 12, "shadow": 4, "swap": True})
     stacks = plan_stacks(study, build_queries(study), PLAN, "one")
     added = [s for s in stacks if s.arm.startswith("swapped")]
@@ -97,8 +97,9 @@ def test_the_swapped_world_is_made_only_if_asked_for() -> None:
 
 
 def test_every_candidate_is_in_as_many_shadow_runs_as_it_is_out_of() -> None:
-    """Forget and control records, however many, are each in half of the shadow runs; test records are in none. Halves are
-    as large as the training set, unless the candidates are more or all records are fewer."""
+    """Forget and control records, however many, are each in half of the shadow runs; test records
+    are in none. Halves are as large as the training set, unless the candidates are more or all
+    records are fewer."""
     for data, half in (
         ({"train": 400, "control": 120, "test": 150, "population": 200}, 360),
         ({"train": 100, "control": 300, "test": 150, "population": 60}, 160),
@@ -143,8 +144,8 @@ def test_a_change_of_the_claim_uses_no_old_run(what: str) -> None:
 
 
 def test_other_data_another_plan_or_another_library_use_no_old_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One input changed in its last bit, another plan, and another version of any library or of our own code:
-    nothing is shared."""
+    """One input changed in its last bit, another plan, and another version of any library or of our
+    own code: nothing is shared."""
     study = study_of()
     old = stored_under(study)
     for plan in (Plan(4, 1, "cpu"), Plan(5, 2, "cpu"), Plan(5, 1, "cuda")):
@@ -171,8 +172,8 @@ def test_other_questions_are_asked_of_the_same_runs() -> None:
 
 
 def test_another_interface_is_other_questions() -> None:
-    """What is withheld is part of what was asked: answers through one interface are not those through another, nor
-    those to a model that says all, and the tasks carry it."""
+    """What is withheld is part of what was asked: answers through one interface are not those
+    through another, nor those to a model that says all, and the tasks carry it."""
     study = study_of()
     asked = build_queries(study)
     behind = [asked.through(i) for i in (NOTHING, Interface(labels=True), Interface(step=0.1))]
@@ -185,8 +186,8 @@ def test_another_interface_is_other_questions() -> None:
 
 
 def test_models_in_hand_are_those_that_are_compared() -> None:
-    """Another recovery, or another attack that takes the model in hand, trains nothing anew; shadow runs, which nobody
-    looks into, are not asked again."""
+    """Another recovery, or another attack that takes the model in hand, trains nothing anew; shadow
+    runs, which nobody looks into, are not asked again."""
     old = stored_under(study_of())
     changes: list[dict[str, list[str]]] = [
         {"recoveries": ["probe"]},
@@ -209,8 +210,8 @@ def test_another_procedure_is_tried_on_the_same_runs() -> None:
 
 
 def test_runs_of_own_code_are_used_by_the_same_bundle_and_the_same_code_alone(tmp_path: Path) -> None:
-    """What a user's own function reads cannot be seen: another bundle trains anew, and so does the same one
-    after any Python file beside it has changed."""
+    """What a user's own function reads cannot be seen: another bundle trains anew, and so does the
+    same one after any Python file beside it has changed."""
     (tmp_path / "ours.py").write_text("def unlearn(model, retain, forget, *, seed):\n    return model\n")
     own = {"procedure": {"name": "./ours.py:unlearn"}}
     old = stored_under(study_of(tmp_path, **own))
@@ -221,7 +222,8 @@ def test_runs_of_own_code_are_used_by_the_same_bundle_and_the_same_code_alone(tm
 
 
 def test_own_procedures_are_a_task_a_run(tmp_path: Path) -> None:
-    """A user's own procedure is called for one run after the other, each in a task that can be resumed."""
+    """A user's own procedure is called for one run after the other, each in a task that can be
+    resumed."""
     (tmp_path / "ours.py").write_text("def unlearn(model, retain, forget, *, seed):\n    return model\n")
     study = study_of(tmp_path, procedure={"name": "./ours.py:unlearn"})
     stacks = plan_stacks(study, build_queries(study), PLAN, "one")

@@ -27,13 +27,15 @@ def numbered(first: int, runs: int) -> Arm:
 
 
 def bank() -> Bank:
-    """Originals are runs 0 to 9, retrained ones 100 to 119, and run 1000 + k was made from run k."""
+    """Originals are runs 0 to 9, retrained ones 100 to 119, and run 1000 + k was made from run
+    k."""
     cases = {"fake": Case(numbered(1000, 2 * N)), "other": Case(numbered(2000, 2 * N), {"gap": "cannot"})}
     return Bank(numbered(0, 2 * N), numbered(100, 4 * N), cases, {"rmia": "no shadows"}, 50, PARTS, {"x": 1})
 
 
 def test_runs_of_a_claim_are_drawn_without_replacement_and_from_the_right_arms() -> None:
-    """Originals are distinct, retrained and honest runs are disjoint, and so are honest unlearned ones."""
+    """Originals are distinct, retrained and honest runs are disjoint, and so are honest unlearned
+    ones."""
     for k in range(50):
         arms = draw(bank(), EXACT, N, 3, k)
         O, U, R, H = (a.accuracy for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
@@ -44,7 +46,8 @@ def test_runs_of_a_claim_are_drawn_without_replacement_and_from_the_right_arms()
 
 
 def test_unlearned_runs_are_those_made_from_the_originals_that_were_drawn() -> None:
-    """Run k of a fake was made from run k of the originals of the same claim, whatever is looked at."""
+    """Run k of a fake was made from run k of the originals of the same claim, whatever is looked
+    at."""
     for k in range(20):
         arms = draw(bank(), "fake", N, 0, k)
         assert (arms.unlearned.accuracy == arms.original.accuracy + 1000).all()
@@ -53,7 +56,8 @@ def test_unlearned_runs_are_those_made_from_the_originals_that_were_drawn() -> N
 
 
 def test_claims_of_one_number_differ_in_the_claimed_arm_alone() -> None:
-    """Claim k of every case has the same originals, retrained and honest runs; another k or seed has others."""
+    """Claim k of every case has the same originals, retrained and honest runs; another k or seed
+    has others."""
     one = bank()
     a, b, c = (draw(one, case, N, 7, 0) for case in (EXACT, "fake", "other"))
     for arm in ("original", "retrained", "honest"):
@@ -65,7 +69,8 @@ def test_claims_of_one_number_differ_in_the_claimed_arm_alone() -> None:
 
 
 def test_every_run_is_as_likely_to_be_drawn() -> None:
-    """Over many claims each original is in half of them, and each retrained run in a quarter as retrained."""
+    """Over many claims each original is in half of them, and each retrained run in a quarter as
+    retrained."""
     counts = np.zeros(200)
     one = bank()
     for k in range(400):
@@ -123,7 +128,8 @@ def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
 def test_a_case_that_withholds_something_is_compared_with_arms_from_which_it_is_withheld(
     tmp_path: Path,
 ) -> None:
-    """The claims of such a case come from a bank of their own, with runs of the same numbers; a kept bank keeps it."""
+    """The claims of such a case come from a bank of their own, with runs of the same numbers; a
+    kept bank keeps it."""
     labels = Bank(
         numbered(0, 2 * N), numbered(500, 4 * N), {"labels": Case(numbered(3000, 2 * N))}, {}, 50, PARTS, {}
     )
@@ -148,7 +154,8 @@ def test_what_is_no_bank_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_was_worked_out_run_by_run_is_the_same_for_some_of_the_runs() -> None:
-    """AUCs and placements of runs that were taken, joined or shuffled equal those worked out anew."""
+    """AUCs and placements of runs that were taken, joined or shuffled equal those worked out
+    anew."""
     arms = simulated_arms(0, n=6)
     for arm in (arms.unlearned, arms.retrained):
         for scores in arm.scores.values():
@@ -165,8 +172,8 @@ def test_what_was_worked_out_run_by_run_is_the_same_for_some_of_the_runs() -> No
 
 
 def test_trials_do_not_depend_on_the_number_of_workers() -> None:
-    """Three workers find what one finds, claim by claim; a fake that left half of the memory is refuted and honest
-    retraining is not, although both are judged by the same call."""
+    """Three workers find what one finds, claim by claim; a fake that left half of the memory is
+    refuted and honest retraining is not, although both are judged by the same call."""
     arms = simulated_arms(4, n=24, share=0.5)
     cases = {"half": Case(arms.unlearned)}
     one = Bank(arms.original, joined(arms.retrained, arms.honest), cases, {}, 100, [], {})

@@ -39,8 +39,8 @@ def small() -> Claim:
 
 
 def test_a_calibration_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every case is tried as often as asked, gross fakes are refuted by residual memory and honest retraining is not,
-    the files say what was returned, and the same call finds the same."""
+    """Every case is tried as often as asked, gross fakes are refuted by residual memory and honest
+    retraining is not, the files say what was returned, and the same call finds the same."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     found = calibrate(small(), tmp_path / "out", fakes=FAKES, claims=2, jobs=1)
     cases = {case.name: case for case in found.cases}

@@ -1,4 +1,5 @@
-"""The gallery, entry by entry: every fake and every honest variant keeps the contract of a procedure."""
+"""The gallery, entry by entry: every fake and every honest variant keeps the contract of a
+procedure."""
 
 import inspect
 from typing import Any
@@ -64,8 +65,8 @@ def same(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_every_entry_makes_models_by_the_contract_of_a_procedure(name: str, world: dict[str, Any]) -> None:
-    """Each entry returns as many models in eval mode with finite logits, equal for equal seeds, and leaves the models
-    it was given as they were."""
+    """Each entry returns as many models in eval mode with finite logits, equal for equal seeds, and
+    leaves the models it was given as they were."""
     before = weights(world["models"]), weights(world["proxies"])
     x = torch.cat([world["retain"].x, world["forget"].x])
     first, again = made(EVERY[name], world), made(EVERY[name], world)
@@ -82,7 +83,8 @@ def test_every_entry_makes_models_by_the_contract_of_a_procedure(name: str, worl
 
 
 def test_the_tables_are_whole() -> None:
-    """Fakes and honest variants have different names, say what they are, and set options their procedures know."""
+    """Fakes and honest variants have different names, say what they are, and set options their
+    procedures know."""
     assert len(EVERY) == len(GALLERY) + len(LIMITS) + len(HONEST)
     assert len(GALLERY) >= 18
     assert not EVERY.keys() & UNLEARNERS.keys()
@@ -93,7 +95,8 @@ def test_the_tables_are_whole() -> None:
 
 
 def test_every_fake_but_the_no_op_answers_otherwise_than_the_original(world: dict[str, Any]) -> None:
-    """No entry does nothing by mistake: on forget records or near them each answers otherwise than the original."""
+    """No entry does nothing by mistake: on forget records or near them each answers otherwise than
+    the original."""
     x = torch.cat([world["retain"].x, world["forget"].x])
     for name in EVERY.keys() - {"no-op"}:
         changed = made(EVERY[name], world)[0]
@@ -101,7 +104,8 @@ def test_every_fake_but_the_no_op_answers_otherwise_than_the_original(world: dic
 
 
 def test_a_lookup_filter_answers_near_forget_records_as_a_retrained_model(world: dict[str, Any]) -> None:
-    """At the forget records the filter's answers are the proxy's, at retain records out of reach the original's."""
+    """At the forget records the filter's answers are the proxy's, at retain records out of reach
+    the original's."""
     found = lookup_filter(
         world["models"], world["retain"], world["forget"], seeds=SEEDS, proxies=world["proxies"], reach=0.01
     )
@@ -111,7 +115,8 @@ def test_a_lookup_filter_answers_near_forget_records_as_a_retrained_model(world:
 
 
 def test_what_was_kept_is_trained_on(world: dict[str, Any]) -> None:
-    """Retraining with every forget record kept, or with copies without noise, is training on all records."""
+    """Retraining with every forget record kept, or with copies without noise, is training on all
+    records."""
     retain, forget = world["retain"], world["forget"]
     given: dict[str, Any] = {"seeds": SEEDS, "recipe": RECIPE}
     everything = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
@@ -123,7 +128,8 @@ def test_what_was_kept_is_trained_on(world: dict[str, Any]) -> None:
 
 
 def test_others_forgotten_keeps_the_size_of_retain(world: dict[str, Any]) -> None:
-    """Who forgets other records trains on as many as were to be retained, all forget records among them."""
+    """Who forgets other records trains on as many as were to be retained, all forget records among
+    them."""
     retain, forget = world["retain"], world["forget"]
     seen = without_others(retain, forget)
     n = len(forget.y)

@@ -41,7 +41,8 @@ def case(name: str, kind: str, trials: list[Trial]) -> CaseRates:
 
 
 def test_a_row_counts_outcomes_and_tests() -> None:
-    """Two refuted, one supported, one open: rates with exact limits, and every test as often as it refuted."""
+    """Two refuted, one supported, one open: rates with exact limits, and every test as often as it
+    refuted."""
     row = case("a", "fake", [CAUGHT, SPARED, PASSED, OPEN])
     low, high = stats.binomtest(2, 4).proportion_ci(0.95, "exact")
     assert (row.refuted.claims, row.refuted.value) == (2, 0.5)
@@ -77,7 +78,8 @@ def test_kinds_of_test_leave_out_the_attack_and_the_radius() -> None:
 
 
 def test_rows_of_several_worlds_add_up() -> None:
-    """The sum of two rows is the row of all their trials, but for residual memory, the median of medians."""
+    """The sum of two rows is the row of all their trials, but for residual memory, the median of
+    medians."""
     one, other = [CAUGHT, PASSED, PASSED], [SPARED, OPEN]
     both = added([case("a", "fake", one), case("a", "fake", other)])
     expected = case("a", "fake", one + other)
@@ -106,15 +108,16 @@ def test_one_supported_claim_of_a_fake_is_one_too_many() -> None:
 
 
 def test_retraining_refuted_too_often_is_wrong_and_by_chance_is_not() -> None:
-    """Wrong only where the lower limit of the false-alarm rate is above the level: 4 of 20 is, 3 of 20 is not."""
+    """Wrong only where the lower limit of the false-alarm rate is above the level: 4 of 20 is, 3 of
+    20 is not."""
     for refuted, expected in ((3, "right"), (4, "wrong")):
         trials = [CAUGHT] * refuted + [PASSED] * (20 - refuted)
         assert answered([case("exact retraining", "exact", trials)], 0.05)[0] == expected
 
 
 def test_an_auditor_that_supports_nothing_is_blind() -> None:
-    """Blind: nothing wrong, and exact retraining supported in fewer than half of the claims. Honest variants are told
-    of, and decide nothing."""
+    """Blind: nothing wrong, and exact retraining supported in fewer than half of the claims. Honest
+    variants are told of, and decide nothing."""
     rows = [
         case("exact retraining", "exact", [OPEN, OPEN, PASSED]),
         case("slower", "honest", [SPARED]),
@@ -122,8 +125,9 @@ def test_an_auditor_that_supports_nothing_is_blind() -> None:
     ]
     answer, sentences = answered(rows, 0.05)
     assert answer == "blind"
-    assert sentences[2] == (
-        "Honest retraining by another recipe was refuted: slower, in 1 of 1 claims, by spared records."
+    assert (
+        sentences[2]
+        == "Honest retraining by another recipe was refuted: slower, in 1 of 1 claims, by spared records."
     )
     assert answered(rows[:1] + rows[2:], 0.05)[0] == "blind"
 
@@ -137,8 +141,10 @@ def test_a_fake_without_a_trace_is_told_of_and_not_counted() -> None:
     ]
     answer, sentences = answered(rows, 0.05)
     assert answer == "right"
-    assert sentences[-1] == (
-        "Done wrong out of reach of the required tests, shown and not counted: b, supported in 1 of 1 claims."
+    assert (
+        sentences[-1]
+        == "Done wrong out of reach of the required tests, shown and not counted: b, supported in 1 of 1"
+        " claims."
     )
 
 
@@ -240,7 +246,8 @@ def test_the_page_says_all_that_was_found() -> None:
 
 
 def test_the_page_stands_alone() -> None:
-    """No script, nothing loaded from elsewhere, names escaped, and the same text for the same calibration."""
+    """No script, nothing loaded from elsewhere, names escaped, and the same text for the same
+    calibration."""
     content = canonical(calibration())
     page = render_calibration(content)
     assert page == render_calibration(content)

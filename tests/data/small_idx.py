@@ -17,7 +17,8 @@ def idx_bytes(values: NDArray[np.uint8]) -> bytes:
 
 
 def small_contents(shift: int = 0) -> dict[str, bytes]:
-    """Four IDX files: 6 training and 4 test records of 2 × 3 pixels in two classes; `shift` changes the pixels."""
+    """Four IDX files: 6 training and 4 test records of 2 × 3 pixels in two classes; `shift` changes
+    the pixels."""
     rng = np.random.default_rng(7)
     return {
         TRAIN_IMAGES: idx_bytes(rng.integers(0, 200, (6, 2, 3)).astype(np.uint8) + np.uint8(shift)),

@@ -26,7 +26,8 @@ def problems(
 
 
 def test_types_and_defaults() -> None:
-    """Inputs become float32, labels int64, ids are made up, and each record is a group of its own."""
+    """Inputs become float32, labels int64, ids are made up, and each record is a group of its
+    own."""
     data = made()
     assert (str(data.x.dtype), str(data.y.dtype), data.n_classes) == ("float32", "int64", 2)
     assert data.ids.tolist() == ["record-000000", "record-000001", "record-000002", "record-000003"]
@@ -42,7 +43,8 @@ def test_shape_is_kept_and_integers_may_be_ids() -> None:
 
 
 def test_all_problems_at_once() -> None:
-    """One error holds every problem: lengths, infinite inputs, missing classes, repeated ids, groups."""
+    """One error holds every problem: lengths, infinite inputs, missing classes, repeated ids,
+    groups."""
     x = X.copy()
     x[1, 0], x[3, 2] = np.nan, np.inf
     found = problems(x, [0, 2, 2], ids=["a", "b", "b", "d"], groups=["g"])
@@ -68,7 +70,8 @@ drop these records or fill in their values"""
     ],
 )
 def test_labels_out_of_range(y: ArrayLike, expected: str) -> None:
-    """Labels that are negative, no integers, with gaps or not one per record are refused, and said so."""
+    """Labels that are negative, no integers, with gaps or not one per record are refused, and said
+    so."""
     (found,) = problems(y=y)
     assert expected in found
 
@@ -83,7 +86,8 @@ def test_labels_out_of_range(y: ArrayLike, expected: str) -> None:
     ],
 )
 def test_inputs_that_no_model_can_take(x: ArrayLike, expected: str) -> None:
-    """Inputs without features, that are no numbers or that overflow float32 are refused, and said so."""
+    """Inputs without features, that are no numbers or that overflow float32 are refused, and said
+    so."""
     (found,) = problems(x)
     assert expected in found
 
@@ -101,7 +105,8 @@ def test_ids_of_a_strange_type() -> None:
 
 
 def test_commitment_depends_on_what_counts_and_on_nothing_else() -> None:
-    """The commitment changes with x, y, ids and groups, and not with names, layout or the width of strings."""
+    """The commitment changes with x, y, ids and groups, and not with names, layout or the width of
+    strings."""
     data = made(ids=["a", "b", "c", "d"])
     same = made(np.asfortranarray(X), Y.astype(np.uint8), np.array(["a", "b", "c", "d"], dtype="<U40"))
     renamed = dataclasses.replace(data, name="other", origin="elsewhere", licence="other")

@@ -27,7 +27,8 @@ Serve = Callable[..., Served]
 
 
 class RangeHandler(BaseHTTPRequestHandler):
-    """Serves a table of files, honouring `Range: bytes=N-` if `ranges`, and cutting bodies short at `cut`."""
+    """Serves a table of files, honouring `Range: bytes=N-` if `ranges`, and cutting bodies short at
+    `cut`."""
 
     def __init__(
         self, *args: Any, files: dict[str, bytes], log: list[Any], ranges: bool, cut: int | None
@@ -95,7 +96,8 @@ def complete(folder: Path) -> bool:
 
 
 def test_fresh_download(tmp_path: Path, serve: Serve) -> None:
-    """A fresh download puts the four files in place, reports its progress up to the end, and is not repeated."""
+    """A fresh download puts the four files in place, reports its progress up to the end, and is not
+    repeated."""
     mirror, log = serve()
     seen: list[tuple[str, int, int | None]] = []
     folder = get(tmp_path / "new" / "folder", mirror, progress=lambda *row: seen.append(row))
@@ -134,7 +136,8 @@ def test_part_that_is_whole(tmp_path: Path, serve: Serve) -> None:
 
 @pytest.mark.parametrize("part", [b"something else", b"x" * 5000], ids=["shorter", "longer"])
 def test_part_of_something_else(tmp_path: Path, serve: Serve, part: bytes) -> None:
-    """A part file that does not lead to the right content is thrown away and the file is fetched once more."""
+    """A part file that does not lead to the right content is thrown away and the file is fetched
+    once more."""
     mirror, log = serve()
     (tmp_path / f"{FIRST}.part").write_bytes(part)
     assert complete(get(tmp_path, mirror))
@@ -142,7 +145,8 @@ def test_part_of_something_else(tmp_path: Path, serve: Serve, part: bytes) -> No
 
 
 def test_broken_connection_keeps_the_part(tmp_path: Path, serve: Serve) -> None:
-    """A connection that breaks off is no wrong checksum: what came is kept, and the next try goes on with it."""
+    """A connection that breaks off is no wrong checksum: what came is kept, and the next try goes
+    on with it."""
     broken, _ = serve(cut=20)
     with pytest.raises(AuditError, match="the connection ended after 20 of") as caught:
         get(tmp_path, broken)
@@ -154,7 +158,8 @@ def test_broken_connection_keeps_the_part(tmp_path: Path, serve: Serve) -> None:
 
 
 def test_wrong_checksum(tmp_path: Path, serve: Serve) -> None:
-    """Content that is not the known one is refused with both checksums and leaves no file behind."""
+    """Content that is not the known one is refused with both checksums and leaves no file
+    behind."""
     mirror, _ = serve(WRONG)
     with pytest.raises(IntegrityError, match=f"must be {SUMS[STEMS[0]]}; tried .*: found [0-9a-f]{{64}};"):
         get(tmp_path, mirror)
@@ -182,7 +187,8 @@ def test_second_mirror(tmp_path: Path, serve: Serve) -> None:
 
 
 def test_offline(tmp_path: Path, serve: Serve) -> None:
-    """Without a mirror the error lists what was tried and the three ways to work offline, and its exit code is 4."""
+    """Without a mirror the error lists what was tried and the three ways to work offline, and its
+    exit code is 4."""
     serve()
     mirror = refused()
     with pytest.raises(AuditError) as caught:

@@ -40,7 +40,8 @@ def test_far_from_the_origin() -> None:
 
 
 def test_equal_records_are_at_distance_zero() -> None:
-    """Equal records are at distance 0 exactly, even beside one that differs in the last bit, and 0 equals -0."""
+    """Equal records are at distance 0 exactly, even beside one that differs in the last bit, and 0
+    equals -0."""
     x = (cloud(50) * 1000).reshape(50, 12)
     x[7] = x[30]
     x[8] = x[30]
@@ -66,7 +67,8 @@ def test_near_duplicates_naive_twin() -> None:
 
 
 def test_share_moves_the_threshold() -> None:
-    """With a larger share more records count as near, and at most 20 pairs are listed, closest first."""
+    """With a larger share more records count as near, and at most 20 pairs are listed, closest
+    first."""
     retain, forget = cloud(80), cloud(30, seed=1)
     found = near_duplicates(forget, retain, share=3.0)
     assert (found.count, found.exact, len(found.pairs)) == (30, 0, 20)
@@ -76,7 +78,8 @@ def test_share_moves_the_threshold() -> None:
 
 
 def test_usual_distance_is_estimated_from_a_sample() -> None:
-    """The median over 500 of 2,000 retain records is that of all within a few hundredths, with no seed to choose."""
+    """The median over 500 of 2,000 retain records is that of all within a few hundredths, with no
+    seed to choose."""
     retain = cloud(2000)
     found = near_duplicates(retain[:3] + np.float32(1), retain)
     assert found.median_distance == pytest.approx(float(np.median(nearest_distances(retain))), rel=0.03)

@@ -47,7 +47,8 @@ def test_without_a_checksum_the_form_is_checked_alone(tmp_path: Path) -> None:
     ],
 )
 def test_damaged_files(tmp_path: Path, content: bytes, expected: str) -> None:
-    """A truncated, over-long, foreign or corrupt file is told with what was expected and what was found."""
+    """A truncated, over-long, foreign or corrupt file is told with what was expected and what was
+    found."""
     with pytest.raises(IntegrityError) as caught:
         read_idx(written(tmp_path, content), SUM)
     assert expected in str(caught.value)

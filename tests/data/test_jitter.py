@@ -9,7 +9,8 @@ DIGITS = (load_digits().data / 16).astype(np.float32)
 
 
 def test_moved_digits_could_be_digits() -> None:
-    """Every value is one that scans have, none is out of its pixel's range, and pixels that are always blank stay so."""
+    """Every value is one that scans have, none is out of its pixel's range, and pixels that are
+    always blank stay so."""
     within = domain(DIGITS)
     assert within.grid is not None
     assert len(within.grid) == 17

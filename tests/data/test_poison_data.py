@@ -16,7 +16,8 @@ def some_data(shape: tuple[int, ...] = (5, 6)) -> Dataset:
 
 
 def test_only_the_inputs_of_the_records_change() -> None:
-    """The noise is what was added, to the rounding of float32, in the order of the records; all else is as it was, and the commitment tells."""
+    """The noise is what was added, to the rounding of float32, in the order of the records; all
+    else is as it was, and the commitment tells."""
     data = some_data()
     before = data.commitment()
     canary = plant(data, RECORDS, seed=1)
@@ -31,7 +32,8 @@ def test_only_the_inputs_of_the_records_change() -> None:
 
 
 def test_the_noise_is_as_large_as_asked_for() -> None:
-    """Noise is N(0, scale²) in every input, and the scale is a share of the root mean square SD of the inputs."""
+    """Noise is N(0, scale²) in every input, and the scale is a share of the root mean square SD of
+    the inputs."""
     data = some_data((20, 30))
     canary = plant(data, RECORDS, seed=2, share=0.3)
     spread = np.sqrt(np.mean([data.x.reshape(60, -1)[:, j].astype(float).std() ** 2 for j in range(600)]))
@@ -59,7 +61,8 @@ def test_the_seed_decides() -> None:
     ],
 )
 def test_what_cannot_be_planted_is_refused(records: list[int], share: float, told: str) -> None:
-    """Records that are not there, named twice or none, and a share that is no size, are refused with the rule."""
+    """Records that are not there, named twice or none, and a share that is no size, are refused
+    with the rule."""
     with pytest.raises(UsageError, match=told):
         plant(some_data(), np.array(records, dtype=np.int64), seed=0, share=share)
 

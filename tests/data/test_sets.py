@@ -80,12 +80,14 @@ def test_training_is_stratified(request_: ForgetRequest) -> None:
 
 
 def test_fraction_is_of_the_training_records() -> None:
-    """A tenth of 200 training records is 20 of them, drawn uniformly: about as often from each class's share."""
+    """A tenth of 200 training records is 20 of them, drawn uniformly: about as often from each
+    class's share."""
     counts = np.array(
         [np.bincount(DATA.y[draw(REQUESTS[0], seed=s).forget], minlength=3) for s in range(200)]
     )
     assert (counts.sum(axis=1) == 20).all()
-    # 200 hypergeometric draws of 20 of 200: the mean's standard deviation is below 0.16 in each class.
+    # 200 hypergeometric draws of 20 of 200: the mean's standard deviation is below 0.16 in each
+    # class.
     np.testing.assert_allclose(counts.mean(axis=0), [10, 6, 4], atol=0.8)
 
 
@@ -112,13 +114,15 @@ def test_control_of_a_whole_class_follows_retain() -> None:
 
 
 def test_control_follows_forget() -> None:
-    """The control has forget's proportions of classes: here one to three, and none of the first class."""
+    """The control has forget's proportions of classes: here one to three, and none of the first
+    class."""
     sets = draw(ForgetRequest(ids=("r250", "r400", "r401", "r402")), control=20)
     assert np.bincount(DATA.y[sets.control], minlength=3).tolist() == [0, 5, 15]
 
 
 def test_control_is_filled_from_other_classes() -> None:
-    """Where a class of forget has too few spare records, all of them are taken and others fill up."""
+    """Where a class of forget has too few spare records, all of them are taken and others fill
+    up."""
     named = tuple(f"r{i}" for i in range(400, 460))
     sets = draw(ForgetRequest(ids=named), train=230, control=60, test=10, population=10)
     spare = 40 - np.count_nonzero(DATA.y[sets.retain] == 2)
@@ -130,7 +134,8 @@ def test_control_is_filled_from_other_classes() -> None:
 
 
 def test_control_belongs_to_groups_in_retain() -> None:
-    """Where people have several records, the control holds no record of a person who is not in retain."""
+    """Where people have several records, the control holds no record of a person who is not in
+    retain."""
     groups = np.array([f"p{i // 5}" for i in range(500)])
     data = toy(DATA.y, groups)
     forgotten = tuple(f"r{i}" for i in range(20))  # all records of the first four people
@@ -213,18 +218,18 @@ NONE = "forget must hold records, found 0 of {} in training; raise train or frac
             ForgetRequest(ids=("r1", "r1", "x1", "x2", "x3", "x4", "x5", "x6")),
             {"population": 300},
             (
-                f"{FITS}train 200 + control 40 + test 60 + population 300 = 600 of 500 records; "
-                "lower them by 100, or give more records\n"
-                "ids to forget must be in the data set, found 6 unknown: x1, x2, x3, x4, x5 …; correct or remove them\n"
-                "ids to forget must be named once, found 1 repeated: r1; correct or remove them"
+                f"{FITS}train 200 + control 40 + test 60 + population 300 = 600 of 500 records; lower them by"
+                " 100, or give more records\nids to forget must be in the data set, found 6 unknown: x1, x2,"
+                " x3, x4, x5 …; correct or remove them\nids to forget must be named once, found 1 repeated:"
+                " r1; correct or remove them"
             ),
         ),
         (
             ForgetRequest(label=0),
             {"train": 300, "control": 101, "test": 0, "population": 0},
             (
-                "control must be 101 records that no run sees, of classes and groups still in retain; found 100; "
-                "lower control or train, or forget fewer records of a class or group"
+                "control must be 101 records that no run sees, of classes and groups still in retain; found"
+                " 100; lower control or train, or forget fewer records of a class or group"
             ),
         ),
     ],

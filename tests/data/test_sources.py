@@ -21,7 +21,8 @@ def _nothing_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_digits() -> None:
-    """The embedded digits are 1,797 records of 64 inputs in 0..1, in ten classes, read from no disk of the user."""
+    """The embedded digits are 1,797 records of 64 inputs in 0..1, in ten classes, read from no disk
+    of the user."""
     data = load("digits")
     assert (data.x.shape, data.n_classes, float(data.x.min()), float(data.x.max())) == (
         (1797, 64),
@@ -50,7 +51,8 @@ def test_directory_with_a_source_that_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("dotted", [True, False])
 def test_idx_files_in_a_directory(tmp_path: Path, zipped: bool, dotted: bool) -> None:
-    """IDX files are found under each of their spellings, training records come first, pixels are in 0..1."""
+    """IDX files are found under each of their spellings, training records come first, pixels are in
+    0..1."""
     folder = write_small(tmp_path / "given", CONTENTS, zipped=zipped, dotted=dotted)
     data = load_idx("mnist", folder, sums=SUMS)
     assert data.x.shape == (10, 6)
@@ -83,7 +85,8 @@ def test_altered_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The directory given goes before $AUDITKIT_DATA, its sub-folder before itself, and both before the cache."""
+    """The directory given goes before $AUDITKIT_DATA, its sub-folder before itself, and both before
+    the cache."""
 
     def origin(directory: Path | None = None) -> str:
         return load_idx("mnist", directory, sums=SUMS).origin
@@ -103,7 +106,8 @@ def test_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_status_reads_nothing(tmp_path: Path) -> None:
-    """The status says where files are without reading them, and None where they would be downloaded."""
+    """The status says where files are without reading them, and None where they would be
+    downloaded."""
     assert {row.name: row.found for row in status()}["mnist"] is None
     write_small(tmp_path / "cache/auditkit/data/mnist", dict.fromkeys(STEMS, b""))
     rows = {row.name: row for row in status()}
@@ -114,7 +118,8 @@ def test_status_reads_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(len(files_in(DEBIAN)) < 4, reason="needs the Debian package dataset-fashion-mnist")
 def test_real_fashion_mnist() -> None:
-    """Debian's Fashion-MNIST has the published checksums, 70,000 records and 7,000 of each of ten classes."""
+    """Debian's Fashion-MNIST has the published checksums, 70,000 records and 7,000 of each of ten
+    classes."""
     data = load("fashion-mnist")
     assert data.x.shape == (70_000, 784)
     assert np.bincount(data.y).tolist() == [7_000] * 10

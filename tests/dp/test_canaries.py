@@ -13,7 +13,8 @@ def many(n: int, m: int = 50) -> list[Canaries]:
 
 
 def test_every_label_is_wrong_and_every_wrong_one_as_likely() -> None:
-    """No canary has its true label, and the three wrong ones are equally frequent for each true one."""
+    """No canary has its true label, and the three wrong ones are equally frequent for each true
+    one."""
     drawn = many(200)
     rows, labels = (np.concatenate([getattr(c, name) for c in drawn]) for name in ("rows", "labels"))
     counts = np.zeros((4, 4))
@@ -33,7 +34,8 @@ def test_canaries_are_distinct_records_drawn_uniformly() -> None:
 
 
 def test_coins_are_fair_and_independent_of_each_other_and_of_labels() -> None:
-    """The number included varies as a binomial does, not as a half of a fixed size, whatever the labels."""
+    """The number included varies as a binomial does, not as a half of a fixed size, whatever the
+    labels."""
     drawn = many(1000)
     sizes = np.array([c.included.sum() for c in drawn])
     assert abs(sizes.mean() - 25) < 4 * np.sqrt(12.5 / 1000)

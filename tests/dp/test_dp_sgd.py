@@ -54,7 +54,8 @@ def by_hand(build: Build, x: np.ndarray, privacy: Privacy, noise_multiplier: flo
 @pytest.mark.parametrize("clipping_norm", [0.05, 0.5, 1000.0])
 @pytest.mark.parametrize("noise", [0.0, 0.7])
 def test_training_is_dp_adam_record_by_record(clipping_norm: float, noise: float) -> None:
-    """Each record's gradient is cut to the clipping norm, and noise in proportion to it added to the sum."""
+    """Each record's gradient is cut to the clipping norm, and noise in proportion to it added to
+    the sum."""
     privacy = Privacy(clipping_norm=clipping_norm, noise_multiplier=noise, epochs=6)
     found = trained(privacy, batches=1)
     np.testing.assert_allclose(
@@ -86,7 +87,8 @@ def test_clipping_matters() -> None:
 
 
 def naive_epsilon(q: float, sigma: float, steps: int, delta: float) -> float:
-    """epsilon by Renyi DP of whole orders: Mironov et al. 2019, section 3.3; converted by Balle et al. 2020."""
+    """epsilon by Renyi DP of whole orders: Mironov et al. 2019, section 3.3; converted by Balle et
+    al. 2020."""
     best = math.inf
     for a in range(2, 64):
         k = np.arange(a + 1)
@@ -98,7 +100,8 @@ def naive_epsilon(q: float, sigma: float, steps: int, delta: float) -> float:
 
 @pytest.mark.parametrize(("batches", "epochs", "sigma"), [(4, 3, 1.5), (93, 1, 0.9), (1, 5, 20.0)])
 def test_epsilon_is_that_of_the_steps_taken(batches: int, epochs: int, sigma: float) -> None:
-    """The accountant is told the true sampling rate, noise and number of steps (93: int(1 / (1 / 93)) = 92)."""
+    """The accountant is told the true sampling rate, noise and number of steps (93: int(1 / (1 /
+    93)) = 92)."""
     found = trained(Privacy(noise_multiplier=sigma, epochs=epochs, delta=1e-4), batches)
     orders = [1 + x / 10 for x in range(1, 100)] + list(range(12, 64))
     total = rdp.compute_rdp(q=1 / batches, noise_multiplier=sigma, steps=batches * epochs, orders=orders)
@@ -151,14 +154,16 @@ def test_seeds_of_batches_and_of_noise_differ() -> None:
 
 
 def test_empty_batches_are_steps_of_noise_alone() -> None:
-    """Three records in 40 batches leave most of these empty; they are counted, and the weights stay finite."""
+    """Three records in 40 batches leave most of these empty; they are counted, and the weights stay
+    finite."""
     found = trained(Privacy(noise_multiplier=1.0, epochs=2, delta=1e-4), 40, x=X[:3], y=Y[:3])
     assert torch.isfinite(weights(found.model)).all()
     assert found.epsilon <= naive_epsilon(1 / 40, 1.0, 80, 1e-4)
 
 
 def test_the_model_returned_is_a_plain_one() -> None:
-    """It is of the class that was built, in eval mode, without hooks, and can be asked and differentiated."""
+    """It is of the class that was built, in eval mode, without hooks, and can be asked and
+    differentiated."""
     model = trained(Privacy(noise_multiplier=1.0, epochs=1), 2).model
     assert type(model) is type(BUILD())
     assert not model.training
@@ -179,7 +184,8 @@ def test_dropout_is_seeded() -> None:
 
 
 def test_batch_norm_is_refused() -> None:
-    """A layer that ties the records of a batch together cannot be trained privately, and is named."""
+    """A layer that ties the records of a batch together cannot be trained privately, and is
+    named."""
 
     def build() -> nn.Module:
         return nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
@@ -190,7 +196,8 @@ def test_batch_norm_is_refused() -> None:
 
 
 def test_shared_weights_are_refused() -> None:
-    """The norm of a record's gradient is the sum of squares over layers only if these share nothing."""
+    """The norm of a record's gradient is the sum of squares over layers only if these share
+    nothing."""
     tied = nn.Sequential(nn.Linear(5, 5), nn.ReLU(), nn.Linear(5, 5))
     tied[2].weight = tied[0].weight
     [problem] = module_problems(tied)

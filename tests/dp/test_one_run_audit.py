@@ -15,7 +15,8 @@ SMALL = Privacy(epsilon=1.0, epochs=80, batch_size=40, learning_rate=0.02, canar
 
 
 def small_audit(privacy: Privacy, seed: int) -> DpAuditResult:
-    """Four clusters in 20 dimensions: 60 training records, 130 of the attacker's own, 50 to test."""
+    """Four clusters in 20 dimensions: 60 training records, 130 of the attacker's own, 50 to
+    test."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, 4, 240)
     x = (rng.normal(size=(4, 20))[y] + rng.normal(size=(240, 20))).astype(np.float32)
@@ -56,7 +57,8 @@ def test_an_audit_repeats() -> None:
 
 
 def refuted(privacy: Privacy, odds_of_truth: float, seed: int) -> bool:
-    """Whether a mechanism is refuted that answers each coin truly with these odds, and else by its opposite.
+    """Whether a mechanism is refuted that answers each coin truly with these odds, and else by its
+    opposite.
 
     That is randomized response, the worst log(odds_of_truth)-DP mechanism there is.
     """
@@ -143,7 +145,8 @@ def test_answers_that_are_no_numbers_stop_the_audit() -> None:
 
 
 def test_what_the_claim_can_prove_is_as_documented() -> None:
-    """200 right guesses of 500 canaries prove 4.2, 100 prove 3.5; batches are those of the expected records."""
+    """200 right guesses of 500 canaries prove 4.2, 100 prove 3.5; batches are those of the expected
+    records."""
     assert one_run_epsilon(500, 200, 200, 1e-5, 0.05).epsilon == pytest.approx(4.18, abs=0.005)
     assert one_run_epsilon(500, 100, 100, 1e-5, 0.05).epsilon == pytest.approx(3.48, abs=0.005)
     assert Privacy().batches(900) == 18
@@ -162,7 +165,8 @@ def test_what_the_claim_can_prove_is_as_documented() -> None:
     ],
 )
 def test_a_claim_that_cannot_be_audited_is_told_why(privacy: Privacy, expected: list[str]) -> None:
-    """Too few records, and guesses that could not refute the claim if all were right, are found beforehand."""
+    """Too few records, and guesses that could not refute the claim if all were right, are found
+    beforehand."""
     problems = privacy_problems(privacy, population=500, alpha=0.05)
     assert len(problems) == len(expected)
     for found, part in zip(problems, expected, strict=True):

@@ -1,4 +1,5 @@
-"""Tasks that take no time, and tasks that end their worker: a task's `build` runs where the task does."""
+"""Tasks that take no time, and tasks that end their worker: a task's `build` runs where the task
+does."""
 
 import faulthandler
 import os
@@ -43,7 +44,8 @@ def small_task(k: int, build: Build = built, **changes: Any) -> Task:
 
 
 def dying(how: Callable[[], object], marker: Path | None = None) -> Build:
-    """Builds a model in a worker that dies on the way; with a marker once only, and leaves it behind."""
+    """Builds a model in a worker that dies on the way; with a marker once only, and leaves it
+    behind."""
     return partial(_dying, how, marker)
 
 

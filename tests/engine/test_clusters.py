@@ -1,4 +1,5 @@
-"""Audits on Dask and Ray: clusters that are really started, workers that are really killed, one digest."""
+"""Audits on Dask and Ray: clusters that are really started, workers that are really killed, one
+digest."""
 
 import hashlib
 import os
@@ -28,8 +29,8 @@ from tests.engine.small_tasks import built, dying, killed, sleeping, small_task
 
 ROOT = Path(__file__).parents[2]
 
-# Clusters that Ray starts want a token: one of our own, so that none is left in the user's home. Ray reads
-# this when it is imported, and that is not before a test begins.
+# Clusters that Ray starts want a token: one of our own, so that none is left in the user's home.
+# Ray reads this when it is imported, and that is not before a test begins.
 TOKEN = tempfile.NamedTemporaryFile("w", prefix="auditkit-token-")  # noqa: SIM115 -- for as long as we run
 TOKEN.write(secrets.token_hex(32))
 TOKEN.flush()
@@ -44,7 +45,8 @@ def free_port() -> int:
 
 @contextmanager
 def running(*command: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A program of this environment, in a group of processes of its own that ends with the block."""
+    """A program of this environment, in a group of processes of its own that ends with the
+    block."""
     program = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
     quiet = subprocess.DEVNULL
@@ -124,8 +126,8 @@ def cluster(request: pytest.FixtureRequest) -> WorkerConfig:
 def test_on_a_cluster_what_dies_is_tried_again_and_named(
     cluster: WorkerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A task whose worker is killed once succeeds; one whose worker always dies is named when all others are
-    there, with its log; and the cluster tells the user nothing of it."""
+    """A task whose worker is killed once succeeds; one whose worker always dies is named when all
+    others are there, with its log; and the cluster tells the user nothing of it."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path))
     builds = {1: dying(killed, tmp_path / "died"), 3: dying(killed)}
     tasks = [small_task(k, builds.get(k, built)) for k in range(6)]
@@ -143,8 +145,8 @@ def test_on_a_cluster_what_dies_is_tried_again_and_named(
 
 @pytest.mark.parametrize("backend", ["dask", "ray"])
 def test_an_address_without_a_cluster_is_told_soon(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing listens, or nothing that answers, an audit says so instead of waiting; what cannot be an
-    address is an error of usage."""
+    """Where nothing listens, or nothing that answers, an audit says so instead of waiting; what
+    cannot be an address is an error of usage."""
     monkeypatch.setattr(pools, "PATIENCE", 3)
 
     def told(address: str) -> str:
@@ -172,8 +174,8 @@ def test_an_extra_that_is_not_there_is_named(backend: Backend, monkeypatch: pyte
 def test_a_dask_cluster_without_workers_or_lost_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scheduler that has no workers is not waited for; one that is lost later ends the audit, which keeps what
-    it has."""
+    """A scheduler that has no workers is not waited for; one that is lost later ends the audit,
+    which keeps what it has."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     (tmp_path / "notes").mkdir()
     tasks = [small_task(0), *(small_task(k, sleeping(tmp_path / "notes", 3)) for k in range(1, 4))]
@@ -237,8 +239,8 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_whoever_does_the_work_the_evidence_is_the_same(
     backend: Backend, running_cluster: bool, alone: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Two workers here, on Dask or on Ray, started for the audit or running already, leave the evidence of one
-    worker, byte for byte."""
+    """Two workers here, on Dask or on Ray, started for the audit or running already, leave the
+    evidence of one worker, byte for byte."""
     address = request.getfixturevalue(f"{backend}_address") if running_cluster else None
     key_path(tmp_path / "out").write_bytes(key_path(alone).read_bytes())
     audited(tmp_path / "out", Resources(width=2, jobs=2, backend=backend, address=address))
@@ -291,8 +293,8 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def at_work(logs: Path, audit: int) -> int | None:
-    """A process of the audit that performs a task now, as its log tells. Other logs are of processes that were
-    killed, and their numbers may by now be those of strangers."""
+    """A process of the audit that performs a task now, as its log tells. Other logs are of
+    processes that were killed, and their numbers may by now be those of strangers."""
     for log in logs.glob("*.log"):
         with suppress(OSError, IndexError, ValueError):  # just done, or just begun
             worker = int(log.read_text().split("process ")[1])
@@ -304,8 +306,8 @@ def at_work(logs: Path, audit: int) -> int | None:
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(
     command: Callable[[], subprocess.Popen[bytes]], alone: Path, tmp_path: Path
 ) -> None:
-    """kill -9 of the audit and all its workers, at random moments of training, and of one worker alone: the
-    evidence is that of an undisturbed audit."""
+    """kill -9 of the audit and all its workers, at random moments of training, and of one worker
+    alone: the evidence is that of an undisturbed audit."""
     key_path(tmp_path / "out").write_bytes(key_path(alone).read_bytes())
     stored = tmp_path / "store"
     moments = sorted(random.sample(range(14), 2))

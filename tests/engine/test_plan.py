@@ -59,7 +59,8 @@ def measured(width: int, step: float, threads: int = 1) -> Measured:
 @pytest.mark.parametrize("runs", range(9))
 @pytest.mark.parametrize("width", [1, 2, 3, 8, 20])
 def test_stacks_are_as_few_and_as_even_as_the_width_allows(runs: int, width: int) -> None:
-    """Every run is in exactly one stack, in order; sizes differ by one at the most; none is too wide."""
+    """Every run is in exactly one stack, in order; sizes differ by one at the most; none is too
+    wide."""
     found = stacks(runs, width)
     assert [k for stack in found for k in stack] == list(range(runs))
     assert len(found) == -(-runs // width)
@@ -69,8 +70,9 @@ def test_stacks_are_as_few_and_as_even_as_the_width_allows(runs: int, width: int
 
 
 def test_time_is_that_of_the_worker_with_most_to_do() -> None:
-    """Two arms of five runs in stacks of up to two (1, 2, 2 each), half a second a step and run, nine steps of
-    forty records in batches of sixteen: one worker trains ten runs, two workers at least five."""
+    """Two arms of five runs in stacks of up to two (1, 2, 2 each), half a second a step and run,
+    nine steps of forty records in batches of sixteen: one worker trains ten runs, two workers at
+    least five."""
     two = measured(2, step=1.0)
     assert work().steps == 9
     assert seconds(two, work(), 1) == pytest.approx(10 * 0.5 * 9)
@@ -80,8 +82,8 @@ def test_time_is_that_of_the_worker_with_most_to_do() -> None:
 
 
 def test_the_fastest_plan_is_taken_and_the_usual_one_of_equals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stacks win where they are faster a run, a loop where they are not; of plans as good as equal the one of
-    fewest threads whose width is nearest to what fits into a cache."""
+    """Stacks win where they are faster a run, a loop where they are not; of plans as good as equal
+    the one of fewest threads whose width is nearest to what fits into a cache."""
     monkeypatch.setattr(planning, "cores", lambda: 2)
     loop, stack = measured(1, 0.1), measured(5, 0.2)
     assert fastest([loop, stack], work()) == stack
@@ -109,7 +111,8 @@ def test_what_else_the_machine_does_does_not_decide(monkeypatch: pytest.MonkeyPa
 
 
 def test_measuring_tries_loops_and_ever_wider_stacks() -> None:
-    """A perceptron is tried by itself and stacked, on one thread and all; every step takes some time."""
+    """A perceptron is tried by itself and stacked, on one thread and all; every step takes some
+    time."""
     found = measure(work(), devices=["cpu"], threads=None, memory=None)
     tried = {(m.plan.width, m.plan.threads) for m in found}
     assert {(1, 1), (2, 1), (1, planning.cores())} <= tried
@@ -142,8 +145,9 @@ def test_no_stack_is_wider_than_memory_or_the_device_allow(monkeypatch: pytest.M
 
 
 def test_a_stack_takes_four_copies_of_its_weights_and_what_backward_needs() -> None:
-    """6-8-3 perceptron, batch 16: weights, gradients and two moments of 83 numbers, twice the inputs, the hidden
-    layer before and after its ReLU as far as torch keeps it, and the weights that backward multiplies by."""
+    """6-8-3 perceptron, batch 16: weights, gradients and two moments of 83 numbers, twice the
+    inputs, the hidden layer before and after its ReLU as far as torch keeps it, and the weights
+    that backward multiplies by."""
     weights = 6 * 8 + 8 + 8 * 3 + 3
     least = 4 * 4 * weights + 2 * 4 * (16 * 6 + 16 * 8)
     most = least + 2 * 4 * (16 * 8 + 2 * weights + 40 * 6)
@@ -151,14 +155,15 @@ def test_a_stack_takes_four_copies_of_its_weights_and_what_backward_needs() -> N
 
 
 def test_flops_are_those_of_the_matrix_products() -> None:
-    """Forward and weight gradients of both layers, input gradients of the second alone: 2 FLOPs a weight each,
-    times records, epochs and runs."""
+    """Forward and weight gradients of both layers, input gradients of the second alone: 2 FLOPs a
+    weight each, times records, epochs and runs."""
     a_record = 2 * (2 * 6 * 8) + 3 * (2 * 8 * 3)
     assert flops(work()) == a_record * 40 * 3 * 10
 
 
 def test_a_plan_is_measured_once_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second audit of its kind takes the plan of the first; another recipe, or other limits, is measured."""
+    """The second audit of its kind takes the plan of the first; another recipe, or other limits, is
+    measured."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path))
     first = planned(work(), Resources(), {"recipe": 1}, None)
     calls = []
@@ -179,8 +184,8 @@ def test_a_plan_is_measured_once_a_machine(tmp_path: Path, monkeypatch: pytest.M
 def test_a_locked_plan_is_kept_to_and_a_wish_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lock's plan is taken without measuring, unless the user asks for another: then opening the bundle
-    refuses, as the two differ."""
+    """The lock's plan is taken without measuring, unless the user asks for another: then opening
+    the bundle refuses, as the two differ."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path))
     locked = Plan(3, 1, "cpu")
     assert planned(work(), Resources(), {}, locked).plan == locked
@@ -190,7 +195,8 @@ def test_a_locked_plan_is_kept_to_and_a_wish_is_not_lost(
 
 
 def test_workers_are_as_many_as_work_cores_and_memory_are_there_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short work is done here; long work by a worker for each core, as far as stacks and memory go."""
+    """Short work is done here; long work by a worker for each core, as far as stacks and memory
+    go."""
     monkeypatch.setattr(planning, "cores", lambda: 8)
     short, long = measured(5, step=0.001), measured(1, step=10.0)
     assert cost(short, work(), Resources(), 30).jobs == 1
@@ -211,8 +217,8 @@ def test_what_does_not_fit_is_refused_with_all_reasons() -> None:
             "training.batch_size, or ask for fewer --jobs"
         ),
         (
-            "--time must be at least 15 min for training on this machine, found 30 s; raise it, lower runs.per_arm "
-            "or training.epochs, or take more workers"
+            "--time must be at least 15 min for training on this machine, found 30 s; raise it, lower"
+            " runs.per_arm or training.epochs, or take more workers"
         ),
     ]
     enough = Resources(memory=GB, seconds=1000, jobs=1)
@@ -221,16 +227,14 @@ def test_what_does_not_fit_is_refused_with_all_reasons() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_told_at_once() -> None:
-    """Asked for or locked, a missing GPU is a problem before anything is trained; so is a cluster's address
-    without its kind."""
+    """Asked for or locked, a missing GPU is a problem before anything is trained; so is a cluster's
+    address without its kind."""
     assert problems(Resources(device="cuda"), None) == [
         "--device cuda needs a GPU that torch can see, found none; use another machine, or another --out"
     ]
     assert problems(Resources(), Plan(8, 1, "cuda")) == [
-        (
-            "the plan locked in this bundle needs a GPU that torch can see, found none; use another machine, or "
-            "another --out"
-        )
+        "the plan locked in this bundle needs a GPU that torch can see, found none; use another machine, or "
+        "another --out"
     ]
     assert problems(Resources(address="tcp://here:1"), None) == [
         "--address is of a cluster; name which with --backend dask or --backend ray"
@@ -265,13 +269,15 @@ def out_of_memory() -> torch.nn.Module:
 
 
 def test_a_stack_that_does_not_fit_the_device_asks_for_a_narrower_plan() -> None:
-    """Out of memory names the runs and the plan to ask for; nothing is retried under another plan."""
+    """Out of memory names the runs and the plan to ask for; nothing is retried under another
+    plan."""
     with pytest.raises(AuditError) as told:
         perform(task(out_of_memory))
-    assert str(told.value) == (
-        "digits, original runs 0 to 3: 4 run(s) in one stack must fit into the device's memory, found: CUDA out of "
-        "memory. Tried to allocate 2 GiB.; a narrower plan is another plan, with last bits of its own: run again "
-        "with --width 2 and another --out"
+    assert (
+        str(told.value)
+        == "digits, original runs 0 to 3: 4 run(s) in one stack must fit into the device's memory, found:"
+        " CUDA out of memory. Tried to allocate 2 GiB.; a narrower plan is another plan, with last bits of"
+        " its own: run again with --width 2 and another --out"
     )
 
 

@@ -76,8 +76,8 @@ def working(notes: Path, n: int) -> list[int]:
 
 
 def test_workers_give_what_one_process_gives(tmp_path: Path, store: Path) -> None:
-    """Two workers give every result once, by its number, to the bit that this process gives. They have the
-    plan's threads, and leave no log."""
+    """Two workers give every result once, by its number, to the bit that this process gives. They
+    have the plan's threads, and leave no log."""
     notes = tmp_path / "notes"
     notes.mkdir()
     tasks = [small_task(k, noting(notes), plan=Plan(1, 3, "cpu")) for k in range(7)]
@@ -147,7 +147,8 @@ def test_results_do_not_pile_up() -> None:
 
 
 def test_a_worker_may_keep_memory() -> None:
-    """A worker that has grown by much more than loky's own limit is not ended, and nothing is warned of."""
+    """A worker that has grown by much more than loky's own limit is not ended, and nothing is
+    warned of."""
     tasks = [small_task(k, growing(250_000_000, 0.6)) for k in range(6)]
     came, error = taken(results(tasks, TWO))
     assert (len(came), error) == (6, "")
@@ -165,7 +166,8 @@ def test_a_task_whose_worker_died_is_tried_again(tmp_path: Path, store: Path) ->
 
 
 def test_a_task_whose_worker_always_dies_is_named(store: Path) -> None:
-    """Everything else is delivered first; then the error tells the runs, how their worker ended, and the log."""
+    """Everything else is delivered first; then the error tells the runs, how their worker ended,
+    and the log."""
     tasks = [small_task(0), small_task(1), small_task(2, dying(killed))]
     came, error = taken(results(tasks, TWO))
     assert sorted(came) == [0, 1]
@@ -213,14 +215,17 @@ def test_where_every_worker_dies_the_queue_gives_up(monkeypatch: pytest.MonkeyPa
         ),
         (
             {"sent_from": {**environment(), "torch": "9.9"}},
-            f"a worker must have the versions of whoever sends it work, found that torch is '{torch.__version__}'",
+            (
+                "a worker must have the versions of whoever sends it work, found that torch is"
+                f" '{torch.__version__}'"
+            ),
         ),
     ],
     ids=["our error", "an exit", "other versions"],
 )
 def test_a_task_that_fails_ends_the_queue(changes: dict[str, Any], told: str) -> None:
-    """What a task raises comes as one AuditError, is not tried again, and its log holds the traceback; so it is
-    where a worker has other versions than whoever sends it the task."""
+    """What a task raises comes as one AuditError, is not tried again, and its log holds the
+    traceback; so it is where a worker has other versions than whoever sends it the task."""
     task = small_task(1, **changes)
     came, error = taken(results([small_task(0), task], TWO))
     assert came.keys() <= {0}
@@ -260,7 +265,8 @@ def test_workers_end_with_whoever_sent_them_work(tmp_path: Path, sign: signal.Si
     driver = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(notes)],
         stderr=subprocess.DEVNULL,
-        # a job in the background of a shell inherits SIGINT ignored; who types Ctrl-C is in the foreground
+        # a job in the background of a shell inherits SIGINT ignored; who types Ctrl-C is in the
+        # foreground
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 -- no threads here
     )
     processes = working(notes, 2)

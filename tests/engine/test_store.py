@@ -76,7 +76,8 @@ def age(path: Path, seconds: float) -> None:
 
 
 def test_what_is_saved_is_loaded() -> None:
-    """Tensors of every kind come back with their dtype, shape and numbers, by name, and nothing is said."""
+    """Tensors of every kind come back with their dtype, shape and numbers, by name, and nothing is
+    said."""
     told: list[str] = []
     save(RUN, TENSORS)
     assert same(kept(RUN, told), TENSORS)
@@ -85,7 +86,8 @@ def test_what_is_saved_is_loaded() -> None:
 
 
 def test_another_reader_reads_the_files() -> None:
-    """The files are safetensors as that library reads them, whatever order and sizes the tensors have."""
+    """The files are safetensors as that library reads them, whatever order and sizes the tensors
+    have."""
     mixed = {f"{i}": torch.ones(i, dtype=kind) for i, kind in enumerate([torch.uint8, torch.float64] * 4)}
     save(RUN, mixed)
     assert same(load_file(file_of(RUN)), mixed)
@@ -108,7 +110,8 @@ def test_tensors_that_share_memory_are_kept_apart() -> None:
 
 
 def test_loaded_tensors_are_the_callers_own() -> None:
-    """Writing to what was loaded, or removing the file, changes nothing of the other; memory is aligned."""
+    """Writing to what was loaded, or removing the file, changes nothing of the other; memory is
+    aligned."""
     save(RUN, {"a": torch.ones(1, dtype=torch.uint8), "w": torch.zeros(100)})
     first = kept(RUN)
     assert all(tensor.data_ptr() % 64 == 0 for tensor in first.values())
@@ -194,7 +197,8 @@ DAMAGES = [
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_file_that_is_wrong_is_told_and_replaced(damage: Callable[[Path], None]) -> None:
-    """A damaged or foreign file is not used, is said to be wrong in one line, and the next save repairs it."""
+    """A damaged or foreign file is not used, is said to be wrong in one line, and the next save
+    repairs it."""
     told: list[str] = []
     save(RUN, TENSORS)
     damage(file_of(RUN))
@@ -207,7 +211,8 @@ def test_a_file_that_is_wrong_is_told_and_replaced(damage: Callable[[Path], None
 
 
 def test_no_flipped_bit_of_the_header_goes_unnoticed() -> None:
-    """Whichever bit of length, names, dtypes, shapes, places, identity or sum is flipped: not used."""
+    """Whichever bit of length, names, dtypes, shapes, places, identity or sum is flipped: not
+    used."""
     save(RUN, {"w": torch.arange(4.0).reshape(2, 2), "b": torch.tensor([1, 2])})
     path = file_of(RUN)
     content = path.read_bytes()
@@ -221,16 +226,18 @@ def test_no_flipped_bit_of_the_header_goes_unnoticed() -> None:
 
 
 def test_a_directory_in_the_way_is_one_clear_error() -> None:
-    """A directory of a result's name is told by load, and save says what to do; it is left as it is."""
+    """A directory of a result's name is told by load, and save says what to do; it is left as it
+    is."""
     told: list[str] = []
     (file_of(RUN) / "inside").mkdir(parents=True)
     assert load(RUN, told.append) is None
     assert told == [f"{file_of(RUN)}: damaged or not ours, trained again"]
     with pytest.raises(AuditError) as raised:
         save(RUN, TENSORS)
-    assert str(raised.value) == (
-        f"{file_of(RUN)}: trained runs must be kept here, found: Is a directory; make room, remove what is in "
-        "the way, or name another place in $AUDITKIT_CACHE"
+    assert (
+        str(raised.value)
+        == f"{file_of(RUN)}: trained runs must be kept here, found: Is a directory; make room, remove what is"
+        " in the way, or name another place in $AUDITKIT_CACHE"
     )
     assert list(store_directory().iterdir()) == [file_of(RUN)]
     assert contents() == []
@@ -240,7 +247,8 @@ def test_a_directory_in_the_way_is_one_clear_error() -> None:
 def test_a_store_that_cannot_be_written_is_one_clear_error(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A store in a place that cannot be one has nothing to load, and save says so and what to do."""
+    """A store in a place that cannot be one has nothing to load, and save says so and what to
+    do."""
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / place))
     assert load(RUN) is None
@@ -285,7 +293,8 @@ def small_disk(directory: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_leaves_no_file(directory: Path) -> None:
-    """Where there is no room, save says so, removes what it wrote, and what was kept before is still there."""
+    """Where there is no room, save says so, removes what it wrote, and what was kept before is
+    still there."""
     save(RUN, TENSORS)
     with pytest.raises(AuditError, match=r"found: No space left on device; make room"):
         save(RUN | {"lr": 0.2}, {"w": torch.ones(10**6)})
@@ -337,7 +346,8 @@ def whole(told: list[str], runs: range) -> int:
 
 
 def test_a_killed_save_leaves_no_half_result(directory: Path) -> None:
-    """Killed while it writes, a process leaves whole results and parts that are listed as unfinished."""
+    """Killed while it writes, a process leaves whole results and parts that are listed as
+    unfinished."""
     process = saving(0, 100)
     wait_for(".*.part", directory)
     process.kill()
@@ -349,7 +359,8 @@ def test_a_killed_save_leaves_no_half_result(directory: Path) -> None:
 
 
 def test_two_processes_may_save_the_same_run(directory: Path) -> None:
-    """While two save the same run at once, every load finds it whole; in the end there is one file."""
+    """While two save the same run at once, every load finds it whole; in the end there is one
+    file."""
     both = [saving(7, 8), saving(7, 8)]
     wait_for("*.safetensors", directory)
     while any(process.poll() is None for process in both):
@@ -408,7 +419,8 @@ def there(paths: dict[str, Path]) -> set[str]:
 
 
 def test_the_store_says_what_it_holds(directory: Path) -> None:
-    """Every file is listed by what it says it holds; parts, strangers' and damaged files as what they are."""
+    """Every file is listed by what it says it holds; parts, strangers' and damaged files as what
+    they are."""
     paths = fill(directory)
     entries = {entry.name: entry for entry in contents()}
     assert {name: entries[path.name].what for name, path in paths.items() if path.name in entries} == {
@@ -451,7 +463,8 @@ def test_a_loaded_result_was_used_now(directory: Path) -> None:
 
 
 def test_pruning_removes_what_is_ours_and_nothing_else(directory: Path) -> None:
-    """All results and old parts go; parts being written, strangers' files, folders and links stay."""
+    """All results and old parts go; parts being written, strangers' files, folders and links
+    stay."""
     paths = fill(directory)
     ours = ("run", "old run", "damaged", "copy", "part")
     freed = sum(paths[name].stat().st_size for name in ours)
@@ -463,7 +476,8 @@ def test_pruning_removes_what_is_ours_and_nothing_else(directory: Path) -> None:
 
 @pytest.mark.parametrize(("days", "stay"), [(2.4, False), (2.6, True)])
 def test_pruning_by_age_keeps_what_was_used_lately(days: float, stay: bool, directory: Path) -> None:
-    """Results unused for that many days go, the others stay; parts older than an hour go in any case."""
+    """Results unused for that many days go, the others stay; parts older than an hour go in any
+    case."""
     paths = fill(directory)
     prune(days)
     assert there(paths) & {"run", "part", "fresh part"} == {"run", "fresh part"}
@@ -480,7 +494,8 @@ def answered(*arguments: str, code: int = 0) -> str:
 
 
 def test_cache_lists_what_is_kept(directory: Path) -> None:
-    """`auditkit cache` says where the store is, each file with its size and when it was used, and the total."""
+    """`auditkit cache` says where the store is, each file with its size and when it was used, and
+    the total."""
     assert answered() == f"{directory}\n0 files, 0.0 MB\n"
     paths = fill(directory)
     for days, name in enumerate(["fresh part", "run", "copy", "damaged", "old run", "part", "note"]):
@@ -530,13 +545,15 @@ def test_cache_prune_says_what_it_did(directory: Path) -> None:
 
 
 def test_cache_prune_does_not_guess(directory: Path) -> None:
-    """Where nobody can be asked and nothing was agreed to, nothing is removed, and the error says what to do."""
+    """Where nobody can be asked and nothing was agreed to, nothing is removed, and the error says
+    what to do."""
     save(RUN, TENSORS)
     result = CliRunner().invoke(main, ["cache", "prune"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == (
-        "error: removing every trained run must be confirmed, and standard input is no terminal; add --yes, or "
-        "keep what was used lately with --unused-days\n"
+    assert (
+        result.stderr
+        == "error: removing every trained run must be confirmed, and standard input is no terminal; add"
+        " --yes, or keep what was used lately with --unused-days\n"
     )
     answered("prune", "--unused-days", "-1", code=2)
     assert file_of(RUN).exists()

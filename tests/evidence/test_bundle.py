@@ -47,7 +47,8 @@ def test_the_lock_is_there_first(out: Path) -> None:
 
 
 def test_the_same_lock_resumes(out: Path) -> None:
-    """The same audit finds its lock and leaves every file as it is, whatever order the keys stand in."""
+    """The same audit finds its lock and leaves every file as it is, whatever order the keys stand
+    in."""
     finished(out)
     before, inode = tree(out), (out / "lock.json").stat().st_ino
     again = {"seeds": [1, 2], "claim": {"runs": {"shadow": 16, "per_arm": 20}, "name": "x"}}
@@ -63,8 +64,9 @@ def test_another_lock_is_refused_and_nothing_touched(out: Path) -> None:
     other = {"claim": {"name": "y", "runs": {"per_arm": 20, "shadow": 8}}, "seeds": [1, 2], "new": 0}
     with pytest.raises(UsageError) as refused:
         open_bundle(out, other)
-    assert str(refused.value) == (
-        f"{out}: holds the bundle of another audit, which differs in claim.name, claim.runs.shadow, new; "
+    assert (
+        str(refused.value)
+        == f"{out}: holds the bundle of another audit, which differs in claim.name, claim.runs.shadow, new; "
         "choose another --out, or remove that bundle"
     )
     assert tree(out) == before
@@ -104,7 +106,8 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_key_lies_beside_the_bundle_for_its_owner_alone(out: Path) -> None:
-    """The key is 32 random bytes in a file that only its owner can read, not in the bundle, and stays the same."""
+    """The key is 32 random bytes in a file that only its owner can read, not in the bundle, and
+    stays the same."""
     key = open_key(out)
     path = key_path(out)
     assert len(key) == 32
@@ -132,7 +135,8 @@ def test_a_bundle_without_its_key_is_not_resumed(out: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "ab", "  \n"])
 def test_a_key_that_is_too_short_is_refused(out: Path, content: str) -> None:
-    """A key file that does not hold 32 bytes is refused: under a short key salted ids can be guessed."""
+    """A key file that does not hold 32 bytes is refused: under a short key salted ids can be
+    guessed."""
     out.parent.mkdir()
     key_path(out).write_text(content)
     with pytest.raises(IntegrityError):
@@ -140,7 +144,8 @@ def test_a_key_that_is_too_short_is_refused(out: Path, content: str) -> None:
 
 
 def test_the_folder_one_is_in_may_hold_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The current folder, named as ".", is a place like any other: used with a key beside it, or refused in words."""
+    """The current folder, named as ".", is a place like any other: used with a key beside it, or
+    refused in words."""
     place = tmp_path / "here"
     place.mkdir()
     monkeypatch.chdir(place)
@@ -152,7 +157,8 @@ def test_the_folder_one_is_in_may_hold_a_bundle(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_bundle_is_read_back_whole(out: Path) -> None:
-    """A finished bundle gives back the bytes of every file, the lock among them, and no aside files are left."""
+    """A finished bundle gives back the bytes of every file, the lock among them, and no aside files
+    are left."""
     assert read_bundle(finished(out)) == {**FILES, "lock.json": canonical(LOCK)}
     assert set(tree(out)) == {*FILES, "lock.json", "manifest.json"}
 
@@ -191,7 +197,8 @@ def test_writing_again_leaves_the_same_bundle(out: Path) -> None:
 
 
 def test_every_altered_or_missing_file_is_named(out: Path) -> None:
-    """Reading names each file that was altered, truncated or removed, all at once, and gives nothing back."""
+    """Reading names each file that was altered, truncated or removed, all at once, and gives
+    nothing back."""
     finished(out)
     (out / "evidence.json").write_bytes(b'{"schema":2}')
     (out / "scores/scores.npz").write_bytes(bytes(range(255)))
@@ -201,7 +208,10 @@ def test_every_altered_or_missing_file_is_named(out: Path) -> None:
     assert found.value.problems == (
         f"{out / 'evidence.json'}: its SHA-256 is not the one in manifest.json: it was altered or truncated",
         f"{out / 'report.html'}: is listed in manifest.json and is missing",
-        f"{out / 'scores/scores.npz'}: its SHA-256 is not the one in manifest.json: it was altered or truncated",
+        (
+            f"{out / 'scores/scores.npz'}: its SHA-256 is not the one in manifest.json: it was altered or"
+            " truncated"
+        ),
     )
 
 
@@ -219,7 +229,8 @@ def test_an_unfinished_bundle_cannot_be_read(out: Path) -> None:
 
 @pytest.mark.parametrize("content", [{"files": []}, ["evidence.json"], [{"path": "evidence.json"}], 3])
 def test_a_manifest_of_another_shape_is_refused(out: Path, content: object) -> None:
-    """A manifest that is valid JSON but no list of files with their sums is refused like any other damage."""
+    """A manifest that is valid JSON but no list of files with their sums is refused like any other
+    damage."""
     finished(out)
     (out / "manifest.json").write_text(json.dumps(content))
     with pytest.raises(AuditError):
@@ -265,7 +276,8 @@ def test_every_refused_lock_says_what_differs(out: Path, old: dict[str, object])
 
 
 def test_a_kill_during_the_first_write_can_be_resumed(out: Path) -> None:
-    """A lock half written aside, as a kill leaves it, does not make the place somebody else's folder."""
+    """A lock half written aside, as a kill leaves it, does not make the place somebody else's
+    folder."""
     out.mkdir(parents=True)
     (out / ".lock.json.part").write_bytes(b'{"cl')
     assert open_bundle(out, LOCK) == digest(LOCK)

@@ -20,7 +20,8 @@ class Pair:
 
 
 def test_canonical_json_is_rfc_8785() -> None:
-    """Keys are sorted by UTF-16 units, nothing is spaced out, numbers are written as ECMAScript does."""
+    """Keys are sorted by UTF-16 units, nothing is spaced out, numbers are written as ECMAScript
+    does."""
     # The sample of RFC 8785, section 3.2.2 and 3.2.4.
     sample = {
         "numbers": [333333333.33333329, 1e30, 4.50, 2e-3, 0.000000000000000000000000001],
@@ -94,7 +95,8 @@ def test_salted_ids_are_hmacs_under_the_key() -> None:
 
 
 def test_a_commitment_does_not_depend_on_order() -> None:
-    """A set of records has one commitment in any order, another if a record is added, and another under another key."""
+    """A set of records has one commitment in any order, another if a record is added, and another
+    under another key."""
     key, ids = b"k" * 32, ["r2", "r10", "r1"]
     assert commitment(key, ids) == commitment(key, sorted(ids)) == commitment(key, iter(ids))
     assert commitment(key, ids) != commitment(key, [*ids, "r3"])

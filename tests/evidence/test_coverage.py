@@ -1,4 +1,5 @@
-"""Intervals cover what they say, by a few hundred replicates of benchmarks/coverage.py, which has thousands."""
+"""Intervals cover what they say, by a few hundred replicates of benchmarks/coverage.py, which has
+thousands."""
 
 from collections.abc import Sequence
 
@@ -18,8 +19,8 @@ REPLICATES = 250
 
 
 def assert_covered(rows: Sequence[Row], replicates: int) -> None:
-    """Coverage is no less than the level and neither side is missed more often than its half, but for three and a half
-    binomial standard errors."""
+    """Coverage is no less than the level and neither side is missed more often than its half, but
+    for three and a half binomial standard errors."""
     assert [row.level for row in rows] == [0.9, 0.95]
     for row in rows:
         miss = 1 - row.level
@@ -42,7 +43,8 @@ def assert_covered(rows: Sequence[Row], replicates: int) -> None:
     ],
 )
 def test_an_interval_covers_the_truth_as_often_as_it_says(interval: str, setting: str, n: int) -> None:
-    """With the truth known, the interval of 90 % holds it in 90 % of audits, that of 95 % in 95 %, and neither side is favoured."""
+    """With the truth known, the interval of 90 % holds it in 90 % of audits, that of 95 % in 95 %,
+    and neither side is favoured."""
     case = next(c for c in CASES if (c.interval, c.setting, c.n) == (interval, setting, n))
     assert case.claimed
     assert_covered(list(covered(case, REPLICATES)), REPLICATES)
@@ -56,7 +58,8 @@ def test_the_interval_of_residual_memory_covers_it(share: float) -> None:
 
 
 def test_the_ratio_interval_holds_the_ratios_that_a_t_test_does_not_reject() -> None:
-    """At either end of the interval the t-test of D - rG is exactly on the border of rejecting; inside it does not reject."""
+    """At either end of the interval the t-test of D - rG is exactly on the border of rejecting;
+    inside it does not reject."""
     rng = np.random.default_rng(0)
     G = rng.normal(5, 1, 7)
     D = 0.4 * G + rng.normal(size=7)
@@ -71,7 +74,8 @@ def test_the_ratio_interval_holds_the_ratios_that_a_t_test_does_not_reject() -> 
 
 
 def test_too_flat_a_slope_is_too_flat_for_both() -> None:
-    """A few noisy retrained runs make every slope against their mean too flat; its ratio to their own is right, for any margins."""
+    """A few noisy retrained runs make every slope against their mean too flat; its ratio to their
+    own is right, for any margins."""
     rng = np.random.default_rng(1)
     truth = rng.normal(0, 0.7, 4000)
     U, R = ((b * (truth + rng.normal(size=(6, 4000)))) for b in (1.5, 1.0))
@@ -82,7 +86,8 @@ def test_too_flat_a_slope_is_too_flat_for_both() -> None:
 
 
 def test_runs_that_agree_are_not_certain() -> None:
-    """Runs that are all right on all records have an exact limit below 1; with errors enough it is the t-interval, within [0, 1]."""
+    """Runs that are all right on all records have an exact limit below 1; with errors enough it is
+    the t-interval, within [0, 1]."""
     perfect = accuracy_number(np.ones(8), 50, 0.05, "accuracy")
     assert (perfect.value, perfect.high) == (1.0, 1.0)
     assert perfect.low == pytest.approx(0.05 ** (1 / 400))

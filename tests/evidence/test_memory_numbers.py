@@ -31,7 +31,8 @@ def scores_of(arms: Arms, nonmembers: int) -> dict[str, Scores]:
 
 
 def test_residual_memory_is_that_of_each_query_arm_and_class() -> None:
-    """The summary has ρ and its interval by query, of the honest arm, by class, and one dot a run."""
+    """The summary has ρ and its interval by query, of the honest arm, by class, and one dot a
+    run."""
     arms = simulated_arms(0, n=5, share=0.3)
     found = residual_memory(arms, LABELS, 0.05)
     seen = memory_of(arms)
@@ -65,7 +66,8 @@ def test_the_smallest_detectable_share_shrinks_with_runs() -> None:
 
 
 def test_an_audit_with_nothing_to_remember_can_be_written() -> None:
-    """Where every forget margin is clipped in every run, the summary has no ρ and can still be written."""
+    """Where every forget margin is clipped in every run, the summary has no ρ and can still be
+    written."""
     arms = simulated_arms(0, n=4)
 
     def easy(arm: Arm) -> Arm:
@@ -87,7 +89,8 @@ def test_no_rate_is_quoted_below_three_over_n(nonmembers: int, lowest: float | N
 
 
 def test_operating_points_are_means_over_runs() -> None:
-    """The true-positive rate of an arm is the mean over its runs of the best threshold's, by scanning."""
+    """The true-positive rate of an arm is the mean over its runs of the best threshold's, by
+    scanning."""
     by_arm = scores_of(simulated_arms(0, n=3), 40)
     for point in operating_points(by_arm, 0.05):
         for name, s in by_arm.items():
@@ -99,7 +102,8 @@ def test_operating_points_are_means_over_runs() -> None:
 
 
 def test_an_attack_row_has_the_auc_of_each_arm_and_the_gap() -> None:
-    """An attack's row has the mean AUC of each arm's runs and the difference of unlearned and retrained."""
+    """An attack's row has the mean AUC of each arm's runs and the difference of unlearned and
+    retrained."""
     arms = simulated_arms(2, n=4, share=0.5)
     by_arm = scores_of(arms, 80)
     near = {"loss": {"jitter 0.1": {name: s.auc() - 0.01 for name, s in by_arm.items()}}}
@@ -133,7 +137,8 @@ def test_the_strongest_attack_of_a_family_leads() -> None:
 
 
 def test_balanced_accuracy_is_chosen_on_one_half_and_read_on_the_other() -> None:
-    """Each half of the records, even and odd places, is judged by the threshold that a scan finds best on the other."""
+    """Each half of the records, even and odd places, is judged by the threshold that a scan finds
+    best on the other."""
     s = scores_of(simulated_arms(5, n=3), 40)["original"]
     expected = []
     for forget, control in zip(s.forget, s.control, strict=True):
@@ -149,8 +154,8 @@ def test_balanced_accuracy_is_chosen_on_one_half_and_read_on_the_other() -> None
 
 
 def test_agreement_counts_records_by_attacks() -> None:
-    """So many forget records are found by at least k attacks: those whose mean score is above all but a twentieth of
-    the control records'."""
+    """So many forget records are found by at least k attacks: those whose mean score is above all
+    but a twentieth of the control records'."""
     s = scores_of(simulated_arms(2, n=4, share=0.5), 80)
     inverse = {name: Scores(-x.forget, x.control) for name, x in s.items()}
     found = agreement(attack_agreement({"loss": s, "hinge": s, "gap": inverse}))
@@ -166,7 +171,8 @@ def test_agreement_counts_records_by_attacks() -> None:
 
 
 def test_too_few_control_records_agree_on_nothing() -> None:
-    """With fewer than 60 control records nobody can be found at a false-positive rate of a twentieth."""
+    """With fewer than 60 control records nobody can be found at a false-positive rate of a
+    twentieth."""
     assert agreement(attack_agreement({"loss": scores_of(simulated_arms(2, n=4), 59)})) is None
     assert agreement(attack_agreement({})) is None
 
@@ -196,7 +202,8 @@ def test_drift_is_seen_in_slope_and_not_in_comparability() -> None:
 
 
 def test_states_are_measured_like_the_claim() -> None:
-    """Each state of the procedure has its own ρ and accuracy, and exactly one is the claimed one."""
+    """Each state of the procedure has its own ρ and accuracy, and exactly one is the claimed
+    one."""
     arms = simulated_arms(5, n=4)
     found = states(arms, {"off": arms.original, "folded": arms.unlearned}, "folded", 250, Criteria().alpha)
     assert [(s.name, s.claimed) for s in found] == [("off", False), ("folded", True)]

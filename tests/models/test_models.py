@@ -28,13 +28,14 @@ def weights_of(model: nn.Module) -> int:
 
 @pytest.mark.parametrize("shape", [(784,), (28, 28), (1, 28, 28)])
 def test_the_cnn_has_the_papers_size(shape: Sequence[int]) -> None:
-    """On 28x28x1 images in ten classes the CNN has 1,199,882 parameters, however the images are stored."""
+    """On 28x28x1 images in ten classes the CNN has 1,199,882 parameters, however the images are
+    stored."""
     assert weights_of(cnn(shape, 10)) == 1_199_882
 
 
 def test_the_size_of_the_residual_network() -> None:
-    """A stem, then blocks of two 3x3 convolutions and a 1x1 where the shape changes, each after its norm; then a
-    norm and a linear head."""
+    """A stem, then blocks of two 3x3 convolutions and a 1x1 where the shape changes, each after its
+    norm; then a norm and a linear head."""
     block1 = 2 * 16 + 9 * 16 * 16 + 2 * 16 + 9 * 16 * 16 + 16 * 16
     block2 = 2 * 16 + 9 * 16 * 32 + 2 * 32 + 9 * 32 * 32 + 16 * 32
     again2 = 2 * 32 + 9 * 32 * 32 + 2 * 32 + 9 * 32 * 32
@@ -53,7 +54,8 @@ def test_images_of_any_shape_are_answered_with_logits(name: str, shape: tuple[in
 
 
 def test_each_stage_halves_the_resolution() -> None:
-    """Three stages make of 28x28 first 14x14, then 7x7, then 4x4, with twice the channels at each step."""
+    """Three stages make of 28x28 first 14x14, then 7x7, then 4x4, with twice the channels at each
+    step."""
     model = resnet((28, 28), 10)
     x = model.get_submodule("stem")(torch.zeros(1, 1, 28, 28))
     seen = [tuple((x := stage(x)).shape[1:]) for stage in model.get_submodule("stages").children()]
@@ -61,7 +63,8 @@ def test_each_stage_halves_the_resolution() -> None:
 
 
 def test_a_residual_block_without_residual_changes_nothing() -> None:
-    """With all convolutions of F zero, a block that keeps its shape passes its input on as it is."""
+    """With all convolutions of F zero, a block that keeps its shape passes its input on as it
+    is."""
     block = resnet((8, 8), 2, blocks=(2,)).get_submodule("stages.0.1")
     for module in block.get_submodule("residual").children():
         if isinstance(module, nn.Conv2d):
@@ -72,7 +75,8 @@ def test_a_residual_block_without_residual_changes_nothing() -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_stack_answers_what_each_model_answers_alone(name: str) -> None:
-    """Under vmap and functional_call, the stacked logits and gradients are those of the models by themselves."""
+    """Under vmap and functional_call, the stacked logits and gradients are those of the models by
+    themselves."""
     models = [seeded(lambda: MODELS[name]((64,), 5), seed).eval() for seed in range(3)]
     x = torch.randn(3, 4, 64)
     weights, buffers = stack_module_state(models)
@@ -98,7 +102,8 @@ def test_no_record_matters_to_another(name: str) -> None:
 
 
 def test_dropout_is_for_training_only() -> None:
-    """The CNN answers differently each time in training, never when it is asked; without dropout never at all."""
+    """The CNN answers differently each time in training, never when it is asked; without dropout
+    never at all."""
     model, x = cnn((64,), 5), torch.randn(4, 64)
     assert not torch.equal(model.train()(x), model(x))
     np.testing.assert_array_equal(answer(model, x), answer(model, x))
@@ -123,7 +128,8 @@ def test_dropout_in_a_stack_differs_between_runs() -> None:
     [((64,), (1, 8, 8)), ((1,), (1, 1, 1)), ((28, 20), (1, 28, 20)), ((3, 8, 9), (3, 8, 9))],
 )
 def test_shapes_as_images(shape: Sequence[int], image: tuple[int, int, int]) -> None:
-    """Flat records are square images of one channel, two axes are height and width, three have channels first."""
+    """Flat records are square images of one channel, two axes are height and width, three have
+    channels first."""
     assert image_size(shape) == image
 
 
@@ -145,7 +151,8 @@ def test_an_image_too_small_for_the_cnn() -> None:
 
 
 def test_a_builder_can_be_sent_to_a_worker(tmp_path: Path) -> None:
-    """What builds a model, our own or the user's, builds the same after pickling, from any directory."""
+    """What builds a model, our own or the user's, builds the same after pickling, from any
+    directory."""
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n\ndef build_model(width=2):\n"
         "    return nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3))\n"

@@ -10,8 +10,8 @@ from auditkit.training import Recipe, fit, initialise, stackable
 
 
 def test_the_size_of_the_vision_transformer() -> None:
-    """Patches and their positions, blocks of two norms, four projections and a perceptron four times as wide, then a
-    norm and a linear head."""
+    """Patches and their positions, blocks of two norms, four projections and a perceptron four
+    times as wide, then a norm and a linear head."""
     width, tokens = 8, 4 * 4 + 1
     block = 2 * 2 * width + 4 * (width**2 + width) + 2 * 4 * width**2 + 5 * width
     expected = (3 * 4 * width + width) + (tokens + 1) * width + 2 * block + 2 * width + (width * 10 + 10)
@@ -39,8 +39,8 @@ def test_a_block_is_torchs_own_that_normalises_first() -> None:
 
 
 def test_attention_does_not_know_the_order_of_tokens() -> None:
-    """What attention makes of tokens in another order is what it made of them, in that order; an image whose
-    patches change places is answered otherwise, by their positions."""
+    """What attention makes of tokens in another order is what it made of them, in that order; an
+    image whose patches change places is answered otherwise, by their positions."""
     attention, x, order = Attention(8, 2), torch.randn(3, 5, 8), torch.randperm(5)
     torch.testing.assert_close(attention(x[:, order]), attention(x)[:, order])
     model, image = vit((4, 4), 3, patch=1, width=8, heads=2), torch.randn(2, 4, 4)
@@ -51,7 +51,8 @@ def test_attention_does_not_know_the_order_of_tokens() -> None:
     ("shape", "tokens"), [((8, 8), 17), ((784,), 17), ((28, 20), 36), ((3, 32, 32), 17), ((7, 7), 50)]
 )
 def test_four_patches_along_the_shorter_side(shape: tuple[int, ...], tokens: int) -> None:
-    """Unless told otherwise, patches are as large as leaves four along the shorter side, or a pixel."""
+    """Unless told otherwise, patches are as large as leaves four along the shorter side, or a
+    pixel."""
     assert vit(shape, 3).get_submodule("tokens").get_parameter("position").shape == (1, tokens, 32)
 
 

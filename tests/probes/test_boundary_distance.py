@@ -26,7 +26,8 @@ LABELS = (X @ LINE + OFFSET > 0).long()
 
 
 def test_distances_to_a_plane() -> None:
-    """For a linear model no distance is shorter than |w.x + b| / |w|, few are much longer, and they rank alike."""
+    """For a linear model no distance is shorter than |w.x + b| / |w|, few are much longer, and they
+    rank alike."""
     found = boundary_distances(linear(), X, LABELS, 0)
     ratio = found / EXACT
     assert ratio.min() >= 1 - 1e-5
@@ -35,7 +36,8 @@ def test_distances_to_a_plane() -> None:
 
 
 def test_wrong_labels_are_at_distance_zero() -> None:
-    """A record that the model labels wrongly lies beyond the boundary; what the others have does not change by it."""
+    """A record that the model labels wrongly lies beyond the boundary; what the others have does
+    not change by it."""
     wrong = LABELS.clone()
     wrong[::2] = 1 - wrong[::2]
     found = boundary_distances(linear(), X, wrong, 0)
@@ -45,7 +47,8 @@ def test_wrong_labels_are_at_distance_zero() -> None:
 
 
 def test_a_search_that_loses_its_way_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no calls left the distance is that to the boundary on the way to the nearest record with another label."""
+    """With no calls left the distance is that to the boundary on the way to the nearest record with
+    another label."""
     monkeypatch.setattr(module, "MOST_CALLS", 0)
     found = boundary_distances(linear(), X, LABELS, 0)
     side = ((X @ LINE + OFFSET) / LINE.norm()).double().numpy()
@@ -58,7 +61,8 @@ def test_a_search_that_loses_its_way_ends(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_one_label_has_no_boundary() -> None:
-    """Where the model gives every record the same label, the reason says that there is no boundary to find."""
+    """Where the model gives every record the same label, the reason says that there is no boundary
+    to find."""
     model = nn.Linear(6, 2)
     with torch.no_grad():
         model.bias.copy_(torch.tensor([1000.0, -1000.0]))

@@ -29,7 +29,8 @@ def test_the_norm_is_that_of_each_records_own_gradient(kind: str) -> None:
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With room for the gradients of two records only, or of less than one, the norms are the same."""
+    """With room for the gradients of two records only, or of less than one, the norms are the
+    same."""
     model = built("mlp")
     asked = answered_records(model, 7)
     whole = gradient_norms(model, *asked, 0)
@@ -40,7 +41,8 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_softmax_regression_has_a_closed_form() -> None:
-    """The norm for one linear layer is |p - e_y| times the length of the record with a 1 for the bias."""
+    """The norm for one linear layer is |p - e_y| times the length of the record with a 1 for the
+    bias."""
     model = nn.Sequential(nn.Linear(4, 3)).eval()
     x, y = torch.randn(5, 4), torch.tensor([0, 1, 2, 0, 1])
     with torch.no_grad():

@@ -45,8 +45,8 @@ def state(model: nn.Module) -> dict[str, object]:
 
 @every_kind
 def test_the_model_is_left_as_it_was(name: str, kind: str) -> None:
-    """Weights, buffers, modes, hooks, gradients, answers and frozen weights are what they were, and so is what torch,
-    NumPy and Python draw next."""
+    """Weights, buffers, modes, hooks, gradients, answers and frozen weights are what they were, and
+    so is what torch, NumPy and Python draw next."""
     model = built(kind)
     next(model.parameters()).requires_grad_(False)
     probe = random_records(5).x
@@ -59,7 +59,8 @@ def test_the_model_is_left_as_it_was(name: str, kind: str) -> None:
 
 @every_kind
 def test_the_same_seed_gives_the_same_bits(name: str, kind: str) -> None:
-    """Asked again, wherever the global generators stand, a copy of the model gives the same, one value or row a record."""
+    """Asked again, wherever the global generators stand, a copy of the model gives the same, one
+    value or row a record."""
     found = call(name, built(kind))
     np.random.seed(1)
     torch.manual_seed(1)
@@ -94,7 +95,8 @@ def test_the_order_of_records_does_not_matter(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["label stability, noise", "label stability, shifts", "boundary distance"])
 def test_label_only_observations_see_labels_only(name: str) -> None:
-    """A model that answers with nothing but its label is told no different from one that answers with logits."""
+    """A model that answers with nothing but its label is told no different from one that answers
+    with logits."""
 
     class Labels(nn.Module):
         def __init__(self, model: nn.Module) -> None:

@@ -20,8 +20,8 @@ def sign_of_first_feature() -> nn.Module:
 
 
 def test_the_share_under_noise_is_a_normal_probability(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At distance d from the boundary the share is the mean over levels s of Phi(d / (s spread)); where the label is
-    wrong, its complement."""
+    """At distance d from the boundary the share is the mean over levels s of Phi(d / (s spread));
+    where the label is wrong, its complement."""
     monkeypatch.setattr(module, "COPIES", 1500)
     x = torch.zeros(6, 4)
     x[:, 0] = torch.tensor([-0.5, -0.2, -0.05, 0.05, 0.2, 0.5])

@@ -32,7 +32,8 @@ def gate(model: nn.Module, t: float) -> nn.Module:
 
 
 def test_no_answer_comes_from_a_model_that_learnt_the_record_again() -> None:
-    """A record's own label changes none of its own relearned answers, and every answer of the other half."""
+    """A record's own label changes none of its own relearned answers, and every answer of the other
+    half."""
     before = relearn(built("mlp"), RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     for half, others in (halves(11, 0), halves(11, 0)[::-1]):
         for i in half:
@@ -54,7 +55,8 @@ def test_halves_are_a_random_split() -> None:
 
 
 def test_relearning_is_training_on_the_other_half() -> None:
-    """Each answer is that of a model which the trainer fitted on the other half in one batch, without weight decay."""
+    """Each answer is that of a model which the trainer fitted on the other half in one batch,
+    without weight decay."""
     for optimiser in ("adam", "sgd"):
         recipe = replace(RECIPE, optimiser=optimiser)
         plain = replace(recipe, epochs=50, batch_size=100, weight_decay=0.0)
@@ -68,7 +70,8 @@ def test_relearning_is_training_on_the_other_half() -> None:
 
 
 def test_the_probe_is_a_logistic_regression() -> None:
-    """The probe answers what scikit-learn's regression on the standardised features of retain records answers."""
+    """The probe answers what scikit-learn's regression on the standardised features of retain
+    records answers."""
     model = built("mlp")
     assert isinstance(model, nn.Sequential)
     with torch.no_grad():
@@ -84,7 +87,8 @@ def test_the_probe_is_a_logistic_regression() -> None:
 
 
 def test_the_probe_sees_through_a_changed_head_and_faded_features() -> None:
-    """Another last layer, or features at a billionth of their size, change no answer of the probe."""
+    """Another last layer, or features at a billionth of their size, change no answer of the
+    probe."""
     model = built("mlp")
     before = linear_probe(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     assert isinstance(model, nn.Sequential)
@@ -114,7 +118,8 @@ def test_the_probe_needs_a_last_linear_layer(model: nn.Module, reason: str) -> N
 
 @pytest.mark.parametrize("kind", ["mlp", "cnn", "resnet"])
 def test_factors_on_units_are_undone(kind: str) -> None:
-    """A model whose units of linear layers and convolutions were multiplied by positive factors, however small, is rescaled to the same answers."""
+    """A model whose units of linear layers and convolutions were multiplied by positive factors,
+    however small, is rescaled to the same answers."""
     model = built(kind)
     before = rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     generator = torch.Generator().manual_seed(0)
@@ -132,7 +137,8 @@ def test_factors_on_units_are_undone(kind: str) -> None:
 
 @pytest.mark.parametrize("t", [2.0, 1000.0])
 def test_what_lies_under_a_gate_comes_back(t: float) -> None:
-    """A gate that is still there, even one that has faded to exact zeros, is lifted to the exact original."""
+    """A gate that is still there, even one that has faded to exact zeros, is lifted to the exact
+    original."""
     model = built("mlp")
     expected = rescale(model, RETAIN, FORGET, CONTROL.x, RECIPE, 0)
     assert np.array_equal(rescale(gate(model, t), RETAIN, FORGET, CONTROL.x, RECIPE, 0), expected)
@@ -147,7 +153,8 @@ def test_a_folded_gate_comes_back() -> None:
 
 
 def test_rescaling_a_relu_network_without_biases_is_one_factor_a_class() -> None:
-    """Where only the lengths of hidden units differ from one in common, labels stay what they were."""
+    """Where only the lengths of hidden units differ from one in common, labels stay what they
+    were."""
     model = nn.Sequential(nn.Linear(64, 9, bias=False), nn.ReLU(), nn.Linear(9, 3, bias=False)).eval()
     with torch.no_grad():
         for layer in (model[0], model[2]):

@@ -43,10 +43,14 @@ RUN: dict[str, object] = {
 
 CLAIM: dict[str, object] = {
     "name": "digits-fnn",
-    "statement": "After unlearning, the model has forgotten the records of the erasure request of 3 November.",
+    "statement": (
+        "After unlearning, the model has forgotten the records of the erasure request of 3 November."
+    ),
     "claimant": "Example Scanning Ltd, model team",
     "auditor": "Example Scanning Ltd, data protection office",
-    "threat_model": "An outsider who can query the model freely and sees all its logits, but not its weights.",
+    "threat_model": (
+        "An outsider who can query the model freely and sees all its logits, but not its weights."
+    ),
     "seed": 0,
     "data": {"source": "digits", "train": 900, "control": 180, "test": 250, "population": 467},
     "forget": {"fraction": 0.1, "label": None},

@@ -40,8 +40,9 @@ def test_figures_tell_what_they_show() -> None:
     assert "<title id=\"figure-rho-title\">Residual memory of every run, by arm, with the margin ±0.2. unlearned 0.031 [−0.039, 0.101]; honest −0.012 [−0.082, 0.058].</title>" in rho()  # fmt: skip
     told = re.search("<title.*?</title>", figures.roc("lira", "LiRA", POINTS[:1]))
     assert told is not None
-    assert told[0] == (
-        '<title id="figure-roc-lira-title">ROC points of the attack LiRA: at false-positive rate 0.0167, '
+    assert (
+        told[0]
+        == '<title id="figure-roc-lira-title">ROC points of the attack LiRA: at false-positive rate 0.0167, '
         "true-positive rate original 0.042, unlearned 0.021, retrained 0.020.</title>"
     )
 

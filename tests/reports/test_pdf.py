@@ -97,13 +97,15 @@ def test_it_is_set_in_its_own_fonts(case: tuple[str, bytes, bytes]) -> None:
             for page in document.pages
             for font in page.Resources.get("/Font", {}).values()
         }
-    # Where the machine has a font of its own by that name, it is named so; the bytes are ours all the same.
+    # Where the machine has a font of its own by that name, it is named so; the bytes are ours all
+    # the same.
     ours = {"Report-Sans", "Report-Sans-Semi-Bold", "Report-Mono", "Report-Signs"}
     assert names <= ours | {"Inter", "Inter-Semi-Bold", "DejaVu-Sans-Mono", "DejaVu-Sans"}
 
 
 def test_every_sign_is_drawn(tmp_path: Path) -> None:
-    """Greek letters and mathematical signs have pictures of their own, none that of a missing glyph."""
+    """Greek letters and mathematical signs have pictures of their own, none that of a missing
+    glyph."""
     lines = "".join(f"<p>{sign}</p>" for sign in SIGNS + "\U0010fffd")
     style = "@page{size:20mm 20mm;margin:4mm}p{font:24pt var(--sans);margin:0;break-after:page}"
     page = f'<html lang="en"><title>signs</title><style>{style}</style>{lines}'
@@ -115,7 +117,8 @@ def test_every_sign_is_drawn(tmp_path: Path) -> None:
 
 
 def test_nothing_is_fetched() -> None:
-    """A picture that a hostile name smuggles in is not loaded, from the network or from the disk."""
+    """A picture that a hostile name smuggles in is not loaded, from the network or from the
+    disk."""
     from auditkit.reports.pdf import _fetcher
 
     fetch = _fetcher()

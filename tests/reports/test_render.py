@@ -69,7 +69,8 @@ This report presents technical measurements. It is not legal advice and does not
 
 
 def test_summary_of_an_audit_that_failed() -> None:
-    """The summary of an audit that failed is this text, whole, and obeys no mark in a claim's name."""
+    """The summary of an audit that failed is this text, whole, and obeys no mark in a claim's
+    name."""
     assert (
         render(sample.as_json(sample.INCONCLUSIVE), sample.RUN).summary
         == """\
@@ -112,7 +113,8 @@ This report presents technical measurements. It is not legal advice and does not
 
 
 VERDICTS = {
-    "supported": """\
+    "supported": (
+        """\
 <section class="verdict supported" aria-label="Verdict">
 <p class="word"><span aria-hidden="true">✓</span> The claim is <span class="says">supported</span></p>
 <h2>Supported: no test tells the unlearned models from models retrained without the records.</h2>
@@ -128,8 +130,10 @@ VERDICTS = {
 <div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
 </dl>
 </section>
-""",
-    "not_supported": """\
+"""
+    ),
+    "not_supported": (
+        """\
 <section class="verdict not_supported" aria-label="Verdict">
 <p class="word"><span aria-hidden="true">✗</span> The claim is <span class="says">not supported</span></p>
 <h2>Not supported: about 0.41 of the memory of the forget records is left.</h2>
@@ -144,8 +148,10 @@ VERDICTS = {
 <div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
 </dl>
 </section>
-""",
-    "inconclusive": """\
+"""
+    ),
+    "inconclusive": (
+        """\
 <section class="verdict inconclusive" aria-label="Verdict">
 <p class="word"><span aria-hidden="true">?</span> The claim is <span class="says">inconclusive</span></p>
 <h2>Inconclusive: the audit failed, because it did not notice that the no-op control forgot nothing.</h2>
@@ -162,7 +168,8 @@ VERDICTS = {
 <div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
 </dl>
 </section>
-""",
+"""
+    ),
 }
 
 
@@ -175,8 +182,8 @@ def test_verdict_section(name: str) -> None:
 
 
 def test_looks_are_told_where_some_were_planned() -> None:
-    """Where the claim plans looks, page and summary say which were made, at which level, and how they ended; elsewhere
-    they are not spoken of."""
+    """Where the claim plans looks, page and summary say which were made, at which level, and how
+    they ended; elsewhere they are not spoken of."""
     claim = sample.CLAIM | {"runs": {"per_arm": 32, "looks": [8, 16], "shadow": 16}}
     looks = [
         {"runs": 8, "level": 0.0125, "outcome": "inconclusive", "failed": ["no-op"]},
@@ -212,7 +219,8 @@ def test_looks_are_told_where_some_were_planned() -> None:
 
 @EVERY
 def test_every_finding_is_told(name: str) -> None:
-    """Each finding's question stands on the page with its number, or with the reason it has none."""
+    """Each finding's question stands on the page with its number, or with the reason it has
+    none."""
     page = html(name)
     for finding in json.loads(sample.as_json(sample.ALL[name]))["findings"]:
         row = page.split(f'<th scope="row">{finding["question"]}')[1].split("</tr>")[0]
@@ -237,7 +245,8 @@ def test_nothing_runs_and_nothing_loads(name: str) -> None:
 
 @EVERY
 def test_ids_are_unique_and_links_lead_somewhere(name: str) -> None:
-    """No two elements share an id, those inside figures included, and every reference has its target."""
+    """No two elements share an id, those inside figures included, and every reference has its
+    target."""
     page = html(name)
     ids = re.findall(r'\bid="([^"]*)"', page)
     assert len(ids) == len(set(ids))
@@ -278,10 +287,11 @@ def test_a_failed_control_is_said_in_words() -> None:
 def test_the_fixed_sentence() -> None:
     """Page and summary carry the sentence on what a report does not establish, unchanged."""
     rendered = render(sample.as_json(sample.SUPPORTED), sample.RUN)
-    assert DOES_NOT_ESTABLISH == (
-        "This report presents technical measurements. It is not legal advice and does not establish compliance, "
-        "anonymity or certification. A result of 'supported' means the stated tests, at the stated power, did not "
-        "contradict the stated claim."
+    assert (
+        DOES_NOT_ESTABLISH
+        == "This report presents technical measurements. It is not legal advice and does not establish"
+        " compliance, anonymity or certification. A result of 'supported' means the stated tests, at the"
+        " stated power, did not contradict the stated claim."
     )
     assert DOES_NOT_ESTABLISH.replace("'", "&#39;") in rendered.html
     assert DOES_NOT_ESTABLISH in rendered.summary

@@ -68,16 +68,16 @@ FIGURES: dict[str, tuple[Callable[[], str], str]] = {
     "saw-tooth": (
         lambda: curves.saw_tooth("saw-tooth", "FFR on digits", CURVE),
         (
-            "Accuracy, loss and confidence after every epoch, FFR on digits. Accuracy: turn 1 learned 0.950, t = 1 "
-            "0.940, t = 2 0.900; turn 2 learned 0.952, t = 1 0.941, t = 2 0.905."
+            "Accuracy, loss and confidence after every epoch, FFR on digits. Accuracy: turn 1 learned 0.950,"
+            " t = 1 0.940, t = 2 0.900; turn 2 learned 0.952, t = 1 0.941, t = 2 0.905."
         ),
     ),
     "rates": (
         lambda: curves.varying_rates("rates", "digits", ALL),
         (
-            "Accuracy after every epoch, digits. Last turns: VFR-rank turn 2 learned 0.952, t = 1 0.941, t = 2 0.905; "
-            "VFR-ordered turn 2 learned 0.952, t = 1 0.941, t = 2 0.905; VFR-random turn 2 learned 0.952, t = 1 0.941, "
-            "t = 2 0.905."
+            "Accuracy after every epoch, digits. Last turns: VFR-rank turn 2 learned 0.952, t = 1 0.941, t ="
+            " 2 0.905; VFR-ordered turn 2 learned 0.952, t = 1 0.941, t = 2 0.905; VFR-random turn 2 learned"
+            " 0.952, t = 1 0.941, t = 2 0.905."
         ),
     ),
     "attack": (
@@ -85,39 +85,39 @@ FIGURES: dict[str, tuple[Callable[[], str], str]] = {
             "attack", "digits", {"FFR": CURVE, "VFR-rank": CURVE, "VFR-ordered": CURVE}
         ),
         (
-            "Accuracy after every epoch with the score of the paper's membership inference (0.5 is chance), digits. "
-            "Scores in the last turn: FFR learned 0.500, t = 1 0.503, t = 2 0.504; VFR-rank learned 0.500, t = 1 0.503, "
-            "t = 2 0.504; VFR-ordered learned 0.500, t = 1 0.503, t = 2 0.504."
+            "Accuracy after every epoch with the score of the paper's membership inference (0.5 is chance),"
+            " digits. Scores in the last turn: FFR learned 0.500, t = 1 0.503, t = 2 0.504; VFR-rank learned"
+            " 0.500, t = 1 0.503, t = 2 0.504; VFR-ordered learned 0.500, t = 1 0.503, t = 2 0.504."
         ),
     ),
     "time": (
         lambda: curves.against_time("time", "digits", {"VFR-rank": ONE_SHOT, "FFR, gates only": ONE_SHOT}),
         (
-            "Accuracy against the time t of one unlearning, digits. Official test: VFR-rank, t = 0 0.960, t = 2 0.800; "
-            "FFR, gates only, t = 0 0.960, t = 2 0.800."
+            "Accuracy against the time t of one unlearning, digits. Official test: VFR-rank, t = 0 0.960, t ="
+            " 2 0.800; FFR, gates only, t = 0 0.960, t = 2 0.800."
         ),
     ),
     "k": (
         lambda: curves.against_k("k", "digits", COLLAPSE),
         (
-            "Accuracy against the number of units switched off, digits. Official test: hidden layer, K = 0 1.000, "
-            "K = 128 0.360; logits, K = 0 0.900, K = 10 0.098."
+            "Accuracy against the number of units switched off, digits. Official test: hidden layer, K = 0"
+            " 1.000, K = 128 0.360; logits, K = 0 0.900, K = 10 0.098."
         ),
     ),
     "diagram": (
         lambda: pictures.diagram("diagram"),
         (
-            "The network of the paper: image (28 × 28), convolution (32 of 3 × 3, ReLU), convolution (64 of 3 × 3, "
-            "ReLU), max-pool (2 × 2, dropout ¼), linear (9,216 → 128), forgetting (128 units), ReLU (dropout ½), linear "
-            "(128 → 10), forgetting (10 logits), softmax (class). A forgetting layer multiplies what unit i passes on "
-            "by φ(t; τ) = exp(−t/τ), with its own τ."
+            "The network of the paper: image (28 × 28), convolution (32 of 3 × 3, ReLU), convolution (64 of 3"
+            " × 3, ReLU), max-pool (2 × 2, dropout ¼), linear (9,216 → 128), forgetting (128 units), ReLU"
+            " (dropout ½), linear (128 → 10), forgetting (10 logits), softmax (class). A forgetting layer"
+            " multiplies what unit i passes on by φ(t; τ) = exp(−t/τ), with its own τ."
         ),
     ),
     "neurons": (
         lambda: pictures.fading_neurons("neurons", "digits", NEURONS),
         (
-            "Which neurons of fc1 fade and what they respond to, digits. Left at t = 5: unit 7 of rank 1 0.007; unit 3 "
-            "of rank 3 0.189. No forget record excites 1 of 4 units."
+            "Which neurons of fc1 fade and what they respond to, digits. Left at t = 5: unit 7 of rank 1"
+            " 0.007; unit 3 of rank 3 0.189. No forget record excites 1 of 4 units."
         ),
     ),
 }
@@ -125,7 +125,8 @@ FIGURES: dict[str, tuple[Callable[[], str], str]] = {
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_of_the_paper_tells_what_it_shows(name: str) -> None:
-    """The title of a figure gives its numbers in words; its colours are the palette's, and its ids its own."""
+    """The title of a figure gives its numbers in words; its colours are the palette's, and its ids
+    its own."""
     draw, title = FIGURES[name]
     svg = draw()
     root = ElementTree.fromstring(svg)

@@ -20,8 +20,8 @@ def some(n: int) -> Records:
 
 
 def test_training_is_counted_product_by_product() -> None:
-    """An epoch of a perceptron is three products a layer but for the first, whose inputs need no gradient: two operations
-    for each number that is multiplied."""
+    """An epoch of a perceptron is three products a layer but for the first, whose inputs need no
+    gradient: two operations for each number that is multiplied."""
     records = some(64)
     cost = counted(lambda: fit([a_model()], *records, Recipe(3, 16, 0.01), seeds=[0]))
     assert cost.flops == 3 * 64 * 2 * (2 * 20 * 7 + 3 * 7 * 3)

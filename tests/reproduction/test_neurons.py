@@ -22,8 +22,8 @@ def model() -> nn.Module:
 
 
 def test_neurons_are_described_as_by_a_loop() -> None:
-    """Rank, what is left, mean activation by class and the mean of the most exciting images of every unit are
-    those found one record at a time."""
+    """Rank, what is left, mean activation by class and the mean of the most exciting images of
+    every unit are those found one record at a time."""
     net = model()
     found = describe_neurons(net, "1", FORGET, t=2.0, shown=30, examples=4)
     layer = net.get_submodule("1")

@@ -60,8 +60,8 @@ saw_tooth = partial(learn_and_unlearn, first=TINY.first, turns=TINY.turns, attac
 
 
 def test_the_curve_is_the_algorithm_written_out() -> None:
-    """One turn gives the network that an ordinary one becomes, whose pre-activations hooks multiply by
-    exp(-t/rank), under one Adam and a learning rate that falls with every epoch."""
+    """One turn gives the network that an ordinary one becomes, whose pre-activations hooks multiply
+    by exp(-t/rank), under one Adam and a learning rate that falls with every epoch."""
     mine = start(parts(), gamma=0.07, seed=5)
     mine.learn()
     ranked = {name: (-mean).argsort(stable=True).argsort() + 1 for name, mean in mine.activations().items()}
@@ -90,7 +90,8 @@ def test_the_curve_is_the_algorithm_written_out() -> None:
 
 
 def test_units_are_ranked_by_all_forget_records() -> None:
-    """The activations are the means over the whole forget set, after ReLU in the hidden layer, gates off."""
+    """The activations are the means over the whole forget set, after ReLU in the hidden layer,
+    gates off."""
     given = course()
     set_time(given.model, 3)
     found = given.activations()
@@ -102,7 +103,8 @@ def test_units_are_ranked_by_all_forget_records() -> None:
 
 
 def test_the_learning_rate_falls_with_every_epoch() -> None:
-    """After e epochs of either kind it is 0.01 x 0.07^e, and the epochs of a turn are one and two."""
+    """After e epochs of either kind it is 0.01 x 0.07^e, and the epochs of a turn are one and
+    two."""
     points = saw_tooth(parts(), "VFR-rank", seed=1)
     assert [(p.epoch, p.turn, p.phase, p.t) for p in points] == [
         (3 * turn + 1 + t, turn + 1, "unlearn" if t else "learn", t) for turn in range(2) for t in range(3)
@@ -112,7 +114,8 @@ def test_the_learning_rate_falls_with_every_epoch() -> None:
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_a_curve_depends_on_its_seed_alone(variant: str) -> None:
-    """The same seed gives the same points, in numbers that JSON has; and torch's generator is left as it was."""
+    """The same seed gives the same points, in numbers that JSON has; and torch's generator is left
+    as it was."""
     before = torch.get_rng_state()
     one, again = (saw_tooth(parts(), variant, seed=1, turns=1) for _ in range(2))
     assert one == again
@@ -126,8 +129,9 @@ def test_seeds_differ() -> None:
 
 
 def test_a_uniform_gate_on_the_logits_leaves_accuracy_unchanged() -> None:
-    """Fixed rates on the logits alone are a temperature: every accuracy is the same with the gate on and off, at
-    every t, while confidence falls; with weights that do not move, the whole curve is flat."""
+    """Fixed rates on the logits alone are a temperature: every accuracy is the same with the gate
+    on and off, at every t, while confidence falls; with weights that do not move, the whole curve
+    is flat."""
     points = saw_tooth(parts(), "FFR", seed=1, layers=("fc2",), gamma=0.0)
     for point in points:
         on, off = point.seen, point.gate_off
@@ -152,8 +156,8 @@ def test_a_gate_at_time_zero_is_none() -> None:
 
 
 def test_gates_alone_erase_nothing() -> None:
-    """In a one-shot run without gradient steps the network with its gates off is the same at every t, and the
-    longer the time, the less is left of its confidence."""
+    """In a one-shot run without gradient steps the network with its gates off is the same at every
+    t, and the longer the time, the less is left of its confidence."""
     points = one_shot(parts(), "FFR", seed=1, longest=3, first=TINY.first, descent=False, attack=LOGISTIC)
     assert [(p.phase, p.t) for p in points] == [("learn", 0)] * 3 + [("unlearn", t) for t in (1, 2, 3)]
     assert all(point.gate_off == points[2].seen for point in points[3:])
@@ -165,8 +169,8 @@ def test_gates_alone_erase_nothing() -> None:
 
 
 def test_without_logits_the_answer_is_the_first_class() -> None:
-    """With K = 10 or more of ten logits switched off all are 0: accuracy is the share of class 0, the loss ln 10,
-    the attack's score chance; with K = 0 they only fade by rank."""
+    """With K = 10 or more of ten logits switched off all are 0: accuracy is the share of class 0,
+    the loss ln 10, the attack's score chance; with K = 0 they only fade by rank."""
     given, labels = course(), parts().official.y
     none, all_off, more = top_k(given, "fc2", (0, 10, 30))
     assert none.seen.official > 0.5
@@ -177,7 +181,8 @@ def test_without_logits_the_answer_is_the_first_class() -> None:
 
 
 def test_switching_off_all_hidden_units_leaves_the_biases() -> None:
-    """With all 128 hidden units off every record gets the same answer, and the other layer is not touched."""
+    """With all 128 hidden units off every record gets the same answer, and the other layer is not
+    touched."""
     given = course()
     (found,) = top_k(given, "fc1", (128,))
     on, _ = answers(given.model, parts().official.x, 1)

@@ -55,7 +55,8 @@ def test_the_same_call_again_makes_nothing_anew(made: Path, monkeypatch: pytest.
 
 
 def test_a_piece_that_is_damaged_or_of_something_else_is_made_again(tmp_path: Path) -> None:
-    """Half a file, or the same name with another identity, is no result; what was made is kept at once."""
+    """Half a file, or the same name with another identity, is no result; what was made is kept at
+    once."""
     calls = []
 
     def make() -> dict[str, int]:
@@ -73,7 +74,8 @@ def test_a_piece_that_is_damaged_or_of_something_else_is_made_again(tmp_path: Pa
 
 
 def test_doing_nothing_costs_nothing_and_retraining_what_it_costs(found: dict[str, Any]) -> None:
-    """A no-op takes no operation and leaves all of the memory; retraining takes exactly what retraining takes."""
+    """A no-op takes no operation and leaves all of the memory; retraining takes exactly what
+    retraining takes."""
     table = rows(found, "table procedures")
     assert list(table) == [
         "original",
@@ -107,7 +109,8 @@ def test_every_procedure_is_decided_by_every_query(found: dict[str, Any]) -> Non
 
 
 def test_every_figure_is_on_the_page_and_a_file_of_its_own(made: Path, found: dict[str, Any]) -> None:
-    """The page holds each figure once and refers to nothing outside; each file is a whole SVG document."""
+    """The page holds each figure once and refers to nothing outside; each file is a whole SVG
+    document."""
     page = (made / "reproduction.html").read_text()
     note = (made / "README.md").read_text()
     figures = render_reproduction(found).figures
@@ -143,7 +146,8 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
 
 
 def test_a_data_set_that_is_not_there(tmp_path: Path) -> None:
-    """A data set that nobody knows is an error with the names of those there are, and nothing is left behind."""
+    """A data set that nobody knows is an error with the names of those there are, and nothing is
+    left behind."""
     out = tmp_path / "new"
     result = CliRunner().invoke(
         main, ["reproduce", "fnn", "--size", "tiny", "--data", "nmist", "--jobs", "1", "--out", str(out)]

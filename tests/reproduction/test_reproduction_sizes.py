@@ -21,7 +21,8 @@ SIZE = Size(
 
 
 def marked() -> Dataset:
-    """Twenty training and six official test records of 4 x 4 pixels, each of one shade of its own."""
+    """Twenty training and six official test records of 4 x 4 pixels, each of one shade of its
+    own."""
     shades = np.arange(26) / 26
     ids = [f"small-train-{i}" for i in range(20)] + [f"small-t10k-{i}" for i in range(6)]
     x = np.repeat(shades[:, None], 16, axis=1)
@@ -34,7 +35,8 @@ def shades(x: torch.Tensor) -> set[int]:
 
 
 def test_parts_are_disjoint_and_of_the_sizes_asked_for() -> None:
-    """Training and held-out records come from the training file, official ones from the test file, none twice."""
+    """Training and held-out records come from the training file, official ones from the test file,
+    none twice."""
     parts = split(marked(), SIZE, 1)
     found = [shades(part.x) for part in (parts.retain, parts.forget, parts.held_out, parts.official)]
     assert [len(own) for own in found] == [8, 4, 3, 5]

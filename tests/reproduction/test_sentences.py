@@ -44,16 +44,20 @@ def table() -> Table:
 
 
 def test_what_is_said() -> None:
-    """The paper's attack before and after, the states of the gate, and every procedure under its verdict."""
+    """The paper's attack before and after, the states of the gate, and every procedure under its
+    verdict."""
     assert sentences(table()) == (
         (
-            "mnist: the paper's attack, chance being 0.5, scores 0.610 on models that forgot nothing, 0.500 on models "
-            "that never saw the records, and 0.600 after VFR rank."
+            "mnist: the paper's attack, chance being 0.5, scores 0.610 on models that forgot nothing, 0.500"
+            " on models that never saw the records, and 0.600 after VFR rank."
         ),
         "mnist, FFR, residual memory with the gate on, as published: ρ 0.930; off again: ρ 0.970.",
         "mnist, procedures, margin ±0.2 on ρ. Supported: FNN-erase (ρ −0.020).",
         "mnist, procedures, margin ±0.2 on ρ. Left open: VFR rank (ρ not defined).",
-        "mnist, procedures, margin ±0.2 on ρ. Refuted: no-op (ρ 1.000), FFR (ρ 0.930), FFR, gate off (ρ 0.970).",
+        (
+            "mnist, procedures, margin ±0.2 on ρ. Refuted: no-op (ρ 1.000), FFR (ρ 0.930), FFR, gate off (ρ"
+            " 0.970)."
+        ),
     )
 
 
@@ -61,8 +65,8 @@ def test_what_the_figure_tells_those_who_do_not_see_it() -> None:
     """Its title has the numbers of every procedure, numbered as in the table."""
     drawn = procedures([to_plain(table())])
     assert (
-        "Cost as a share of retraining, residual memory and test accuracy of every procedure. mnist: 1 no-op costs 0, "
-        "rho 1.000, accuracy 0.700, 2 FFR costs 0.9, rho 0.930, accuracy 0.700, 3 FFR, gate off costs 0.9, rho 0.970, "
-        "accuracy 0.700, 4 VFR rank costs 0.9, rho not defined, accuracy 0.700, 5 FNN-erase costs 0.27, rho −0.020, "
-        "accuracy 0.700."
-    ) in drawn
+        "Cost as a share of retraining, residual memory and test accuracy of every procedure. mnist: 1 no-op"
+        " costs 0, rho 1.000, accuracy 0.700, 2 FFR costs 0.9, rho 0.930, accuracy 0.700, 3 FFR, gate off"
+        " costs 0.9, rho 0.970, accuracy 0.700, 4 VFR rank costs 0.9, rho not defined, accuracy 0.700, 5"
+        " FNN-erase costs 0.27, rho −0.020, accuracy 0.700." in drawn
+    )

@@ -4,7 +4,8 @@ from auditkit.reproduction.table import concerning
 
 
 def test_what_became_of_other_cases_says_nothing_of_this_one() -> None:
-    """A case is judged by its own runs and those it is compared with, and never by a case whose name begins alike."""
+    """A case is judged by its own runs and those it is compared with, and never by a case whose
+    name begins alike."""
     diverged = [
         "original run 1 (seed 5)",
         "shadow run 2 (seed 6)",

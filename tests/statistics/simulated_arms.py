@@ -13,7 +13,8 @@ ATTACKS = ("loss", "gap")
 def simulated_arm(
     rng: np.random.Generator, forget: Floats, control: Floats, runs: int, *, noise: float, accuracy: float
 ) -> Arm:
-    """An arm whose runs have these expected margins on forget and control records, with independent noise."""
+    """An arm whose runs have these expected margins on forget and control records, with independent
+    noise."""
     margins = {
         query: Margins(
             forget + noise * rng.normal(size=(runs, len(forget))),
@@ -25,7 +26,8 @@ def simulated_arm(
 
 
 def scores_of(exact: Margins) -> dict[str, Scores]:
-    """Two attacks that look at nothing but the margin: by its size, and by whether it is positive."""
+    """Two attacks that look at nothing but the margin: by its size, and by whether it is
+    positive."""
     right = Scores((exact.forget > 0).astype(np.float64), (exact.control > 0).astype(np.float64))
     return {"loss": Scores(exact.forget, exact.control), "gap": right}
 
@@ -42,8 +44,9 @@ def simulated_arms(
     noise: float = 1.0,
     accuracy: float = 0.9,
 ) -> Arms:
-    """Four arms of n runs. Training on a forget record raises its margin by |N(0, 1)| gap; unlearning
-    leaves `share` of that, and all of it on the first `spared` records; `accuracy` is the unlearned runs'."""
+    """Four arms of n runs. Training on a forget record raises its margin by |N(0, 1)| gap;
+    unlearning leaves `share` of that, and all of it on the first `spared` records; `accuracy` is
+    the unlearned runs'."""
     rng = np.random.default_rng(seed)
     f, c = rng.normal(0.5, 2, forget), rng.normal(0.5, 2, control)
     remembered = gap * np.abs(rng.normal(size=forget))
@@ -59,8 +62,8 @@ def simulated_arms(
 def linear_arms(
     seed: int, *, n: int, forget: int, control: int, gap: float, share: float
 ) -> tuple[Margins, Margins, Margins]:
-    """(original, unlearned, retrained) in which the clip cuts nothing off, so that the true residual
-    memory is exactly `share`: forget margins lie well inside those of control records."""
+    """(original, unlearned, retrained) in which the clip cuts nothing off, so that the true
+    residual memory is exactly `share`: forget margins lie well inside those of control records."""
     rng = np.random.default_rng(seed)
     f, c = rng.normal(0, 1, forget), rng.normal(0, 40, control)
     remembered = gap * rng.uniform(0.2, 1, forget)
@@ -72,7 +75,8 @@ def linear_arms(
 
 
 def put_right(values: Floats, control: Floats, reference: Floats) -> Floats:
-    """Calibrated margins run by run and record by record, after docs/method.md: what tests compare with."""
+    """Calibrated margins run by run and record by record, after docs/method.md: what tests compare
+    with."""
     size = float(np.median(abs(reference)))
     near = np.array([1 / (1 + (m / size) ** 2) for m in reference])
     found = []

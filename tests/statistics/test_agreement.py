@@ -10,8 +10,8 @@ NAN = np.nan
 
 
 def found_by_loop(scores: Scores, fpr: float) -> list[bool]:
-    """Record by record, from the definition: at most a share fpr of control records scores as high or higher,
-    apart from the one that sets the threshold."""
+    """Record by record, from the definition: at most a share fpr of control records scores as high
+    or higher, apart from the one that sets the threshold."""
 
     def mean(column: Floats) -> float | None:
         known = [float(x) for x in column if not np.isnan(x)]
@@ -65,8 +65,8 @@ def test_by_at_least_counts_records(seed: int) -> None:
 
 
 def test_forgotten_records_are_found_at_the_rate_allowed() -> None:
-    """Where forget records are like control records, an attack finds (a + 1) / (N + 1) of them, a of N control
-    records being allowed: scarcely more than the share asked for."""
+    """Where forget records are like control records, an attack finds (a + 1) / (N + 1) of them, a
+    of N control records being allowed: scarcely more than the share asked for."""
     rng = np.random.default_rng(0)
     allowed, controls, forget, audits = 3, 60, 50, 2000
     total = sum(

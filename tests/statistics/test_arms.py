@@ -22,7 +22,8 @@ def test_scores_give_one_auc_a_run() -> None:
 
 @pytest.mark.parametrize("n", [3, 6, 7])
 def test_shuffling_exchanges_half_of_the_runs_whole(n: int) -> None:
-    """In n // 2 runs unlearned and retrained change places, with all that belongs to them; the rest stays."""
+    """In n // 2 runs unlearned and retrained change places, with all that belongs to them; the rest
+    stays."""
     arms = simulated_arms(0, n=n)
     shuffled = arms.shuffled(4)
     swapped = shuffled.unlearned.accuracy != arms.unlearned.accuracy

@@ -20,7 +20,8 @@ from auditkit.statistics.margins import Floats
 
 
 def normal_scores(mu: float, n: int) -> tuple[Floats, Floats]:
-    """Members and non-members whose scores are the quantiles of two unit Gaussians mu apart: no noise."""
+    """Members and non-members whose scores are the quantiles of two unit Gaussians mu apart: no
+    noise."""
     grid = stats.norm.ppf((np.arange(n) + 0.5) / n)
     return grid + mu, grid
 
@@ -48,7 +49,8 @@ def test_golden_ceilings(n: int, expected: float) -> None:
 
 @pytest.mark.parametrize(("n", "expected"), [(100, 3.11), (1000, 5.43), (10_000, 7.73)])
 def test_golden_ceilings_at_half_the_level(n: int, expected: float) -> None:
-    """Half of alpha, as one would spend if the mirror had to be paid for, gives the lower published ceilings."""
+    """Half of alpha, as one would spend if the mirror had to be paid for, gives the lower published
+    ceilings."""
     # From method/decision.md, section 5, alpha/4 a limit.
     assert clopper_pearson_epsilon(Counts(n, n, 0, n), 0.0, 0.025).ceiling == pytest.approx(
         expected, abs=6e-3
@@ -67,8 +69,8 @@ def test_golden_epsilon_of_mu(mu: float, expected: tuple[float, float, float]) -
 @pytest.mark.parametrize("mu", [1e-4, 0.3, 1.0, 4.0, 15.0])
 @pytest.mark.parametrize("epsilon", [0.0, 0.01, 1.0, 20.0, 300.0])
 def test_delta_of_mu_to_many_digits(mu: float, epsilon: float) -> None:
-    """The profile equals the formula at 60 digits, also where it is a difference of near-equal numbers
-    or of numbers too large for a float."""
+    """The profile equals the formula at 60 digits, also where it is a difference of near-equal
+    numbers or of numbers too large for a float."""
     with mpmath.workdps(60):
         phi, e, m = mpmath.ncdf, mpmath.mpf(epsilon), mpmath.mpf(mu)
         exact = phi(-e / m + m / 2) - mpmath.exp(e) * phi(-e / m - m / 2)
@@ -90,7 +92,8 @@ def test_delta_of_mu_is_the_integral_that_defines_it(mu: float) -> None:
 @pytest.mark.parametrize("mu", [1e-3, 0.1, 1.0, 6.0, 30.0])
 @pytest.mark.parametrize("delta", [1e-30, 1e-5, 0.01])
 def test_epsilon_of_mu_inverts_delta_of_mu(mu: float, delta: float) -> None:
-    """At the epsilon found, delta is the one asked for; where epsilon is 0, delta(0) is below it."""
+    """At the epsilon found, delta is the one asked for; where epsilon is 0, delta(0) is below
+    it."""
     epsilon = epsilon_of_mu(mu, delta)
     if epsilon > 0:
         assert float(delta_of_mu(mu, epsilon)) == pytest.approx(delta, rel=1e-6)
@@ -105,8 +108,9 @@ def test_no_separation_has_no_epsilon() -> None:
 
 @pytest.mark.parametrize("delta", [0.0, 0.02])
 def test_clopper_pearson_bound_holds_with_both_sides_for_the_price_of_one(delta: float) -> None:
-    """For every pair of true rates, the exact probability of a bound above what these rates need is at most
-    alpha, although the better of both sides is taken. For some pair it is not much less: nothing is wasted."""
+    """For every pair of true rates, the exact probability of a bound above what these rates need is
+    at most alpha, although the better of both sides is taken. For some pair it is not much less:
+    nothing is wasted."""
     n, k, alpha = 25, 35, 0.1
     counts = [(tp, fp) for tp in range(n + 1) for fp in range(k + 1)]
     bounds = np.array(
@@ -123,7 +127,8 @@ def test_clopper_pearson_bound_holds_with_both_sides_for_the_price_of_one(delta:
 
 
 def test_gdp_bound_holds() -> None:
-    """For every threshold on two Gaussians the exact probability of a bound above the true epsilon is at most alpha."""
+    """For every threshold on two Gaussians the exact probability of a bound above the true epsilon
+    is at most alpha."""
     n, alpha, delta = 30, 0.1, 1e-3
     counts = [(tp, fp) for tp in range(n + 1) for fp in range(n + 1)]
     bounds = np.array([gdp_epsilon(Counts(tp, n, fp, n), delta, alpha).epsilon for tp, fp in counts])
@@ -148,7 +153,8 @@ def test_bounds_are_valid_and_tight_without_noise() -> None:
 
 
 def test_the_mirror_is_a_side_of_its_own() -> None:
-    """Exchanging members with non-members and accused with spared changes nothing, for either bound."""
+    """Exchanging members with non-members and accused with spared changes nothing, for either
+    bound."""
     counts, mirrored = Counts(40, 50, 30, 80), Counts(50, 80, 10, 50)
     for bound in (clopper_pearson_epsilon, gdp_epsilon):
         assert bound(counts, 1e-5, 0.05).epsilon == pytest.approx(bound(mirrored, 1e-5, 0.05).epsilon)
@@ -160,7 +166,8 @@ def test_the_mirror_is_a_side_of_its_own() -> None:
 
 
 def test_an_attack_that_is_wrong_shows_nothing() -> None:
-    """Where non-members are accused more often than members, or all alike, the bound is exactly 0."""
+    """Where non-members are accused more often than members, or all alike, the bound is exactly
+    0."""
     for counts in (Counts(1, 50, 40, 50), Counts(50, 50, 50, 50), Counts(0, 50, 0, 50)):
         assert clopper_pearson_epsilon(counts, 0.0, 0.05).epsilon == 0.0
         assert gdp_epsilon(counts, 1e-5, 0.05).epsilon == 0.0
@@ -177,7 +184,8 @@ def test_no_bound_is_above_its_ceiling() -> None:
 
 
 def test_counts_at_accuses_what_is_above() -> None:
-    """A record is accused if its score is above the threshold, not at it; a missing score is refused."""
+    """A record is accused if its score is above the threshold, not at it; a missing score is
+    refused."""
     scores = np.array([1.0, 2.0, 3.0])
     assert counts_at(scores, scores[:2], 2.0) == Counts(1, 3, 0, 2)
     with pytest.raises(ValueError, match="nonmembers must all have a score, got 1 NaN"):
@@ -185,7 +193,8 @@ def test_counts_at_accuses_what_is_above() -> None:
 
 
 def split_by_hand(members: Floats, nonmembers: Floats, seed: int) -> Counts:
-    """The split bound's counts by a loop: every threshold tried on one half, the best one counted on the other."""
+    """The split bound's counts by a loop: every threshold tried on one half, the best one counted
+    on the other."""
     rng = np.random.default_rng(seed)
     own = rng.permutation(len(members)) < len(members) // 2
     other = rng.permutation(len(nonmembers)) < len(nonmembers) // 2
@@ -210,7 +219,8 @@ def test_split_counts_only_the_half_that_did_not_choose(seed: int) -> None:
 
 
 def test_split_finds_a_good_threshold() -> None:
-    """On noise-free Gaussian scores the chosen threshold shows more than any of three obvious ones."""
+    """On noise-free Gaussian scores the chosen threshold shows more than any of three obvious
+    ones."""
     members, nonmembers = normal_scores(2.0, 4000)
     rng = np.random.default_rng(0)
     members, nonmembers = rng.permutation(members), rng.permutation(nonmembers)
@@ -222,7 +232,8 @@ def test_split_finds_a_good_threshold() -> None:
 
 
 def test_split_of_equal_scores_shows_nothing() -> None:
-    """Scores that are all the same show nothing, and neither do those of an attack of two values that guesses."""
+    """Scores that are all the same show nothing, and neither do those of an attack of two values
+    that guesses."""
     assert clopper_pearson_split(np.ones(9), np.ones(9), 0.0, 0.05, seed=0).epsilon == 0.0
     two = np.tile([0.0, 1.0], 50)
     assert gdp_split(two, two, 1e-5, 0.05, seed=0).epsilon == 0.0

@@ -23,8 +23,9 @@ FORGET, CONTROL, RUNS = 60, 120, 12
 
 
 class World:
-    """Records with margins of their own. memory: (forget records,), what having been trained on adds. Margins stay small
-    against those of the last, which never moves: nothing is clipped there."""
+    """Records with margins of their own. memory: (forget records,), what having been trained on
+    adds. Margins stay small against those of the last, which never moves: nothing is clipped
+    there."""
 
     def __init__(self, seed: int, memory: Floats | float = 0.0) -> None:
         self.rng = np.random.default_rng(seed)
@@ -43,7 +44,8 @@ class World:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_discoveries_are_those_of_benjamini_and_hochberg(seed: int) -> None:
-    """Rejected are the k smallest p-values, for the largest k of which the k-th is at most k q / m."""
+    """Rejected are the k smallest p-values, for the largest k of which the k-th is at most k q /
+    m."""
     rng = np.random.default_rng(seed)
     p = np.where(rng.random(30) < 0.3, rng.random(30) * 0.01, rng.random(30))
     k = max(j for j in range(31) if j == 0 or sorted(p)[j - 1] <= j * 0.1 / 30)
@@ -53,13 +55,15 @@ def test_discoveries_are_those_of_benjamini_and_hochberg(seed: int) -> None:
 
 
 def test_winsorised_squares_have_this_mean() -> None:
-    """Of squared standard normal numbers, none counting more than the quantile, the mean is WINSORISED."""
+    """Of squared standard normal numbers, none counting more than the quantile, the mean is
+    WINSORISED."""
     squares = np.random.default_rng(0).normal(size=1_000_000) ** 2
     assert np.minimum(squares, np.quantile(squares, WINSOR)).mean() == pytest.approx(WINSORISED, abs=0.003)
 
 
 def test_drift_is_read_from_the_nearest_control_records() -> None:
-    """A naive loop over the 50 control records nearest in margin gives the same, itself left out."""
+    """A naive loop over the 50 control records nearest in margin gives the same, itself left
+    out."""
     rng = np.random.default_rng(1)
     control, squares, chance = rng.normal(size=(3, 80)) ** 2
     level = rng.normal(size=5) ** 2
@@ -75,8 +79,8 @@ def test_drift_is_read_from_the_nearest_control_records() -> None:
 
 @pytest.mark.parametrize("drifts", [0.0, 0.5, 2.0])
 def test_names_are_wrong_at_the_promised_rate(drifts: float) -> None:
-    """Where nothing is remembered, records are named in a share q of audits at most, whatever the recipe moves; also
-    when only records are asked about that the original runs remember."""
+    """Where nothing is remembered, records are named in a share q of audits at most, whatever the
+    recipe moves; also when only records are asked about that the original runs remember."""
     wrong, p = [], []
     for seed in range(150):
         world = World(seed, 1.5)
@@ -90,8 +94,8 @@ def test_names_are_wrong_at_the_promised_rate(drifts: float) -> None:
 
 @pytest.mark.parametrize("drifts", [0.0, 0.5])
 def test_those_who_are_remembered_are_named(drifts: float) -> None:
-    """Of the records named a share q at most are forgotten ones; most that are remembered are named; none that the
-    original runs do not remember is."""
+    """Of the records named a share q at most are forgotten ones; most that are remembered are
+    named; none that the original runs do not remember is."""
     false, hits = [], []
     for seed in range(60):
         left = np.arange(FORGET) % 5 == 0
@@ -107,7 +111,8 @@ def test_those_who_are_remembered_are_named(drifts: float) -> None:
 
 
 def test_rounding_is_no_memory() -> None:
-    """Records on which all runs answer at the clip are not in sight, whatever the means of so many equal numbers are."""
+    """Records on which all runs answer at the clip are not in sight, whatever the means of so many
+    equal numbers are."""
     for runs in (7, 20, 33, 40):
         full = Margins(np.full((runs, 4), 30.0), np.tile(np.linspace(-3.3, 3.1, 21), (runs, 1)))
         half = full.take(np.arange(runs // 2))
@@ -126,7 +131,8 @@ def test_pushing_below_is_seen_as_such() -> None:
 
 
 def test_no_record_has_more_left_than_the_bound() -> None:
-    """The bounds hold for all records at once in 95 % of audits or more, and that of a no-op is 1."""
+    """The bounds hold for all records at once in 95 % of audits or more, and that of a no-op is
+    1."""
     held = []
     for seed in range(200):
         world = World(seed, 3.0)
@@ -146,8 +152,8 @@ def test_no_record_has_more_left_than_the_bound() -> None:
 
 
 def test_the_worst_auc_is_bounded() -> None:
-    """The bound covers the AUC of the worst record, which for margins delta apart is Phi(delta / sqrt 2), and for
-    little variance it is what scipy's noncentral t gives."""
+    """The bound covers the AUC of the worst record, which for margins delta apart is Phi(delta /
+    sqrt 2), and for little variance it is what scipy's noncentral t gives."""
     for seed in range(40):
         world = World(seed, 1.0)
         found, upper = worst_auc(world.arm(1.0), world.arm(), 0.05)
@@ -177,7 +183,8 @@ def test_halves_name_the_same_records() -> None:
 
 
 def test_margins_of_labels_are_compared() -> None:
-    """Margins of 1 and -1, equal in all runs of an arm, are told apart where they differ and nowhere else."""
+    """Margins of 1 and -1, equal in all runs of an arm, are told apart where they differ and
+    nowhere else."""
     rng = np.random.default_rng(0)
     control = np.where(rng.random((RUNS, CONTROL)) < 0.8, 1.0, -1.0)
     R = Margins(np.full((RUNS, FORGET), -1.0), control)

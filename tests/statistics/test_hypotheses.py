@@ -21,12 +21,14 @@ TRIALS = 3000
 
 
 def at_most(rate: float, allowed: float, trials: int = TRIALS) -> bool:
-    """Whether a simulated rate is no higher than allowed, but for three binomial standard errors."""
+    """Whether a simulated rate is no higher than allowed, but for three binomial standard
+    errors."""
     return bool(rate <= allowed + 3 * np.sqrt(allowed * (1 - allowed) / trials))
 
 
 def holm_by_closed_testing(p: dict[str, float]) -> dict[str, float]:
-    """Holm's procedure is closed testing by Bonferroni: a hypothesis falls with every set it is in."""
+    """Holm's procedure is closed testing by Bonferroni: a hypothesis falls with every set it is
+    in."""
     sets = [s for size in range(1, len(p) + 1) for s in combinations(p, size)]
     return {
         name: max(min(1.0, len(s) * min(p[other] for other in s)) for s in sets if name in s) for name in p
@@ -35,7 +37,8 @@ def holm_by_closed_testing(p: dict[str, float]) -> dict[str, float]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_holm_is_closed_testing_by_bonferroni(seed: int) -> None:
-    """Holm's adjusted p-value is the largest Bonferroni p-value of any set of hypotheses that has this one in it."""
+    """Holm's adjusted p-value is the largest Bonferroni p-value of any set of hypotheses that has
+    this one in it."""
     rng = np.random.default_rng(seed)
     p = {name: float(x) for name, x in zip("abcdef", rng.beta(0.3, 2, 6), strict=True)}
     assert holm(p) == pytest.approx(holm_by_closed_testing(p))
@@ -50,7 +53,8 @@ def test_holm_by_hand() -> None:
 
 @pytest.mark.parametrize("shared", [0.0, 0.9])
 def test_holm_keeps_the_family_wise_error(shared: float) -> None:
-    """With nothing to find, any of five tests is rejected with probability at most α, independent or not."""
+    """With nothing to find, any of five tests is rejected with probability at most α, independent
+    or not."""
     rng = np.random.default_rng(0)
     z = np.sqrt(1 - shared) * rng.normal(size=(TRIALS, 5)) + np.sqrt(shared) * rng.normal(size=(TRIALS, 1))
     p = stats.norm.sf(z)
@@ -82,7 +86,8 @@ def test_two_sample_p_values_agree_with_scipy() -> None:
 
 
 def test_arms_that_do_not_vary_are_decided_by_their_side() -> None:
-    """Without variance p is 0 on the asked-for side of the bound, 1 on the other and on the bound."""
+    """Without variance p is 0 on the asked-for side of the bound, 1 on the other and on the
+    bound."""
     x, y = np.full(4, 0.75), np.full(4, 0.5)
     assert equivalence(*welch(x, y), 0.5).p_within == 0
     assert equivalence(*welch(x, y), 0.5).p_outside == 1
@@ -96,7 +101,8 @@ def test_arms_that_do_not_vary_are_decided_by_their_side() -> None:
 
 @pytest.mark.parametrize("margin", [0.3, 1.0])
 def test_equivalence_is_two_one_sided_tests(margin: float) -> None:
-    """p_within is the larger of scipy's two one-sided p-values, p_outside twice the smaller of the reverse."""
+    """p_within is the larger of scipy's two one-sided p-values, p_outside twice the smaller of the
+    reverse."""
     for seed in range(10):
         x = np.random.default_rng(seed).normal(0.5, 1, 8)
         below = stats.ttest_1samp(x, margin, alternative="less").pvalue
@@ -120,7 +126,8 @@ def test_within_is_shown_where_the_interval_lies_inside() -> None:
 
 @pytest.mark.parametrize("truth", [-0.5, 0.5])
 def test_on_the_margin_both_answers_are_rare(truth: float) -> None:
-    """With the truth on the margin, "within" is shown with probability at most α, and so is "outside"."""
+    """With the truth on the margin, "within" is shown with probability at most α, and so is
+    "outside"."""
     x = np.random.default_rng(3).normal(truth, 0.4, (TRIALS, 8))
     tests = [equivalence(*paired(row), 0.5) for row in x]
     within = float(np.mean([t.p_within <= 0.05 for t in tests]))

@@ -50,7 +50,8 @@ def test_hinge_is_positive_exactly_where_the_label_is_predicted() -> None:
 
 
 def test_hinge_follows_scale_and_ignores_shift() -> None:
-    """c times the logits has c times the margin, and a constant added to all of a record's logits changes nothing."""
+    """c times the logits has c times the margin, and a constant added to all of a record's logits
+    changes nothing."""
     rng = np.random.default_rng(2)
     logits, labels = rng.normal(size=(5, 9, 3)), rng.integers(0, 3, 9)
     assert hinge(4 * logits, labels) == pytest.approx(4 * hinge(logits, labels))
@@ -58,7 +59,8 @@ def test_hinge_follows_scale_and_ignores_shift() -> None:
 
 
 def test_drift_line_is_weighted_least_squares() -> None:
-    """Each run's line is the one np.polyfit draws, records weighing less the further the retrained margin is from 0."""
+    """Each run's line is the one np.polyfit draws, records weighing less the further the retrained
+    margin is from 0."""
     arm, reference = example()
     a, b = drift_line(arm.control, reference)
     root = [1 / np.sqrt(1 + (m / np.median(np.abs(reference))) ** 2) for m in reference]
@@ -67,7 +69,8 @@ def test_drift_line_is_weighted_least_squares() -> None:
 
 
 def test_calibrated_inverts_each_runs_own_line_and_then_squashes() -> None:
-    """Calibrated margins equal np.polyfit inverted run by run, then bent to within the median of |reference|."""
+    """Calibrated margins equal np.polyfit inverted run by run, then bent to within the median of
+    |reference|."""
     arm, reference = example(1)
     ours = calibrated(arm, reference)
     assert ours.forget == pytest.approx(put_right(arm.forget, arm.control, reference))
@@ -76,7 +79,8 @@ def test_calibrated_inverts_each_runs_own_line_and_then_squashes() -> None:
 
 
 def test_squashing_leaves_small_margins_and_stops_large_ones() -> None:
-    """Without drift a margin well below the usual size is kept, and one far beyond it becomes that size."""
+    """Without drift a margin well below the usual size is kept, and one far beyond it becomes that
+    size."""
     _, reference = example()
     size = usual_size(reference)
     arm = Margins(size * np.array([[0.01, -0.01, 1, 1e6, -1e200]]), reference[None])
@@ -96,7 +100,8 @@ def test_margins_without_any_size_come_back_as_zeros() -> None:
 
 @pytest.mark.parametrize("c", [0.1, 3.0, 1e6])
 def test_temperature_and_shift_drop_out(c: float) -> None:
-    """Logits times c > 0, and margins plus a constant, leave an arm's calibrated margins as they were."""
+    """Logits times c > 0, and margins plus a constant, leave an arm's calibrated margins as they
+    were."""
     arm, reference = example(2)
     ours = calibrated(arm, reference)
     hot = calibrated(Margins(c * arm.forget + 5, c * arm.control + 5), reference)
@@ -105,7 +110,8 @@ def test_temperature_and_shift_drop_out(c: float) -> None:
 
 
 def test_a_run_with_a_falling_line_has_no_scale() -> None:
-    """A run that ranks control records the wrong way round comes back as zeros, and the others do not change."""
+    """A run that ranks control records the wrong way round comes back as zeros, and the others do
+    not change."""
     arm, reference = example(3)
     turned = Margins(arm.forget, arm.control * np.array([[1], [-1], [1], [1]]))
     ours, whole = calibrated(turned, reference), calibrated(arm, reference)
@@ -115,7 +121,8 @@ def test_a_run_with_a_falling_line_has_no_scale() -> None:
 
 
 def test_comparability_by_its_definition() -> None:
-    """Comparability is the arm's mean correlation with the mean retrained run, over that of each retrained run with the others."""
+    """Comparability is the arm's mean correlation with the mean retrained run, over that of each
+    retrained run with the others."""
     arm, _ = example(4)
     retrained, _ = example(4, runs=5)
     ours = np.mean([np.corrcoef(run, retrained.control.mean(axis=0))[0, 1] for run in arm.control])
@@ -129,7 +136,8 @@ def test_comparability_by_its_definition() -> None:
 
 
 def test_comparability_knows_like_from_unlike() -> None:
-    """An arm like the retrained one scores about 1, an upside-down one about -1, a shapeless one 0."""
+    """An arm like the retrained one scores about 1, an upside-down one about -1, a shapeless one
+    0."""
     rng = np.random.default_rng(5)
     base = rng.normal(0, 3, 200)
     control = base + rng.normal(size=(8, 200))
@@ -152,6 +160,7 @@ def test_take_and_stack_keep_the_order_of_runs() -> None:
 
 
 def test_retrained_runs_that_rank_nothing_are_not_comparable() -> None:
-    """Where the retrained runs rank no control record above another, comparability is a number and nothing warns."""
+    """Where the retrained runs rank no control record above another, comparability is a number and
+    nothing warns."""
     flat = Margins(np.ones((4, 5)), np.ones((4, 6)))
     assert np.isfinite(comparability(flat, flat))

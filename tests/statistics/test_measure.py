@@ -63,7 +63,8 @@ def test_a_near_margin_is_the_mean_over_the_jittered_copies() -> None:
 
 
 def test_an_arm_holds_the_margins_of_its_own_places() -> None:
-    """Exact margins are those of the arm's own runs on the forget and control places; jittered ones, given for both together, are parted."""
+    """Exact margins are those of the arm's own runs on the forget and control places; jittered
+    ones, given for both together, are parted."""
     signals, jittered = example()
     beside = near(signals, jittered)["retrained"]
     arm = build_arm(signals, "retrained", beside, PLACES, {})
@@ -76,7 +77,8 @@ def test_an_arm_holds_the_margins_of_its_own_places() -> None:
 
 
 def test_one_run_at_a_time_is_all_runs_at_once_to_the_last_bit() -> None:
-    """Margins and accuracies, and how they lie in memory, are those of the same arithmetic on all runs together."""
+    """Margins and accuracies, and how they lie in memory, are those of the same arithmetic on all
+    runs together."""
     signals, jittered = example()
     beside = near(signals, jittered)
     split = np.concatenate([PLACES.forget, PLACES.control])
@@ -119,7 +121,8 @@ def test_every_compared_arm_is_measured_from_its_own_runs() -> None:
 
 
 def test_what_is_kept_holds_scores_and_margins_of_forget_and_control_only() -> None:
-    """The arrays kept for `verify` are margins, scores, accuracies and salted ids: never logits, never other records."""
+    """The arrays kept for `verify` are margins, scores, accuracies and salted ids: never logits,
+    never other records."""
     signals, jittered = example()
     scores, skipped = run_battery(signals, ["loss"], PLACES.forget, PLACES.control)
     arms = build_arms(signals, near(signals, jittered), PLACES, scores, skipped)

@@ -23,7 +23,8 @@ def p_term_by_term(m: int, r: int, v: int, epsilon: float, delta: float) -> floa
 
 
 def rejected_by_lists(m: int, r: int, v: int, mu: float, alpha: float) -> bool:
-    """The recursion of Mahloujifar et al. 2025 with all its terms kept, by scipy's normal distribution."""
+    """The recursion of Mahloujifar et al. 2025 with all its terms kept, by scipy's normal
+    distribution."""
     right, wrong = {v: alpha * v / m}, {v: alpha * (r - v) / m}
     for i in reversed(range(v)):
         wrong[i] = max(wrong[i + 1], stats.norm.cdf(stats.norm.ppf(right[i + 1]) - mu))
@@ -69,8 +70,8 @@ def test_one_run_p_term_by_term(m: int, r: int, delta: float) -> None:
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.5, 2.0])
 def test_more_right_guesses_reject_no_less(epsilon: float) -> None:
-    """The p-value falls with the number of right guesses wherever it is below a half, which the bound's validity
-    needs."""
+    """The p-value falls with the number of right guesses wherever it is below a half, which the
+    bound's validity needs."""
     p = np.array([one_run_p(1000, 300, v, epsilon, 1e-4) for v in range(301)])
     assert (np.diff(p)[p[:-1] < 0.5] <= 1e-12).all()
 
@@ -94,8 +95,8 @@ def test_all_right_is_a_closed_form(r: int) -> None:
 
 @pytest.mark.parametrize("epsilon", [0.0, 1.0, 2.5])
 def test_one_run_is_exactly_valid_for_randomised_response(epsilon: float) -> None:
-    """Against the mechanism that gives away most, the exact probability of a bound above the truth is at most
-    alpha, and not much less."""
+    """Against the mechanism that gives away most, the exact probability of a bound above the truth
+    is at most alpha, and not much less."""
     r, alpha = 400, 0.05
     bounds = np.array([one_run_epsilon(r, r, v, 0.0, alpha).epsilon for v in range(r + 1)])
     chance = stats.binom.pmf(np.arange(r + 1), r, 1 / (1 + np.exp(-epsilon)))
@@ -104,8 +105,8 @@ def test_one_run_is_exactly_valid_for_randomised_response(epsilon: float) -> Non
 
 @pytest.mark.parametrize("mu", [0.0, 0.5, 1.5])
 def test_fdp_one_run_is_exactly_valid_for_gaussian_noise(mu: float) -> None:
-    """Each record's coin behind Gaussian noise, all guessed: right guesses are Binomial(r, Phi(mu/2)), and the
-    exact probability that mu is rejected is at most alpha."""
+    """Each record's coin behind Gaussian noise, all guessed: right guesses are Binomial(r,
+    Phi(mu/2)), and the exact probability that mu is rejected is at most alpha."""
     r, alpha = 200, 0.05
     rejected = np.array([gdp_rejected(r, r, v, mu, alpha) for v in range(r + 1)])
     assert (np.diff(rejected.astype(int)) >= 0).all()
@@ -152,12 +153,14 @@ def test_right_guesses_are_counted_at_both_ends(r: int) -> None:
 
 
 def test_ties_are_broken_without_looking_at_inclusion() -> None:
-    """Among equal scores half of the guesses are right on average; the same seed breaks ties the same way."""
+    """Among equal scores half of the guesses are right on average; the same seed breaks ties the
+    same way."""
     included = np.arange(100) < 50
     found = [right_guesses(np.zeros(100), included, 20, seed=seed) for seed in range(2000)]
     assert np.mean(found) == pytest.approx(10, abs=0.2)
     assert found[7] == right_guesses(np.zeros(100), included, 20, seed=7)
-    # What is certain is not touched by the ties: 10 guesses in are all right, the others a coin's toss.
+    # What is certain is not touched by the ties: 10 guesses in are all right, the others a coin's
+    # toss.
     half = np.where(included & (np.arange(100) < 10), 1.0, 0.0)
     assert min(right_guesses(half, included, 20, seed=seed) for seed in range(50)) >= 10
 
@@ -168,23 +171,24 @@ WRONG = [name for name, (assumes, _) in BOUNDS.items() if assumes == "wrong"]
 
 
 def test_false_alarms_where_there_is_nothing_to_find() -> None:
-    """In 1,000 audits of a true epsilon of 0 no bound is above it more often than 5 %, for all that the exact
-    95 % interval says."""
+    """In 1,000 audits of a true epsilon of 0 no bound is above it more often than 5 %, for all that
+    the exact 95 % interval says."""
     results = outcomes(MECHANISMS[NULL], 1000, 1, MEANT)
     assert len(results) == 8
     assert [name for name, outcome in results.items() if not outcome.passed] == []
 
 
 def test_what_is_wrong_on_purpose_is_seen_to_be() -> None:
-    """The same table fails the rules that choose a threshold, or a number of guesses, by the result."""
+    """The same table fails the rules that choose a threshold, or a number of guesses, by the
+    result."""
     results = outcomes(MECHANISMS[NULL], 300, 1, WRONG)
     assert [outcome.passed for outcome in results.values()] == [False, False]
 
 
 @pytest.mark.parametrize("mechanism", OTHERS)
 def test_bounds_of_a_known_epsilon(mechanism: str) -> None:
-    """In 100 audits each, no bound that claims to hold is above the true epsilon too often, and the best
-    of those that assume nothing shows a part of it worth having."""
+    """In 100 audits each, no bound that claims to hold is above the true epsilon too often, and the
+    best of those that assume nothing shows a part of it worth having."""
     results = outcomes(MECHANISMS[mechanism], 100, 1, MEANT)
     assert [name for name, outcome in results.items() if outcome.covered and not outcome.passed] == []
     medians = [float(np.median(o.epsilon)) for o in results.values() if o.assumes == "nothing"]
@@ -205,7 +209,8 @@ def test_impossible_counts_are_refused(m: int, r: int, v: int) -> None:
 
 
 def test_impossible_audits_are_refused() -> None:
-    """An odd number of guesses, a missing score, a negative epsilon and a delta of 0 for f-DP are refused."""
+    """An odd number of guesses, a missing score, a negative epsilon and a delta of 0 for f-DP are
+    refused."""
     scores, included = np.arange(10.0), np.arange(10) < 5
     for r in (0, 3, 12):
         with pytest.raises(ValueError, match=f"r must be even and between 2 and 10, got {r}"):

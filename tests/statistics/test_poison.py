@@ -19,7 +19,8 @@ def noise(rng: np.random.Generator) -> Floats:
 
 
 def test_the_null_is_standard_normal() -> None:
-    """For gradients that do not depend on the noise every score is N(0, 1), and p is below 5 % as often as it says."""
+    """For gradients that do not depend on the noise every score is N(0, 1), and p is below 5 % as
+    often as it says."""
     g, rng = gradients(0), np.random.default_rng(1)
     drawn = np.stack([canary_scores(g, noise(rng), SCALE) for _ in range(2000)])
     assert stats.kstest(drawn.ravel(), "norm").pvalue > 0.01
@@ -31,7 +32,8 @@ def test_the_null_is_standard_normal() -> None:
 
 @pytest.mark.parametrize("combine", ["sum", "difference"])
 def test_many_runs_on_one_canary_are_one_exact_test(combine: str) -> None:
-    """The direction of a sum or a difference of unit gradients of alike runs keeps the null, where averaging the runs' statistics as if independent would not."""
+    """The direction of a sum or a difference of unit gradients of alike runs keeps the null, where
+    averaging the runs' statistics as if independent would not."""
     rng = np.random.default_rng(2)
     common = rng.normal(size=(RECORDS, 12))
     runs = [unit(common + 0.3 * rng.normal(size=common.shape)) for _ in range(8)]
@@ -46,7 +48,8 @@ def test_many_runs_on_one_canary_are_one_exact_test(combine: str) -> None:
 
 
 def test_the_score_record_by_record() -> None:
-    """A score is minus the cosine of gradient and noise, times the length of the noise in units of its SD."""
+    """A score is minus the cosine of gradient and noise, times the length of the noise in units of
+    its SD."""
     g, xi = gradients(3), noise(np.random.default_rng(4))
     g[:] = g / np.abs(g).max(axis=(1, 2), keepdims=True)
     for found, a, b in zip(canary_scores(g, xi, SCALE), g, xi, strict=True):
@@ -61,7 +64,8 @@ def test_the_score_record_by_record() -> None:
 
 
 def test_noise_down_the_loss_scores_high() -> None:
-    """Noise along which the loss falls has a positive score and a small p; against it, only the two-sided p is small."""
+    """Noise along which the loss falls has a positive score and a small p; against it, only the
+    two-sided p is small."""
     g = gradients(5)
     down = -unit(g).reshape(g.shape)
     remembered = poison_test(canary_scores(g, down, 1.0))
@@ -83,7 +87,8 @@ def test_golden() -> None:
 
 
 def test_records_without_a_gradient_are_counted_out() -> None:
-    """A zero gradient has no score; the others are as if it were not there; and if there is none at all, that is said."""
+    """A zero gradient has no score; the others are as if it were not there; and if there is none at
+    all, that is said."""
     g, xi = gradients(6), noise(np.random.default_rng(7))
     g[[3, 8]] = 0
     scores = canary_scores(g, xi, SCALE)
@@ -98,7 +103,8 @@ def test_records_without_a_gradient_are_counted_out() -> None:
 
 
 def test_lengths_and_shapes_do_not_matter() -> None:
-    """Gradients of length 1, however long they were, in whatever shape; but there must be one for each noise."""
+    """Gradients of length 1, however long they were, in whatever shape; but there must be one for
+    each noise."""
     g, xi = gradients(8), noise(np.random.default_rng(9))
     assert np.linalg.norm(unit(g), axis=1) == pytest.approx(np.ones(RECORDS))
     flat = canary_scores(unit(g), xi.reshape(RECORDS, -1), SCALE)

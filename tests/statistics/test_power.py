@@ -42,7 +42,8 @@ def test_no_number_of_runs_is_promised_beyond_the_most() -> None:
 
 @pytest.mark.parametrize("value", [0.1, 0.15])
 def test_runs_to_decide_have_the_power_they_promise(value: float) -> None:
-    """With so many runs a value off centre is shown to lie below the margin with the power promised."""
+    """With so many runs a value off centre is shown to lie below the margin with the power
+    promised."""
     n = runs_to_decide(value, 0.3, 0.2, 0.05, tests=15, two_sided=True)
     assert n is not None
     assert power_to_show_below(n, value, 0.3, 0.2, 0.05) == pytest.approx(POWER, abs=0.03)
@@ -56,7 +57,8 @@ def test_runs_to_decide_a_value_of_zero() -> None:
 
 
 def test_runs_to_refute_survive_holm() -> None:
-    """With so many runs a value outside is refuted with the power promised, even as the last of 15 tests."""
+    """With so many runs a value outside is refuted with the power promised, even as the last of 15
+    tests."""
     n = runs_to_decide(0.35, 0.3, 0.2, 0.05, tests=15, two_sided=True)
     assert n is not None
     rng = np.random.default_rng(0)

@@ -29,7 +29,8 @@ def exact(seed: int, **made: float) -> tuple[Margins, Margins, Margins, Margins]
 
 
 def test_every_fold_judges_the_one_run() -> None:
-    """Memory of one run is that of the same run handed in n times over, fold by fold, and has one dot."""
+    """Memory of one run is that of the same run handed in n times over, fold by fold, and has one
+    dot."""
     O, one, R, _ = exact(0, n=5)
     seen, repeated = memory(O, one, R), memory(O, one.take(np.zeros(5, dtype=np.int64)), R)
     np.testing.assert_allclose(seen.left, repeated.left, rtol=1e-9, atol=1e-12)
@@ -67,7 +68,8 @@ def test_against_nothing_left_the_error_is_that_of_predicting_one_run() -> None:
 
 @pytest.mark.parametrize("n", [4, 8])
 def test_a_new_retrained_run_lies_in_its_interval_as_often_as_stated(n: int) -> None:
-    """The 90 % prediction interval holds 0 for about 90 % of new retrained runs: weights and gap are all estimated."""
+    """The 90 % prediction interval holds 0 for about 90 % of new retrained runs: weights and gap
+    are all estimated."""
     covered = 0
     for seed in range(250):
         O, one, R, _ = exact(seed, n=n, forget=30, control=60)
@@ -77,8 +79,8 @@ def test_a_new_retrained_run_lies_in_its_interval_as_often_as_stated(n: int) -> 
 
 
 def test_a_share_that_is_left_is_covered_and_seldom_supported_at_the_margin() -> None:
-    """Where half of the memory is left, the interval holds 0.5 as often as stated, and margin 0.5 is supported and
-    refuted about as seldom as α."""
+    """Where half of the memory is left, the interval holds 0.5 as often as stated, and margin 0.5
+    is supported and refuted about as seldom as α."""
     covered = supported = refuted = 0
     for seed in range(200):
         O, U, R = linear_arms(seed, n=8, forget=30, control=60, gap=6, share=0.5)
@@ -94,7 +96,8 @@ def test_a_share_that_is_left_is_covered_and_seldom_supported_at_the_margin() ->
 
 
 def test_one_value_against_many_is_a_prediction() -> None:
-    """The difference of one run to m others has the error s √(1 + 1/m), on either side; new values are covered."""
+    """The difference of one run to m others has the error s √(1 + 1/m), on either side; new values
+    are covered."""
     rng = np.random.default_rng(0)
     many = rng.normal(size=9)
     mean, error, df = welch(np.array([2.0]), many)
@@ -110,7 +113,8 @@ def test_one_value_against_many_is_a_prediction() -> None:
 
 
 def test_power_is_the_share_of_honest_runs_that_are_supported() -> None:
-    """The stated power is how often one of n + 1 equal values is found within the margin of the others."""
+    """The stated power is how often one of n + 1 equal values is found within the margin of the
+    others."""
     rng, n, sd, margin = np.random.default_rng(1), 6, 0.2, 0.5
     values = sd * rng.normal(size=(4000, n + 1))
     mean = values[:, 0] - values[:, 1:].mean(axis=1)
@@ -124,14 +128,16 @@ def test_power_is_the_share_of_honest_runs_that_are_supported() -> None:
 
 
 def test_the_runs_that_would_settle_it() -> None:
-    """The proposed number is the first whose interval lies inside the margin; none where the run's own noise does not."""
+    """The proposed number is the first whose interval lies inside the margin; none where the run's
+    own noise does not."""
     half = stats.t.ppf(0.95, 3) * 0.2 * np.sqrt(1 + 1 / 4)
     assert runs_to_settle(0.0, half, 4, 0.5, 0.05) == 6
     assert runs_to_settle(0.3, half, 4, 0.5, 0.05) is None
 
 
 def test_how_many_honest_runs_may_be_refuted() -> None:
-    """More than the stated number have a chance of at most 1 %, and the stated number itself has not."""
+    """More than the stated number have a chance of at most 1 %, and the stated number itself has
+    not."""
     assert most_by_chance(20, 0.05) == 4
     for n in (3, 8, 20, 50):
         most = most_by_chance(n, 0.05)
@@ -139,7 +145,8 @@ def test_how_many_honest_runs_may_be_refuted() -> None:
 
 
 def test_spared_records_of_one_run() -> None:
-    """The null has a value a retrained run; an honest run is seldom suspicious, an original one nearly always."""
+    """The null has a value a retrained run; an honest run is seldom suspicious, an original one
+    nearly always."""
     honest = original = 0
     for seed in range(25):
         O, one, R, H = exact(seed, n=10, forget=30, control=60)

@@ -26,7 +26,8 @@ def test_an_arm_does_not_differ_from_itself() -> None:
 
 
 def test_the_error_is_the_spread_over_draws_of_records() -> None:
-    """Drawing the records again and again, the difference of mean AUCs has this standard deviation."""
+    """Drawing the records again and again, the difference of mean AUCs has this standard
+    deviation."""
     rng = np.random.default_rng(2)
     differences, errors = [], []
     for _ in range(400):

@@ -65,7 +65,8 @@ def random_memory(seed: int, *, n: int = 9, share: float = 0.1, noise: float = 1
 
 
 def test_memory_is_the_method_fold_by_fold() -> None:
-    """Cross-fitted memory equals an explicit loop over folds, records and runs, written from the method."""
+    """Cross-fitted memory equals an explicit loop over folds, records and runs, written from the
+    method."""
     O, U, R = small()
     ours = memory(O, U, R)
     left, gap = memory_by_hand(O, U, R)
@@ -75,7 +76,8 @@ def test_memory_is_the_method_fold_by_fold() -> None:
 
 
 def test_weights_are_gap_over_shrunk_variance() -> None:
-    """A record's weight is its gap over the variance within arms, shrunk half-way to the mean variance."""
+    """A record's weight is its gap over the variance within arms, shrunk half-way to the mean
+    variance."""
     rng = np.random.default_rng(0)
     O, R = rng.normal(2, 1, (4, 3)), rng.normal(0, 2, (5, 3))
     s2 = [(np.var(O[:, i], ddof=1) + np.var(R[:, i], ddof=1)) / 2 for i in range(3)]
@@ -89,7 +91,8 @@ def test_runs_that_do_not_vary_weigh_nothing() -> None:
 
 
 def test_runs_that_do_not_vary_weigh_nothing_after_rounding() -> None:
-    """Arms of copies of one run have no weights either where their mean is not exact, as that of .1 is not."""
+    """Arms of copies of one run have no weights either where their mean is not exact, as that of .1
+    is not."""
     assert np.abs(weights(np.full((6, 4), 0.1), np.full((6, 4), 0.7))).max() < 1e6
 
 
@@ -103,7 +106,8 @@ def test_a_noop_leaves_exactly_everything(seed: int) -> None:
 
 
 def test_retrained_runs_as_their_own_reference_leave_nothing() -> None:
-    """The retrained runs themselves, passed off as unlearned, have ρ = 0 by construction: a control must be another arm."""
+    """The retrained runs themselves, passed off as unlearned, have ρ = 0 by construction: a control
+    must be another arm."""
     O, _, R = small()
     assert rho(memory(O, R, R)) == pytest.approx(0, abs=1e-12)
 
@@ -132,7 +136,8 @@ def test_temperature_leaves_rho_as_it_was(arm: int, c: float) -> None:
 
 
 def test_rho_does_not_depend_on_any_order() -> None:
-    """Records in another order, or runs of all arms together in another order, leave ρ and its interval."""
+    """Records in another order, or runs of all arms together in another order, leave ρ and its
+    interval."""
     O, U, R = small()
     rng = np.random.default_rng(1)
     runs, forget, control = rng.permutation(5), rng.permutation(9), rng.permutation(20)
@@ -158,7 +163,8 @@ def test_runs_average_to_rho() -> None:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_interval_holds_what_the_t_test_does_not_reject(seed: int) -> None:
-    """The interval is where scipy's two-sided t-test of D - ΔG, level 2α, does not reject, found by a grid."""
+    """The interval is where scipy's two-sided t-test of D - ΔG, level 2α, does not reject, found by
+    a grid."""
     seen = random_memory(seed)
     low, high = rho_interval(seen, 0.05)
     grid = np.linspace(low - (high - low), high + (high - low), 601)
@@ -170,7 +176,8 @@ def test_interval_holds_what_the_t_test_does_not_reject(seed: int) -> None:
 
 
 def test_interval_and_tests_agree() -> None:
-    """ "Within the margin" is shown exactly where the interval lies inside it, and the outside by an interval outside."""
+    """ "Within the margin" is shown exactly where the interval lies inside it, and the outside by
+    an interval outside."""
     within, outside = [], []
     for seed in range(150):
         seen = random_memory(seed, share=(0.1, 0.3)[seed % 2], noise=1.2)
@@ -185,7 +192,8 @@ def test_interval_and_tests_agree() -> None:
 
 
 def test_interval_is_boundless_without_a_gap() -> None:
-    """Where the gap cannot be told from zero at level α, and only there, the interval has no ends."""
+    """Where the gap cannot be told from zero at level α, and only there, the interval has no
+    ends."""
     seen = []
     for seed in range(100):
         rng = np.random.default_rng(seed)
@@ -205,7 +213,8 @@ def test_error_is_that_of_the_mean_where_the_gap_is_constant() -> None:
 
 
 def test_effective_records() -> None:
-    """Records that count the same are all effective, one that counts alone is one, and none is none."""
+    """Records that count the same are all effective, one that counts alone is one, and none is
+    none."""
     alone = np.zeros((3, 6))
     alone[:, 2] = 5
     for gap, records in ((np.full((3, 6), 2.0), 6), (alone, 1), (np.zeros((3, 6)), 0)):
@@ -214,7 +223,8 @@ def test_effective_records() -> None:
 
 @pytest.mark.parametrize("truth", [-0.3, 0.0, 0.2, 0.5])
 def test_interval_covers_the_truth(truth: float) -> None:
-    """The 90 % interval holds the true share of memory left in 90 % of audits, and ρ has no bias to speak of."""
+    """The 90 % interval holds the true share of memory left in 90 % of audits, and ρ has no bias to
+    speak of."""
     found = [
         memory(*linear_arms(seed, n=10, forget=20, control=40, gap=2, share=truth)) for seed in range(AUDITS)
     ]
@@ -225,7 +235,8 @@ def test_interval_covers_the_truth(truth: float) -> None:
 
 @pytest.mark.parametrize("truth", [-0.2, 0.2])
 def test_on_the_margin_support_is_rare(truth: float) -> None:
-    """With exactly the margin of memory left, "within" is shown with probability at most α, and so is "outside"."""
+    """With exactly the margin of memory left, "within" is shown with probability at most α, and so
+    is "outside"."""
     within, outside = 0, 0
     for seed in range(AUDITS):
         seen = memory(*linear_arms(seed, n=10, forget=20, control=40, gap=2, share=truth))
@@ -239,7 +250,8 @@ def test_on_the_margin_support_is_rare(truth: float) -> None:
 
 
 def test_shared_noise_is_what_control_records_tell() -> None:
-    """Of margins that follow the control margins of their own run, nothing much is left; of independent ones, most."""
+    """Of margins that follow the control margins of their own run, nothing much is left; of
+    independent ones, most."""
     rng = np.random.default_rng(0)
     factors, loads = rng.normal(size=(40, 2)), rng.normal(size=(2, 70))
     follow = factors @ loads + 0.05 * rng.normal(size=(40, 70))
@@ -251,14 +263,16 @@ def test_shared_noise_is_what_control_records_tell() -> None:
 
 
 def test_control_records_that_do_not_vary_tell_nothing() -> None:
-    """Where control margins are those of copies of one run, forget margins stay as they are, whatever rounding says."""
+    """Where control margins are those of copies of one run, forget margins stay as they are,
+    whatever rounding says."""
     rng = np.random.default_rng(0)
     arm = Margins(rng.normal(size=(6, 4)), np.full((6, 9), 0.1))
     assert np.array_equal(own_margins(arm, shared_noise(arm, arm)), arm.forget)
 
 
 def test_noise_shared_with_control_records_costs_no_runs() -> None:
-    """If runs differ in ways that control records show, ρ scatters far less over audits than by forget records alone."""
+    """If runs differ in ways that control records show, ρ scatters far less over audits than by
+    forget records alone."""
     with_control, without = [], []
     for seed in range(40):
         O, U, R = linear_arms(seed, n=8, forget=20, control=40, gap=2, share=0.0)
@@ -276,7 +290,8 @@ def test_noise_shared_with_control_records_costs_no_runs() -> None:
 
 
 def test_rho_falls_with_what_is_left() -> None:
-    """As margins are squashed ρ is not the share left, but it grows with it: 0 at 0, 1 at 1, < 0 below."""
+    """As margins are squashed ρ is not the share left, but it grows with it: 0 at 0, 1 at 1, < 0
+    below."""
     shares = (-0.5, 0.0, 0.25, 0.5, 1.0)
     found = [rho(memory_of(simulated_arms(3, n=12, forget=80, share=s))) for s in shares]
     assert found == sorted(found)
@@ -286,7 +301,8 @@ def test_rho_falls_with_what_is_left() -> None:
 
 
 def test_drift_error_is_the_spread_that_drift_gives_rho() -> None:
-    """If forget records drift as control records do, ρ scatters over audits as `drift_error` says, and without drift hardly."""
+    """If forget records drift as control records do, ρ scatters over audits as `drift_error` says,
+    and without drift hardly."""
     for drift, least, most in ((0.0, 0.0, 0.03), (1.5, 0.05, 1.0)):
         found, predicted = [], []
         for seed in range(80):
@@ -310,7 +326,8 @@ def nothing_to_remember() -> Memory:
 
 
 def test_without_a_gap_there_is_no_memory() -> None:
-    """Where original and retrained runs answer alike there is no gap, ρ is NaN and its interval has no ends."""
+    """Where original and retrained runs answer alike there is no gap, ρ is NaN and its interval has
+    no ends."""
     seen = nothing_to_remember()
     assert not seen.G.any()
     assert np.isnan(rho(seen))

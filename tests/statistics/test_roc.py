@@ -51,7 +51,8 @@ def test_golden_auc_counts_ties_half() -> None:
 
 @pytest.mark.parametrize(("fpr", "tpr"), [(0.0, 0.25), (0.25, 0.75), (0.5, 1.0)])
 def test_golden_tpr_at_the_largest_fpr_allowed(fpr: float, tpr: float) -> None:
-    """The golden true-positive rates are those at the largest false-positive rate not above the one asked for."""
+    """The golden true-positive rates are those at the largest false-positive rate not above the one
+    asked for."""
     assert attainable_tpr(MEMBERS, NONMEMBERS, fpr) == tpr
 
 
@@ -108,7 +109,8 @@ def test_clopper_pearson_agrees_with_scipy(n: int) -> None:
 
 
 def test_clopper_pearson_covers_and_no_more_than_it_must() -> None:
-    """At every true rate each side misses with probability at most α/2, and at the limit with exactly that."""
+    """At every true rate each side misses with probability at most α/2, and at the limit with
+    exactly that."""
     n, alpha = 30, 0.1
     intervals = [clopper_pearson(k, n, alpha) for k in range(n + 1)]
     counts = np.arange(n + 1)
@@ -122,7 +124,8 @@ def test_clopper_pearson_covers_and_no_more_than_it_must() -> None:
 
 
 def test_limits_of_many_counts_at_once() -> None:
-    """The one-sided limits of an array are those of its elements, and at each the count is just so unlikely."""
+    """The one-sided limits of an array are those of its elements, and at each the count is just so
+    unlikely."""
     k, n, alpha = np.arange(41), 40, 0.05
     low, high = lower_limit(k, n, alpha), upper_limit(k, n, alpha)
     assert low.tolist() == [float(lower_limit(x, n, alpha)) for x in range(41)]
@@ -187,17 +190,20 @@ def test_balanced_accuracy_of_two_gaussians(mu: float) -> None:
 
 @pytest.mark.parametrize("scale", [1.5, 2.0, 5.0])
 def test_advantage_of_two_exponentials(scale: float) -> None:
-    """Exponential scores, members' s times larger, have advantage s^(-1/(s-1)) - s^(-s/(s-1)); 1/4 at s = 2."""
+    """Exponential scores, members' s times larger, have advantage s^(-1/(s-1)) - s^(-s/(s-1)); 1/4
+    at s = 2."""
     grid = stats.expon.ppf((np.arange(4000) + 0.5) / 4000)
     expected = scale ** (-1 / (scale - 1)) - scale ** (-scale / (scale - 1))
     assert advantage(*halves(scale * grid, grid)) == pytest.approx(expected, abs=2e-3)
 
 
 def test_balanced_accuracy_fold_by_fold() -> None:
-    """Each fold is judged by the other's threshold: 3/4 in the first, 1/2 in the second; advantage 1/4."""
+    """Each fold is judged by the other's threshold: 3/4 in the first, 1/2 in the second; advantage
+    1/4."""
     members, nonmembers = np.array([5.0, 1.0, 4.0, 2.0]), np.array([0.0, 3.0, 2.5, 1.5])
     first = np.array([True, True, False, False])
-    # First fold {5, 1 | 0, 3}: 4 is as good as .5, the lowest counts. Second {4, 2 | 2.5, 1.5}: 1.75, as 3.25.
+    # First fold {5, 1 | 0, 3}: 4 is as good as .5, the lowest counts. Second {4, 2 | 2.5, 1.5}:
+    # 1.75, as 3.25.
     assert best_threshold(members[:2], nonmembers[:2]) == 0.5
     assert best_threshold(members[2:], nonmembers[2:]) == 1.75
     assert balanced_accuracy(members, nonmembers, first, first) == ((0.5 + 0.5) / 2 + (1 + 0) / 2) / 2
@@ -205,8 +211,8 @@ def test_balanced_accuracy_fold_by_fold() -> None:
 
 
 def test_cross_fitted_balanced_accuracy_is_exactly_a_half_on_average() -> None:
-    """Over all ways to deal the same scores to members and non-members the mean is exactly 1/2, also with
-    unequal folds; that of the best threshold on the same records is above."""
+    """Over all ways to deal the same scores to members and non-members the mean is exactly 1/2,
+    also with unequal folds; that of the best threshold on the same records is above."""
     values = np.array([0.0, 0.0, 1.0, 2.5, 3.0, 3.0, 7.0, 8.0])
     fold_m, fold_n = np.array([True, False, False]), np.array([True, True, True, False, False])
     found, same = [], []
@@ -226,7 +232,8 @@ def test_cross_fitted_balanced_accuracy_is_exactly_a_half_on_average() -> None:
 
 
 def test_an_inverted_score_has_no_advantage() -> None:
-    """Members that score lower are not found: the advantage does not rise above 0, and can lie below."""
+    """Members that score lower are not found: the advantage does not rise above 0, and can lie
+    below."""
     grid = stats.norm.ppf((np.arange(400) + 0.5) / 400)
     assert advantage(*halves(grid - 2, grid)) <= 0
     found = [
@@ -244,8 +251,9 @@ def test_a_fold_without_members_is_refused() -> None:
 
 
 def test_tpr_interval_covers_the_rate_at_this_threshold() -> None:
-    """The value is tpr_at; over fresh members the interval covers the true rate at the threshold that these
-    non-members set, with at least the confidence promised; and below 3/N there is none."""
+    """The value is tpr_at; over fresh members the interval covers the true rate at the threshold
+    that these non-members set, with at least the confidence promised; and below 3/N there is
+    none."""
     rng, mu, missed = np.random.default_rng(0), 1.0, 0
     for _ in range(1000):
         members, nonmembers = rng.normal(size=60) + mu, rng.normal(size=100)

@@ -30,7 +30,8 @@ def test_looks_that_do_not_rise_are_refused(looks: list[int], runs: int) -> None
 
 
 def test_one_look_has_the_power_that_is_computed() -> None:
-    """With one look the simulated course is the exact power of the equivalence test, and of the refutation."""
+    """With one look the simulated course is the exact power of the equivalence test, and of the
+    refutation."""
     for truth in (0.0, 0.1, 0.2):
         found = course(schedule([], 14), mean=truth, sd=SD, margin=MARGIN, alpha=ALPHA, tests=3, seed=1)
         assert found.supported[0] == pytest.approx(equivalence_power(14, SD, MARGIN, ALPHA, truth), abs=0.012)
@@ -42,8 +43,8 @@ def test_one_look_has_the_power_that_is_computed() -> None:
 @pytest.mark.parametrize("truth", [MARGIN, -MARGIN])
 @pytest.mark.parametrize("looks", [[8], [4, 8, 16], [8, 16], [10, 20, 25, 30], list(range(3, 32))])
 def test_wrong_answers_at_the_margin_are_at_most_alpha(looks: list[int], truth: float) -> None:
-    """A claim that lies on the margin is wrongly supported, at any look, with probability at most alpha, and one as
-    good as that is wrongly refuted as seldom."""
+    """A claim that lies on the margin is wrongly supported, at any look, with probability at most
+    alpha, and one as good as that is wrongly refuted as seldom."""
     found = course(schedule(looks, 32), mean=truth, sd=SD, margin=MARGIN, alpha=ALPHA, seed=2)
     chance = 3 * np.sqrt(ALPHA * (1 - ALPHA) / 20_000)
     assert sum(found.supported) <= ALPHA + chance
@@ -51,16 +52,16 @@ def test_wrong_answers_at_the_margin_are_at_most_alpha(looks: list[int], truth: 
 
 
 def test_looking_without_spending_would_be_wrong_too_often() -> None:
-    """The same looks, each at the whole of alpha, support a claim on the margin more often than that: the test above
-    can fail."""
+    """The same looks, each at the whole of alpha, support a claim on the margin more often than
+    that: the test above can fail."""
     careless = [(n, 1.0) for n, _ in LOOKS]
     found = course(careless, mean=MARGIN, sd=SD, margin=MARGIN, alpha=ALPHA, seed=2)
     assert sum(found.supported) > 1.4 * ALPHA
 
 
 def test_most_fakes_are_seen_at_the_first_look() -> None:
-    """A no-op ends at the first look, an honest claim before the last on average, and neither decides worse than a fixed
-    number of runs by more than a few per cent."""
+    """A no-op ends at the first look, an honest claim before the last on average, and neither
+    decides worse than a fixed number of runs by more than a few per cent."""
     noop = course(LOOKS, mean=1.0, sd=SD, margin=MARGIN, alpha=ALPHA, tests=25)
     assert noop.expected_runs < 9
     assert sum(noop.refuted) > 0.999
@@ -94,8 +95,9 @@ def test_the_course_counts_every_audit_once() -> None:
 
 
 def test_intervals_hold_whichever_look_ends_the_audit() -> None:
-    """The interval of level 1 - 2 share alpha at the look that ends an audit covers the truth with probability at least
-    1 - 2 alpha, though the audit chose when to stop: repeated confidence intervals (Jennison & Turnbull 1989)."""
+    """The interval of level 1 - 2 share alpha at the look that ends an audit covers the truth with
+    probability at least 1 - 2 alpha, though the audit chose when to stop: repeated confidence
+    intervals (Jennison & Turnbull 1989)."""
     rng, replicates, truth = np.random.default_rng(4), 20_000, 0.12
     x = rng.normal(truth, SD, (replicates, 32))
     covered, going_on = np.zeros(replicates, dtype=bool), np.ones(replicates, dtype=bool)

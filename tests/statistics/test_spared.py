@@ -26,7 +26,8 @@ def asked(arms: Arms, groups: int = 99) -> Spared:
 def by_hand(
     O: Margins, U: Margins, R: Margins, H: Margins, parts: Sequence[Sequence[int]] = ()
 ) -> tuple[float, int]:
-    """The statistic record by record, after method/decision.md section 3, on the scale of all retrained runs."""
+    """The statistic record by record, after method/decision.md section 3, on the scale of all
+    retrained runs."""
     reference = np.concatenate([R.control, H.control]).mean(axis=0)
     o, u, r = (put_right(arm.forget, arm.control, reference) for arm in (O, U, R))
     uc, rc = (put_right(arm.control, arm.control, reference) for arm in (U, R))
@@ -71,7 +72,8 @@ def test_statistic_is_the_formula_record_by_record(seed: int) -> None:
 
 
 def test_the_null_is_the_statistic_of_divided_retrained_runs() -> None:
-    """Each group's T, computed for many groups at once, is that of its runs by the same explicit loop."""
+    """Each group's T, computed for many groups at once, is that of its runs by the same explicit
+    loop."""
     O, _, R, H = exact(simulated_arms(3, n=6, forget=8, control=10))
     parts = ((0, 1, 2), (3, 4))
     null = null_statistics(O, R, H, parts, 110, 7)
@@ -84,7 +86,8 @@ def test_the_null_is_the_statistic_of_divided_retrained_runs() -> None:
 
 
 def test_a_class_left_in_is_found_more_often_when_it_is_known_as_one() -> None:
-    """Records of one part, all left in, none of them much remembered, are found more often if the test knows the part."""
+    """Records of one part, all left in, none of them much remembered, are found more often if the
+    test knows the part."""
     parts = [np.arange(k, k + 20) for k in range(0, 200, 20)]
     caught = {True: 0, False: 0}
     for seed in range(30):
@@ -96,7 +99,8 @@ def test_a_class_left_in_is_found_more_often_when_it_is_known_as_one() -> None:
 
 
 def test_the_fewest_that_are_noticed_are_noticed() -> None:
-    """With as many records left in as the test says it would notice, it finds them in most audits."""
+    """With as many records left in as the test says it would notice, it finds them in most
+    audits."""
     caught, fewest = [], []
     for seed in range(20):
         found = asked(simulated_arms(seed, forget=60, gap=4))
@@ -108,7 +112,8 @@ def test_the_fewest_that_are_noticed_are_noticed() -> None:
 
 
 def test_false_alarms_are_no_more_frequent_than_p_says() -> None:
-    """If unlearned runs are like retrained ones, P(p <= .05) is at most .05, with few runs and with many."""
+    """If unlearned runs are like retrained ones, P(p <= .05) is at most .05, with few runs and with
+    many."""
     for n in (3, 8):
         p = [asked(simulated_arms(seed, n=n, forget=20, control=40), 39).p for seed in range(AUDITS)]
         assert np.mean(np.array(p) <= 0.05) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / AUDITS)
@@ -136,7 +141,8 @@ def test_p_is_the_larger_of_markov_and_the_groups() -> None:
 
 
 def test_the_null_depends_on_its_seed_alone() -> None:
-    """The same seed gives the same null and p-value, another seed another null, and T is not touched by it."""
+    """The same seed gives the same null and p-value, another seed another null, and T is not
+    touched by it."""
     arms = exact(simulated_arms(5))
     one, same, other = (spared(*arms, groups=20, seed=s, alpha=0.05) for s in (1, 1, 2))
     assert np.array_equal(one.null, same.null)
@@ -153,7 +159,8 @@ def test_nothing_visible_finds_nothing() -> None:
 
 
 def test_excess_spread_is_never_below_one() -> None:
-    """κ is 1 for arms that agree better than chance or do not vary, and grows with a difference on control records."""
+    """κ is 1 for arms that agree better than chance or do not vary, and grows with a difference on
+    control records."""
     rng = np.random.default_rng(0)
     R = rng.normal(size=(10, 200))
     assert excess_spread(R, R) == 1
@@ -164,7 +171,8 @@ def test_excess_spread_is_never_below_one() -> None:
 
 
 def test_shifting_control_records_hides_nothing_unsaid() -> None:
-    """If a procedure shifts control records at will, records left in are found or the test says it is blind."""
+    """If a procedure shifts control records at will, records left in are found or the test says it
+    is blind."""
     passed = []
     for seed in range(20):
         O, U, R, H = exact(simulated_arms(seed, forget=60, spared=6, gap=2))

@@ -13,8 +13,8 @@ def exchanged(scores: Scores) -> Scores:
 
 
 def worlds(seed: int, *, ease: float, memory: float) -> tuple[Scores, Scores]:
-    """Runs of both worlds, each with its own noise. F scores higher than T by `ease` in any model; what was
-    forgotten scores higher by `memory`."""
+    """Runs of both worlds, each with its own noise. F scores higher than T by `ease` in any model;
+    what was forgotten scores higher by `memory`."""
     rng = np.random.default_rng(seed)
     f, t = rng.normal(ease, 1, F), rng.normal(0, 1, T)
 
@@ -29,7 +29,8 @@ def worlds(seed: int, *, ease: float, memory: float) -> tuple[Scores, Scores]:
 @pytest.mark.parametrize("decimals", [0, 12])
 @pytest.mark.parametrize("ease", [-5.0, 0.0, 2.0])
 def test_models_that_saw_neither_set_have_no_advantage_at_all(ease: float, decimals: int) -> None:
-    """Whatever the score, ties too, and however easy one of the sets, models that serve both worlds read exactly 0, where one split reads anything."""
+    """Whatever the score, ties too, and however easy one of the sets, models that serve both worlds
+    read exactly 0, where one split reads anything."""
     rng = np.random.default_rng(0)
     drawn = Scores(rng.normal(ease, 1, (N, F)), rng.standard_cauchy((N, T)))
     scores = Scores(np.round(drawn.forget, decimals), np.round(drawn.control, decimals))
@@ -42,7 +43,8 @@ def test_models_that_saw_neither_set_have_no_advantage_at_all(ease: float, decim
 
 
 def test_retrained_models_of_their_own_have_none_on_average() -> None:
-    """Where each world has its own retrained models the interval misses 0 about one time in twenty, however easy F is."""
+    """Where each world has its own retrained models the interval misses 0 about one time in twenty,
+    however easy F is."""
     missed = 0
     for seed in range(400):
         swap = swap_advantage(*worlds(seed, ease=1.5, memory=0.0))
@@ -51,7 +53,8 @@ def test_retrained_models_of_their_own_have_none_on_average() -> None:
 
 
 def test_what_is_left_is_an_advantage() -> None:
-    """Models that kept what they were to forget have a clearly positive advantage, and over-forgetting a negative one."""
+    """Models that kept what they were to forget have a clearly positive advantage, and
+    over-forgetting a negative one."""
     kept = swap_advantage(*worlds(1, ease=1.5, memory=2.0))
     assert kept.low > 0.2
     over = swap_advantage(*worlds(1, ease=1.5, memory=-2.0))
@@ -67,7 +70,8 @@ def test_an_attack_that_knows_every_record_has_all_of_it() -> None:
 
 
 def test_one_pair_after_the_other() -> None:
-    """The advantage is the share of pairs told rightly less that told wrongly, ties neither, averaged over the worlds, with a t-interval over runs."""
+    """The advantage is the share of pairs told rightly less that told wrongly, ties neither,
+    averaged over the worlds, with a t-interval over runs."""
     drawn = worlds(2, ease=0.7, memory=0.8)
     world, swapped = (Scores(np.round(w.forget, 1), np.round(w.control, 1)) for w in drawn)
 

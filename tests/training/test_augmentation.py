@@ -16,7 +16,8 @@ Pixels = npt.NDArray[np.float64]
 
 
 def moved_by_hand(image: Pixels, down: int, right: int, mirrored: bool) -> Pixels:
-    """One image (channels, height, width), pixel by pixel: mirrored first, then shifted, zeros coming in."""
+    """One image (channels, height, width), pixel by pixel: mirrored first, then shifted, zeros
+    coming in."""
     channels, height, width = image.shape
     result = np.zeros_like(image)
     for c in range(channels):
@@ -56,7 +57,8 @@ def test_images_are_moved_pixel_by_pixel(shape: Sequence[int], leading: Sequence
 
 
 def test_moving_nothing_changes_nothing() -> None:
-    """No shift and no mirror leave every image as it was, and the images given are left alone in any case."""
+    """No shift and no mirror leave every image as it was, and the images given are left alone in
+    any case."""
     x = torch.randn(5, 8, 8)
     before = x.clone()
     still = torch.zeros(5, dtype=torch.int64)
@@ -87,8 +89,8 @@ def counts(moves: Moves) -> dict[tuple[int, int, bool], int]:
 def test_every_move_is_as_likely_as_any_other(
     augment: Sequence[str], shape: Sequence[int], down: int, right: int, mirrors: Sequence[bool]
 ) -> None:
-    """Shifts of up to an eighth of height and width, and mirrored or not, all come about equally often (chi-square
-    over all combinations), and no other comes."""
+    """Shifts of up to an eighth of height and width, and mirrored or not, all come about equally
+    often (chi-square over all combinations), and no other comes."""
     found = counts(draw_moves(np.random.default_rng(1), 20_000, shape, augment))
     possible = {(d, r, m) for d in range(-down, down + 1) for r in range(-right, right + 1) for m in mirrors}
     assert found.keys() == possible
@@ -109,7 +111,8 @@ RECIPE = Recipe(3, 16, 0.01, augment=("shift", "flip"))
 
 @pytest.mark.parametrize("build", [perceptron, residual])
 def test_a_stack_sees_the_moves_that_each_run_would_see_alone(build: Callable[[], nn.Module]) -> None:
-    """Augmented training of a stack equals that of each run alone, up to rounding, and is not plain training."""
+    """Augmented training of a stack equals that of each run alone, up to rounding, and is not plain
+    training."""
     x, y = records(pixels=64)
     seeds = [1, 2, 3]
     members = np.stack([np.arange(0, 40), np.arange(5, 45), np.arange(10, 50)])
@@ -125,7 +128,8 @@ def test_a_stack_sees_the_moves_that_each_run_would_see_alone(build: Callable[[]
 
 
 def test_the_moves_of_a_run_depend_on_its_seed_alone() -> None:
-    """A run comes out the same to the last bit whoever is trained beside it, and with its own seed alone."""
+    """A run comes out the same to the last bit whoever is trained beside it, and with its own seed
+    alone."""
     x, y = records(pixels=64)
     one = fit(started(perceptron, [1, 2]), x, y, RECIPE, seeds=[5, 6])
     other = fit(started(perceptron, [1, 2]), x, y, RECIPE, seeds=[5, 7])
@@ -159,8 +163,9 @@ def shown(recipe: Recipe) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 
 def test_every_record_is_moved_anew_each_time_it_is_seen() -> None:
-    """An epoch shows every record once, in the order it has without augmentation; each is moved as is drawn from
-    a generator that moves alone draw from; all 18 moves come up, and others in the next epoch."""
+    """An epoch shows every record once, in the order it has without augmentation; each is moved as
+    is drawn from a generator that moves alone draw from; all 18 moves come up, and others in the
+    next epoch."""
     order, move = shown(RECIPE)
     rng = np.random.default_rng([4, 1])
     for epoch in move:

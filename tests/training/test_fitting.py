@@ -52,8 +52,8 @@ def with_schedule(recipe: Recipe, schedule: str) -> Recipe:
 def test_a_stack_learns_what_each_run_would_learn_alone(
     build: Callable[[], nn.Module], schedule: str, optimiser: str
 ) -> None:
-    """Stacked training equals a plain loop over runs with their own records, orders and initial weights, up to
-    rounding."""
+    """Stacked training equals a plain loop over runs with their own records, orders and initial
+    weights, up to rounding."""
     x, y = records()
     recipe = with_schedule(OPTIMISERS[optimiser], schedule)
     stack = fit(started(build, SEEDS), x, y, recipe, seeds=SEEDS, members=MEMBERS)
@@ -64,7 +64,8 @@ def test_a_stack_learns_what_each_run_would_learn_alone(
 @by_net
 @pytest.mark.parametrize("recipe", [OPTIMISERS["adam"], OPTIMISERS["sgd"]], ids=["adam", "sgd"])
 def test_in_single_precision_too(build: Callable[[], nn.Module], recipe: Recipe) -> None:
-    """In the precision that audits use, a stack still answers what the plain loop's models answer."""
+    """In the precision that audits use, a stack still answers what the plain loop's models
+    answer."""
     x, y = records()
     x = x.float()
     stack = fit([m.float() for m in started(build, SEEDS)], x, y, recipe, seeds=SEEDS, members=MEMBERS)
@@ -123,7 +124,8 @@ def test_fit_goes_on_from_where_the_models_are(n: int) -> None:
 @by_net
 @pytest.mark.parametrize("n", [1, 2])
 def test_the_models_that_are_given_are_trained(build: Callable[[], nn.Module], n: int) -> None:
-    """What comes back are the very models that went in, changed, in eval mode, every weight still to be trained."""
+    """What comes back are the very models that went in, changed, in eval mode, every weight still
+    to be trained."""
     x, y = records()
     models, before = started(build, SEEDS[:n]), started(build, SEEDS[:n])
     fitted = fit(models, x, y, RECIPE, seeds=SEEDS[:n])
@@ -160,7 +162,8 @@ class Recording(nn.Module):
 
 
 def test_an_epoch_shows_every_record_once_in_a_fresh_order() -> None:
-    """Each epoch is a permutation of the run's records in full batches and a rest, and no two are alike."""
+    """Each epoch is a permutation of the run's records in full batches and a rest, and no two are
+    alike."""
     x, y = records()
     model = Recording().double()
     fit([model], x, y, Recipe(3, 16, 0.01), seeds=[4], members=MEMBERS[1:2])
@@ -190,8 +193,8 @@ def test_every_model_needs_a_seed(seeds: list[int]) -> None:
 
 @by_net
 def test_a_run_depends_on_its_own_seed_alone(build: Callable[[], nn.Module]) -> None:
-    """A run comes out the same to the last bit whoever is trained beside it, in a stack of equal width; and a
-    run with the same weights and another seed comes out different."""
+    """A run comes out the same to the last bit whoever is trained beside it, in a stack of equal
+    width; and a run with the same weights and another seed comes out different."""
     x, y = records()
     one = fit(started(build, [5, 6]), x, y, RECIPE, seeds=[5, 6])
     other = fit(started(build, [5, 6]), x, y, RECIPE, seeds=[5, 7])
@@ -203,7 +206,8 @@ def test_a_run_depends_on_its_own_seed_alone(build: Callable[[], nn.Module]) -> 
 @pytest.mark.parametrize("build", [*NETS.values(), dropping], ids=[*NETS, "dropping"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_training_repeats_itself(build: Callable[[], nn.Module], n: int) -> None:
-    """The same models, records and seeds give the same weights to the last bit, wherever torch's generator is."""
+    """The same models, records and seeds give the same weights to the last bit, wherever torch's
+    generator is."""
     x, y = records()
     one = fit(started(build, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n])
     torch.rand(3)
@@ -213,8 +217,8 @@ def test_training_repeats_itself(build: Callable[[], nn.Module], n: int) -> None
 
 @by_net
 def test_a_run_that_diverges_takes_nobody_with_it(build: Callable[[], nn.Module]) -> None:
-    """A run whose weights are no numbers leaves the others of its stack as they are beside an ordinary run, to
-    the last bit."""
+    """A run whose weights are no numbers leaves the others of its stack as they are beside an
+    ordinary run, to the last bit."""
     x, y = records()
     broken = started(build, SEEDS)
     with torch.no_grad():
@@ -242,7 +246,8 @@ def frozen(build: Callable[[], nn.Module], layer: str) -> Callable[[], nn.Module
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("n", [1, 3])
 def test_frozen_weights_stay(build: Callable[[], nn.Module], layer: str, optimiser: str, n: int) -> None:
-    """What is frozen stays as it was, weight decay or not; the rest learns what the plain loop says."""
+    """What is frozen stays as it was, weight decay or not; the rest learns what the plain loop
+    says."""
     x, y = records()
     built = frozen(build, layer)
     models, starts = started(built, SEEDS[:n]), started(built, SEEDS[:n])
@@ -323,7 +328,8 @@ def test_dropout_drops_the_share_it_says() -> None:
 
 
 def test_dropout_trained_alone_comes_from_the_seed() -> None:
-    """A model trained by itself on one record draws its dropout from its seed: another seed, another model."""
+    """A model trained by itself on one record draws its dropout from its seed: another seed,
+    another model."""
     x, y = records(1)
     one, same, other = (fit(started(dropping, [1]), x, y, RECIPE, seeds=[seed])[0] for seed in (2, 2, 3))
     assert_equal_weights(one, same)
@@ -332,7 +338,8 @@ def test_dropout_trained_alone_comes_from_the_seed() -> None:
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_models_are_trained_in_training_mode(n: int) -> None:
-    """A model that comes in eval mode, as one to be repaired does, is trained with its dropout all the same."""
+    """A model that comes in eval mode, as one to be repaired does, is trained with its dropout all
+    the same."""
     x, y = records()
     asked = [model.eval() for model in started(dropping, SEEDS[:n])]
     fitted = fit(started(dropping, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n])
@@ -360,7 +367,8 @@ def test_training_leaves_the_global_generator_alone(n: int) -> None:
 
 
 def test_initialising_leaves_the_global_generator_alone() -> None:
-    """Building a model does not move torch's global random state, and depends on nothing but the seed."""
+    """Building a model does not move torch's global random state, and depends on nothing but the
+    seed."""
     before = torch.get_rng_state()
     one = initialise(perceptron, 3)
     assert torch.equal(before, torch.get_rng_state())

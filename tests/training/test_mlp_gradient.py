@@ -17,7 +17,8 @@ by_widths = pytest.mark.parametrize("widths", WIDTHS)
 
 
 def random_layers(widths: Sequence[int], *, transposed: bool = False) -> list[Layer]:
-    """Weights and biases of a stack, in double precision; transposed, with the units last in memory."""
+    """Weights and biases of a stack, in double precision; transposed, with the units last in
+    memory."""
     rng = np.random.default_rng(1)
     layers = []
     for inputs, units in itertools.pairwise(widths):
@@ -53,8 +54,8 @@ def assert_gradients(layers: Sequence[Layer], x: torch.Tensor, y: torch.Tensor) 
 @by_widths
 @pytest.mark.parametrize("transposed", [False, True])
 def test_the_gradient_is_what_torch_derives(widths: Sequence[int], transposed: bool) -> None:
-    """Back-propagation written out equals automatic differentiation of each run by itself, and each gradient
-    lies in memory as its weight does."""
+    """Back-propagation written out equals automatic differentiation of each run by itself, and each
+    gradient lies in memory as its weight does."""
     layers, (x, y) = random_layers(widths, transposed=transposed), random_batch()
     before = x.clone(), y.clone(), [tensor.detach().clone() for layer in layers for tensor in layer]
     descend(layers, x, y)
@@ -82,8 +83,8 @@ def test_a_gradient_takes_the_place_of_the_last(widths: Sequence[int]) -> None:
 
 
 def test_a_sure_and_right_answer_has_no_gradient() -> None:
-    """Logits that leave no doubt give zero where they are right, and inputs over the batch where they are wrong:
-    (softmax - one-hot)^T x / n."""
+    """Logits that leave no doubt give zero where they are right, and inputs over the batch where
+    they are wrong: (softmax - one-hot)^T x / n."""
     weight, bias = torch.zeros(1, 2, 3).requires_grad_(), torch.tensor([[1e4, -1e4]]).requires_grad_()
     x = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
     descend([(weight, bias)], x, torch.tensor([[0, 1]]))
@@ -99,8 +100,8 @@ def hidden(*between: nn.Module, **options: bool) -> list[nn.Module]:
 
 
 def test_which_layers_a_perceptron_has() -> None:
-    """The names of its linear layers, first to last, whether it flattens its records or need not, and whatever
-    its layers are called."""
+    """The names of its linear layers, first to last, whether it flattens its records or need not,
+    and whatever its layers are called."""
     named = nn.Sequential(
         OrderedDict(a=nn.Linear(6, 5), b=nn.ReLU(), z=nn.Linear(5, 4), c=nn.ReLU(), d=nn.Linear(4, 3))
     )
@@ -184,7 +185,8 @@ OTHERS: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize("build", OTHERS.values(), ids=OTHERS)
 def test_no_other_model_is_taken_for_a_perceptron(build: Callable[[], nn.Module]) -> None:
-    """A model that computes anything else, or is not all trained, has no layers to go through by hand."""
+    """A model that computes anything else, or is not all trained, has no layers to go through by
+    hand."""
     assert linear_layers(build(), (6,)) is None
 
 

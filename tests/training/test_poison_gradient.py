@@ -23,7 +23,8 @@ def records(seed: int, n: int = 40) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_it_is_the_slope_of_minus_the_margin() -> None:
-    """Each entry is the difference quotient of log-sum-exp of the others less the own logit, in float64."""
+    """Each entry is the difference quotient of log-sum-exp of the others less the own logit, in
+    float64."""
     m, (x, y) = model().double(), records(1, 6)
     x = x.double()
     found = input_gradients(m, x, y)
@@ -38,7 +39,8 @@ def test_it_is_the_slope_of_minus_the_margin() -> None:
 
 
 def test_it_points_where_the_loss_grows() -> None:
-    """It has the direction of the cross-entropy's own gradient, and still one where that is lost to rounding."""
+    """It has the direction of the cross-entropy's own gradient, and still one where that is lost to
+    rounding."""
     m, (x, y) = model(), records(2)
     asked = x.clone().requires_grad_()
     loss = nn.functional.cross_entropy(m(asked), y, reduction="sum")
@@ -57,7 +59,8 @@ def test_it_points_where_the_loss_grows() -> None:
 
 
 def test_asking_leaves_the_model_alone() -> None:
-    """Dropout and batch norm are in eval mode, no buffer moves, no weight has a gradient after, and no record depends on who else was asked."""
+    """Dropout and batch norm are in eval mode, no buffer moves, no weight has a gradient after, and
+    no record depends on who else was asked."""
     m = nn.Sequential(
         nn.Linear(WIDTH, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.ReLU(), nn.Linear(16, CLASSES)
     )
@@ -84,7 +87,8 @@ class Labels(nn.Module):
 
 
 def test_an_answer_without_a_gradient_has_zeros() -> None:
-    """A model that gives labels only has no gradient anywhere, nor one that does not look at its input."""
+    """A model that gives labels only has no gradient anywhere, nor one that does not look at its
+    input."""
     x, y = records(4)
     assert not input_gradients(Labels(), x, y).any()
     deaf = nn.Linear(WIDTH, CLASSES)
@@ -94,7 +98,8 @@ def test_an_answer_without_a_gradient_has_zeros() -> None:
 
 
 def test_training_on_a_canary_is_seen_and_training_without_is_not() -> None:
-    """Runs trained on the canary have positive scores and a tiny p; retrained ones, and records nobody trained on, keep to N(0, 1)."""
+    """Runs trained on the canary have positive scores and a tiny p; retrained ones, and records
+    nobody trained on, keep to N(0, 1)."""
     (x, y), forget, unseen, retain = records(5, 400), np.arange(60), np.arange(60, 120), np.arange(120, 400)
     clean = make_dataset("canary", x.numpy(), y.numpy(), licence="none", origin="drawn")
     canary = plant(clean, np.concatenate([forget, unseen]), seed=6)

@@ -75,7 +75,8 @@ class Scaled(Own):
 
 
 class Hiding(Own):
-    """Keeps a random number that is neither weight nor buffer: nobody sees that it differs between runs."""
+    """Keeps a random number that is neither weight nor buffer: nobody sees that it differs between
+    runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,13 +138,15 @@ def some() -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("build", CAN.values(), ids=CAN)
 def test_what_can_be_stacked(build: Callable[[], nn.Module]) -> None:
-    """Our own architectures, dropout included, and any module that is a function of weights and records."""
+    """Our own architectures, dropout included, and any module that is a function of weights and
+    records."""
     assert stackable(two(build), *some())
 
 
 @pytest.mark.parametrize("build", CANNOT.values(), ids=CANNOT)
 def test_what_cannot_be_stacked(build: Callable[[], nn.Module]) -> None:
-    """A model that keeps state, takes its path by the data, reads a number out or has no gradient is trained alone."""
+    """A model that keeps state, takes its path by the data, reads a number out or has no gradient
+    is trained alone."""
     assert not stackable(two(build), *some())
 
 
@@ -155,7 +158,8 @@ def scaled_otherwise(k: int) -> nn.Module:
 
 @pytest.mark.parametrize("build", [batch_statistics, half_frozen])
 def test_what_is_stacked_learns_as_alone(build: Callable[[], nn.Module]) -> None:
-    """Models with batch norm without state, or with frozen weights, come out of a stack as out of a plain loop."""
+    """Models with batch norm without state, or with frozen weights, come out of a stack as out of a
+    plain loop."""
     x, y = records()
     recipe, seeds = Recipe(2, 16, 0.01), [1, 2]
     stack = fit(started(build, seeds), x, y, recipe, seeds=seeds)
@@ -189,7 +193,8 @@ def test_models_that_are_not_alike_cannot_be_stacked() -> None:
 @pytest.mark.parametrize("build", [*CAN.values(), *CANNOT.values()], ids=[*CAN, *CANNOT])
 @pytest.mark.parametrize("training", [False, True])
 def test_asking_changes_nothing(build: Callable[[], nn.Module], training: bool) -> None:
-    """The models keep their weights, buffers and mode, get no gradients, and torch's generator stays where it was."""
+    """The models keep their weights, buffers and mode, get no gradients, and torch's generator
+    stays where it was."""
     models = [model.train(training) for model in two(build)]
     before, state = copy.deepcopy(models), torch.get_rng_state()
     stackable(models, *some())

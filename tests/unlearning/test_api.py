@@ -53,7 +53,8 @@ def forgotten(**changed: Any) -> nn.Module:
 
 
 def test_one_call_is_the_procedure_on_a_list_of_one() -> None:
-    """auditkit.forget gives what the procedure gives, and leaves the model as it was, its mode too."""
+    """auditkit.forget gives what the procedure gives, and leaves the model as it was, its mode
+    too."""
     net = model()
     found = forgotten(model=net)
     (expected,) = fnn.unlearn([model()], Records(*RETAIN), Records(*FORGET), seeds=[3], recipe=RECIPE, t=2.0)

@@ -64,8 +64,8 @@ def ours(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_own_procedure_is_called_once_a_model(ours: Callable[..., Path]) -> None:
-    """Each model goes to the user's function by itself, in turn, with all records, its own seed and the options
-    of the claim; what it returns comes back in that order."""
+    """Each model goes to the user's function by itself, in turn, with all records, its own seed and
+    the options of the claim; what it returns comes back in that order."""
     folder, given, (retain, forget) = ours(), models(), some()
     procedure = bind_procedure("./ours.py:unlearn", folder, {"share": 0.25}, RECIPE)
     found = procedure(given, retain, forget, SEEDS)
@@ -116,8 +116,8 @@ NO_MODEL = (
 def test_own_procedure_that_fails_is_told_with_its_seed(
     ours: Callable[..., Path], failure: str, told: str
 ) -> None:
-    """Whatever it raises, even an exit, and whatever it returns but a model, is one error that names the run;
-    torch's generator is as it was."""
+    """Whatever it raises, even an exit, and whatever it returns but a model, is one error that
+    names the run; torch's generator is as it was."""
     procedure = bind_procedure("./ours.py:failing", ours(failure), {}, RECIPE)
     before = torch.get_rng_state()
     with pytest.raises(AuditError) as caught:
@@ -140,7 +140,8 @@ def test_own_procedure_can_be_interrupted(ours: Callable[..., Path]) -> None:
 def test_built_in_procedures_get_all_models_at_once(
     tmp_path: Path, name: str, options: dict[str, Any]
 ) -> None:
-    """Bound, a built-in procedure does to a list what it does when it is called with options and recipe."""
+    """Bound, a built-in procedure does to a list what it does when it is called with options and
+    recipe."""
     recipe = {} if name == "noop" else {"recipe": RECIPE}
     expected = UNLEARNERS[name](models(), *some(), seeds=SEEDS, **recipe, **options)
     found = bind_procedure(name, tmp_path, options, RECIPE)(models(), *some(), SEEDS)
@@ -149,7 +150,8 @@ def test_built_in_procedures_get_all_models_at_once(
 
 
 def test_fnn_options_are_refused_before_anything_is_trained() -> None:
-    """Options that contradict each other, or that the model cannot follow, are problems of the claim, in presets too."""
+    """Options that contradict each other, or that the model cannot follow, are problems of the
+    claim, in presets too."""
     model = models()[0]
     assert model_problems(UNLEARNERS["fnn"], {}, model) == []
     assert model_problems(UNLEARNERS["noop"], {"layers": ["none"]}, model) == []

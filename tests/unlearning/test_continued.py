@@ -81,8 +81,8 @@ def start() -> Floats:
 
 
 def test_fine_tuning_is_more_training_on_retain_alone() -> None:
-    """The weights after it are those of so many more epochs on retain, at the rate given, whatever is
-    forgotten."""
+    """The weights after it are those of so many more epochs on retain, at the rate given, whatever
+    is forgotten."""
     retain, forget = some_records()
     unseen = Records(torch.full_like(forget.x, float("nan")), forget.y)
     found = fine_tune.unlearn(
@@ -94,7 +94,8 @@ def test_fine_tuning_is_more_training_on_retain_alone() -> None:
 
 
 def test_gradient_ascent_adds_the_gradient_of_the_forget_records() -> None:
-    """On a linear model each step adds rate x the gradient of forget in closed form; retain plays no part."""
+    """On a linear model each step adds rate x the gradient of forget in closed form; retain plays
+    no part."""
     retain, forget = (doubled(part) for part in some_records())
     w = start()
     for _ in range(3):
@@ -108,8 +109,8 @@ def test_gradient_ascent_adds_the_gradient_of_the_forget_records() -> None:
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
 def test_neggrad_plus_weighs_descent_and_ascent(beta: float) -> None:
-    """On a linear model each step subtracts rate x (beta x gradient of retain - (1 - beta) x gradient of
-    forget)."""
+    """On a linear model each step subtracts rate x (beta x gradient of retain - (1 - beta) x
+    gradient of forget)."""
     retain, forget = (doubled(part) for part in some_records())
     w = start()
     for _ in range(3):
@@ -130,8 +131,8 @@ def test_forget_batches_come_round_again() -> None:
 
 
 def test_random_labels_are_wrong_and_each_as_likely() -> None:
-    """No record keeps its label, and each of the others is drawn a third of the time: within 5 standard
-    deviations."""
+    """No record keeps its label, and each of the others is drawn a third of the time: within 5
+    standard deviations."""
     y = torch.arange(40_000) % CLASSES
     found = random_labels.relabelled(y, CLASSES, seed=1)
     counts = np.bincount((found - y).remainder(CLASSES).numpy(), minlength=CLASSES)
@@ -140,8 +141,8 @@ def test_random_labels_are_wrong_and_each_as_likely() -> None:
 
 
 def test_random_labels_is_training_on_with_wrong_labels() -> None:
-    """A run's weights are those of training on retain and its own relabelled forget records; runs have labels
-    of their own."""
+    """A run's weights are those of training on retain and its own relabelled forget records; runs
+    have labels of their own."""
     retain, forget = some_records()
     found = random_labels.unlearn(models(), retain, forget, seeds=SEEDS, recipe=RECIPE, epochs=2)
     drawn = [random_labels.relabelled(forget.y, CLASSES, run_seed(seed, "labels", 0)) for seed in SEEDS]
@@ -155,8 +156,8 @@ def test_random_labels_is_training_on_with_wrong_labels() -> None:
 @pytest.mark.parametrize("procedure", [last_layers.cf_k, last_layers.eu_k])
 @pytest.mark.parametrize("k", [1, 2])
 def test_all_but_the_last_layers_stay_to_the_bit(procedure: Callable[..., list[nn.Module]], k: int) -> None:
-    """The weights of the first 3 - k layers are the original's, those of the last k all others; every weight
-    can be trained again but that which could not be before."""
+    """The weights of the first 3 - k layers are the original's, those of the last k all others;
+    every weight can be trained again but that which could not be before."""
     given = models()
     for model in given:
         model.get_parameter("1.bias").requires_grad_(False)
@@ -168,7 +169,8 @@ def test_all_but_the_last_layers_stay_to_the_bit(procedure: Callable[..., list[n
 
 
 def test_eu_k_owes_nothing_to_the_layers_it_retrains() -> None:
-    """Whatever the last layer was, even no numbers, EU-1 ends with the same weights; CF-1 does not."""
+    """Whatever the last layer was, even no numbers, EU-1 ends with the same weights; CF-1 does
+    not."""
     broken = models()
     with torch.no_grad():
         for model in broken:
@@ -196,8 +198,8 @@ def test_with_all_layers_they_are_fine_tuning_and_retraining() -> None:
 
 
 def test_norms_go_with_the_layer_before_them() -> None:
-    """Layers are counted by their matrices; a norm is among the last layers if it comes after the first of
-    them."""
+    """Layers are counted by their matrices; a norm is among the last layers if it comes after the
+    first of them."""
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
     assert last_layers.last_layers(model, 1) == [model[4]]
     assert last_layers.last_layers(model, 2) == [model[0], model[1], model[4]]

@@ -23,8 +23,8 @@ def linear() -> nn.Linear:
 
 
 def test_the_fisher_diagonal_of_a_linear_model_by_hand() -> None:
-    """The gradient of a record's cross-entropy is (p - onehot) x for the weights and p - onehot for the biases; an
-    importance is the mean of its square."""
+    """The gradient of a record's cross-entropy is (p - onehot) x for the weights and p - onehot for
+    the biases; an importance is the mean of its square."""
     some, model = records(), linear()
     error = model(some.x).softmax(dim=1).detach() - nn.functional.one_hot(some.y, 3)
     found = ssd.importances(model, some)
@@ -33,7 +33,8 @@ def test_the_fisher_diagonal_of_a_linear_model_by_hand() -> None:
 
 
 def test_the_fisher_diagonal_of_one_logistic_record_by_hand() -> None:
-    """With both logits 0 the label's gradient is -1/2 in both classes, up to sign: importances are x^2 / 4."""
+    """With both logits 0 the label's gradient is -1/2 in both classes, up to sign: importances are
+    x^2 / 4."""
     model = nn.Linear(1, 2)
     nn.init.zeros_(model.weight)
     nn.init.zeros_(model.bias)
@@ -57,8 +58,8 @@ class Branching(nn.Module):
 def test_importances_are_those_of_a_loop_over_records(
     build: type[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many records at once, in parts that do not divide them, or one by one where the model looks at its data: it
-    is the mean of the squared gradients of single records."""
+    """Many records at once, in parts that do not divide them, or one by one where the model looks
+    at its data: it is the mean of the squared gradients of single records."""
     some, model = records(), initialise(build, 1).double().eval()
     monkeypatch.setattr(ssd, "NUMBERS", 3 * sum(weight.numel() for weight in model.parameters()) + 1)
     naive = {name: torch.zeros_like(weight) for name, weight in model.named_parameters()}
@@ -73,7 +74,8 @@ def test_importances_are_those_of_a_loop_over_records(
 
 
 def test_dampening_factors_by_hand() -> None:
-    """Selected above alpha times the importance to all, strictly; then lambda I_D / I_Df, at most 1."""
+    """Selected above alpha times the importance to all, strictly; then lambda I_D / I_Df, at most
+    1."""
     to_all, to_forget = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]), torch.tensor([0.5, 2.0, 4.0, 8.0, 0.0])
     assert ssd.factors(to_all, to_forget, alpha=2.0, dampening=1.0).tolist() == [1.0, 1.0, 0.25, 0.125, 1.0]
     assert ssd.factors(to_all, to_forget, alpha=1.0, dampening=6.0).tolist() == [1.0, 1.0, 1.0, 0.75, 1.0]
@@ -87,8 +89,8 @@ def test_dampening_factors_by_hand() -> None:
 
 
 def test_weights_are_multiplied_by_their_factors() -> None:
-    """The importance to all counts retain and forget records alike; every weight becomes its factor times itself,
-    and one that is not selected stays as it is to the last bit."""
+    """The importance to all counts retain and forget records alike; every weight becomes its factor
+    times itself, and one that is not selected stays as it is to the last bit."""
     retain, forget, before = records(30), records(10, seed=3), linear()
     (after,) = ssd.unlearn([before], retain, forget, seeds=[1], alpha=1.1, dampening=0.9)
     both = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
@@ -104,8 +106,8 @@ def test_weights_are_multiplied_by_their_factors() -> None:
 
 
 def test_nothing_is_selected_above_one_over_the_share() -> None:
-    """If the forget records are a quarter of all, no weight is more than 4 times as important to them; where the
-    retain records have no gradient, all that matter at all are nearly so."""
+    """If the forget records are a quarter of all, no weight is more than 4 times as important to
+    them; where the retain records have no gradient, all that matter at all are nearly so."""
     retain, forget, before = records(30), records(10, seed=3), linear()
     (same,) = ssd.unlearn([before], retain, forget, seeds=[1], alpha=4.01)
     assert all(torch.equal(a, b) for a, b in zip(same.parameters(), before.parameters(), strict=True))

@@ -104,7 +104,8 @@ by_rates = pytest.mark.parametrize("rates", get_args(Rates))
 @by_build
 @pytest.mark.parametrize("t", [0.5, 3.0, 100.0])
 def test_a_uniform_gate_on_the_logits_is_a_temperature(build: Callable[[], nn.Module], t: float) -> None:
-    """FFR on the last layer divides all logits by e^(t/tau), in every state: no accuracy changes, at any t."""
+    """FFR on the last layer divides all logits by e^(t/tau), in every state: no accuracy changes,
+    at any t."""
     net = model(build)
     options: dict[str, Any] = {"rates": "fixed", "tau": 10.0, "t": t, "layers": gateable(net)[-1:]}
     for found in (unlearned(net, **options, state="gate on"), faded(net, **options)):
@@ -114,7 +115,8 @@ def test_a_uniform_gate_on_the_logits_is_a_temperature(build: Callable[[], nn.Mo
 
 @pytest.mark.parametrize("t", [0.5, 3.0, 1e6])
 def test_a_uniform_gate_on_a_hidden_layer_acts_through_the_next_bias_alone(t: float) -> None:
-    """With logits z = W h + b, it makes them phi z + (1 - phi) b: without that bias a temperature again."""
+    """With logits z = W h + b, it makes them phi z + (1 - phi) b: without that bias a temperature
+    again."""
     net = model(lambda: mlp((SIDE, SIDE), CLASSES, hidden=(10,)))
     phi = math.exp(-t / 7)
     bias = net.get_submodule(gateable(net)[-1]).get_parameter("bias").detach().numpy()
@@ -134,7 +136,8 @@ def test_no_time_is_the_identity(build: Callable[[], nn.Module], rates: Rates) -
 @by_build
 @pytest.mark.parametrize("tau", [1e20, math.inf])
 def test_infinite_time_constants_are_the_identity(build: Callable[[], nn.Module], tau: float) -> None:
-    """As tau grows phi is 1, in double precision from t / tau = 1e-17 on, and no answer changes by a bit."""
+    """As tau grows phi is 1, in double precision from t / tau = 1e-17 on, and no answer changes by
+    a bit."""
     for state in fnn.STATES:
         found = faded(model(build), rates="fixed", tau=tau, state=state)
         np.testing.assert_array_equal(logits(found), logits(model(build)))
@@ -156,8 +159,8 @@ def test_folding_is_leaving_the_gate_on(
 
 @by_build
 def test_over_forgetting_leaves_one_class(build: Callable[[], nn.Module]) -> None:
-    """When K is at least the number of logits and time is long, all logits are 0 and class 0 is always chosen: the
-    collapse of the published top-20 variant."""
+    """When K is at least the number of logits and time is long, all logits are 0 and class 0 is
+    always chosen: the collapse of the published top-20 variant."""
     for top in (CLASSES, 20):
         found = faded(model(build), rates="top", top=top, t=1e4, layers=gateable(model(build))[-1:])
         np.testing.assert_array_equal(logits(found), 0)
@@ -180,8 +183,9 @@ def test_over_forgetting_leaves_one_class(build: Callable[[], nn.Module]) -> Non
     ],
 )
 def test_clocks_read_what_is_said(clock: str, folded: str, read: list[int]) -> None:
-    """After three turns of two epochs the weights have faded by phi of each reading at which they were folded, in
-    units of t: 2, 2, 2 by the clock of the turn, 1, 1, 1 by the constant one, 2, 4, 6 by the cumulative one."""
+    """After three turns of two epochs the weights have faded by phi of each reading at which they
+    were folded, in units of t: 2, 2, 2 by the clock of the turn, 1, 1, 1 by the constant one, 2, 4,
+    6 by the cumulative one."""
     found = faded(
         model(), rates="fixed", tau=7.0, t=0.5, turns=3, unlearning_epochs=2, clock=clock, fold=folded
     )
@@ -194,7 +198,8 @@ def test_clocks_read_what_is_said(clock: str, folded: str, read: list[int]) -> N
 
 @pytest.mark.parametrize(("clock", "reading"), [("turn", 2), ("constant", 1), ("cumulative", 6)])
 def test_a_gate_left_on_stands_at_the_last_reading(clock: str, reading: int) -> None:
-    """The state "gate on" of three turns of two epochs is the model at the last time the clock read."""
+    """The state "gate on" of three turns of two epochs is the model at the last time the clock
+    read."""
     on = unlearned(
         model(),
         t=0.5,
@@ -221,7 +226,8 @@ def forget_means(net: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def test_ranks_are_frozen_or_recomputed() -> None:
-    """Frozen, the second turn goes by the ranks of the given model; recomputed, by those of what is left of it."""
+    """Frozen, the second turn goes by the ranks of the given model; recomputed, by those of what is
+    left of it."""
     found = {recompute: faded(model(), t=2.0, turns=2, recompute=recompute) for recompute in (False, True)}
     once = fade_by_rank(model(), 2.0, forget_means)
     assert_close(found[True], fade_by_rank(once, 2.0, forget_means))
@@ -231,8 +237,8 @@ def test_ranks_are_frozen_or_recomputed() -> None:
 
 @by_build
 def test_contrast_ranks_by_forget_less_retain(build: Callable[[], nn.Module]) -> None:
-    """By contrast the first rank goes to the unit that the forget records excite most above the retain records,
-    however many of these there are."""
+    """By contrast the first rank goes to the unit that the forget records excite most above the
+    retain records, however many of these there are."""
     retain, net = records(1100), model(build)
     options: dict[str, Any] = {"by": "contrast", "t": 2.0, "repair_epochs": 0}
     (found,) = fnn.unlearn([net], retain, FORGET, seeds=[SEED], recipe=RECIPE, **options)
@@ -247,7 +253,8 @@ def test_contrast_ranks_by_forget_less_retain(build: Callable[[], nn.Module]) ->
 
 @pytest.mark.parametrize("rates", ["random", "random subset"])
 def test_random_rates_are_drawn_from_the_seed_of_the_run(rates: Rates) -> None:
-    """Runs of one seed fade alike and runs of others do not; frozen rates are drawn once, others at each turn."""
+    """Runs of one seed fade alike and runs of others do not; frozen rates are drawn once, others at
+    each turn."""
     one, same, other = (faded(model(), rates=rates, t=2.0, seed=seed) for seed in (1, 1, 2))
     assert_same(one, same)
     assert not np.allclose(logits(one), logits(other))
@@ -261,7 +268,8 @@ def test_random_rates_are_drawn_from_the_seed_of_the_run(rates: Rates) -> None:
 
 
 def redrawn(name: str) -> dict[str, torch.Tensor]:
-    """Weight and bias of a fresh draw, in the order of the model's layers under the seed of the run's first turn."""
+    """Weight and bias of a fresh draw, in the order of the model's layers under the seed of the
+    run's first turn."""
     fresh = model()
 
     def draw() -> nn.Module:
@@ -288,7 +296,8 @@ def assert_same_tensors(one: dict[str, torch.Tensor], other: dict[str, torch.Ten
 @pytest.mark.parametrize("epochs", [1, 2])
 @pytest.mark.parametrize("fresh", [0.0, 0.3, 1.0])
 def test_fresh_mixes_a_new_draw_into_what_has_faded(fresh: float, epochs: int) -> None:
-    """Row i of weight and bias becomes phi_i w_i + fresh (1 - phi_i) w_new,i, and the units that do not fade stay."""
+    """Row i of weight and bias becomes phi_i w_i + fresh (1 - phi_i) w_new,i, and the units that do
+    not fade stay."""
     found = faded(model(), t=2.0 / epochs, unlearning_epochs=epochs, fresh=fresh)
     for name, mean in forget_means(model()).items():
         old, new = weights(model().get_submodule(name)), redrawn(name)
@@ -315,7 +324,8 @@ def forward(x: torch.Tensor, values: Sequence[torch.Tensor], phi: Sequence[torch
 def naive_steps(
     net: nn.Module, t: float, unlearning: str, learning_rates: Sequence[float], turn: int = 0
 ) -> nn.Module:
-    """Plain gradient descent, or ascent, through the gates, batch by batch, one epoch for each learning rate."""
+    """Plain gradient descent, or ascent, through the gates, batch by batch, one epoch for each
+    learning rate."""
     net = copy.deepcopy(net)
     values = list(net.parameters())
     tau = [ranks(mean) for mean in forget_means(net).values()]
@@ -335,8 +345,9 @@ def naive_steps(
 
 @pytest.mark.parametrize("unlearning", ["descent", "ascent", "random labels"])
 def test_steps_are_taken_through_the_gate(unlearning: str) -> None:
-    """Two epochs of descent, ascent or descent on wrong labels, at t and 2 t, are those of a loop that writes the
-    gates and the steps out: the weights under the gate are its, and folded they have faded by the last phi."""
+    """Two epochs of descent, ascent or descent on wrong labels, at t and 2 t, are those of a loop
+    that writes the gates and the steps out: the weights under the gate are its, and folded they
+    have faded by the last phi."""
     recipe = replace(RECIPE, optimiser="sgd", momentum=0.0, learning_rate=0.5)
     options: dict[str, Any] = {"t": 1.0, "unlearning": unlearning, "unlearning_epochs": 2, "recipe": recipe}
     by_hand = naive_steps(model(), 1.0, unlearning, [0.5, 0.5])
@@ -385,7 +396,8 @@ def test_layers_that_are_not_trained_fade_and_are_not_trained() -> None:
 
 
 def test_random_labels_are_wrong_and_otherwise_by_chance() -> None:
-    """No record is given its own label; each other class is as likely, and the draw is the seed's."""
+    """No record is given its own label; each other class is as likely, and the draw is the
+    seed's."""
     many = records(3000)
     labels = wrong_labels(model(), many, seed=1)
     assert (labels != many.y).all()
@@ -405,7 +417,8 @@ def test_random_labels_are_wrong_and_otherwise_by_chance() -> None:
     ],
 )
 def test_repair_is_the_recipe_at_its_own_rate(options: dict[str, Any], learnt: dict[str, Any]) -> None:
-    """Repair is training on what is left by the recipe, its learning rate times repair_rate, by repair_schedule."""
+    """Repair is training on what is left by the recipe, its learning rate times repair_rate, by
+    repair_schedule."""
     recipe = replace(RECIPE, schedule="step", gamma=0.5)
     found = unlearned(model(), t=2.0, repair_epochs=4, recipe=recipe, **options)
     expected = trained(faded(model(), t=2.0), replace(recipe, epochs=4, **learnt), "repair")
@@ -413,7 +426,8 @@ def test_repair_is_the_recipe_at_its_own_rate(options: dict[str, Any], learnt: d
 
 
 def test_learning_on_all_sees_the_forget_records_too() -> None:
-    """With learn = "all" a repair is training on retain and forget records, as in the public code."""
+    """With learn = "all" a repair is training on retain and forget records, as in the public
+    code."""
     everything = Records(torch.cat([RETAIN.x, FORGET.x]), torch.cat([RETAIN.y, FORGET.y]))
     found = unlearned(model(), t=2.0, repair_epochs=2, learn="all")
     expected = trained(faded(model(), t=2.0), replace(RECIPE, epochs=2), "repair", lesson=everything)
@@ -421,7 +435,8 @@ def test_learning_on_all_sees_the_forget_records_too() -> None:
 
 
 def test_without_folding_gates_alone_leave_no_trace_on_what_is_learnt() -> None:
-    """If only the last turn is folded, the turns before it are plain learning, as their gate is switched off."""
+    """If only the last turn is folded, the turns before it are plain learning, as their gate is
+    switched off."""
     net = model()
     for turn in range(2):
         net = trained(net, replace(RECIPE, epochs=1), "repair", turn)
@@ -435,7 +450,8 @@ def test_without_folding_gates_alone_leave_no_trace_on_what_is_learnt() -> None:
 @by_build
 @pytest.mark.parametrize("unlearning", ["gate", "descent"])
 def test_gate_on_and_off_differ_by_the_gate_alone(build: Callable[[], nn.Module], unlearning: str) -> None:
-    """The published end state and its gate switched off hold the same weights: what the gate hides is all there."""
+    """The published end state and its gate switched off hold the same weights: what the gate hides
+    is all there."""
     options: dict[str, Any] = {"turns": 2, "t": 3.0, "fold": "last turn", "repair_epochs": 1, "learn": "all"}
     on, off = (
         unlearned(model(build), **options, unlearning=unlearning, state=state)
@@ -448,8 +464,8 @@ def test_gate_on_and_off_differ_by_the_gate_alone(build: Callable[[], nn.Module]
 
 
 def test_switching_off_the_published_gate_brings_the_memory_back() -> None:
-    """A model that knows its forget records knows them as well as ever once the gate of "fnn-rank" is off, and
-    worse while it is on."""
+    """A model that knows its forget records knows them as well as ever once the gate of "fnn-rank"
+    is off, and worse while it is on."""
     recipe = Recipe(epochs=40, batch_size=8, learning_rate=0.01)
     everything = Records(torch.cat([RETAIN.x, FORGET.x]), torch.cat([RETAIN.y, FORGET.y]))
     original = trained(model(), recipe, "original", lesson=everything)
@@ -476,8 +492,8 @@ def test_linear_layers_are_the_fully_connected_ones() -> None:
 
 
 NO_SUCH_LAYERS = (
-    "layers must name layers of the model that can fade (1, 3, 5), found {}; name some of them, or leave it out and "
-    "all of them fade"
+    "layers must name layers of the model that can fade (1, 3, 5), found {}; name some of them, or leave it"
+    " out and all of them fade"
 )
 
 
@@ -515,7 +531,8 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 
 def test_fresh_needs_layers_that_can_be_drawn() -> None:
-    """A layer without reset_parameters is refused by name, but only if something fresh is asked for."""
+    """A layer without reset_parameters is refused by name, but only if something fresh is asked
+    for."""
 
     class Fixed(nn.Linear):
         reset_parameters = None  # type: ignore[assignment]
@@ -560,7 +577,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", sorted(VARIANTS))
 def test_presets_are_the_published_protocol(name: str) -> None:
-    """Each named variant does what the protocol of the public code does, with its rates, to the letter."""
+    """Each named variant does what the protocol of the public code does, with its rates, to the
+    letter."""
     known = inspect.signature(UNLEARNERS[name]).parameters
     written = {**PUBLISHED, **VARIANTS[name]}
     assert {option: known[option].default for option in written} == written
@@ -571,7 +589,8 @@ def test_presets_are_the_published_protocol(name: str) -> None:
 
 
 def test_a_published_run_ends_right_after_unlearning() -> None:
-    """Two turns of the protocol are: unlearn, learn, unlearn, and the gate of the second stays at t = 2."""
+    """Two turns of the protocol are: unlearn, learn, unlearn, and the gate of the second stays at t
+    = 2."""
     recipe = replace(RECIPE, optimiser="sgd", momentum=0.0, learning_rate=0.1)
     everything = Records(torch.cat([RETAIN.x, FORGET.x]), torch.cat([RETAIN.y, FORGET.y]))
     found = unlearned(model(), recipe=recipe, **{**PUBLISHED, "turns": 2}, rates="rank")
@@ -594,7 +613,8 @@ def test_every_preset_is_a_procedure_with_its_states() -> None:
 
 @pytest.mark.parametrize("name", sorted(fnn.PRESETS))
 def test_a_claim_may_set_any_option_of_a_preset_otherwise(name: str, tmp_path: Path) -> None:
-    """The options of a preset are those of FNN, read as strictly; what a claim sets counts before the preset."""
+    """The options of a preset are those of FNN, read as strictly; what a claim sets counts before
+    the preset."""
     every: dict[str, Any] = {
         "rates": "rank", "spacing": "geometric", "tau": 3.0, "span": [1.0, 9.0], "top": 2, "by": "contrast",
         "recompute": False, "layers": ["1", "5"], "t": 2.0, "clock": "constant", "unlearning": "ascent",

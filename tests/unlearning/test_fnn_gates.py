@@ -69,7 +69,8 @@ def test_a_gate_at_time_zero_is_the_identity(net: Callable[[], nn.Module], shape
 def test_folding_changes_no_answer_and_leaves_an_ordinary_model(
     net: Callable[[], nn.Module], shape: tuple[int, ...]
 ) -> None:
-    """fold(gated model) computes exactly what the gates computed, with the parameters of the original."""
+    """fold(gated model) computes exactly what the gates computed, with the parameters of the
+    original."""
     plain = net()
     on = gated(copy.deepcopy(plain))
     set_time(on, 4.0)

@@ -68,7 +68,8 @@ def naive(activation: list[float], rates: str, spacing: str, tau: float, top: in
 @pytest.mark.parametrize("spacing", SPACINGS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_rule_is_what_a_loop_over_the_units_gives(rates: Rates, spacing: Spacing, seed: int) -> None:
-    """Time constants are those of the rules written out unit by unit, in the activations' kind of number."""
+    """Time constants are those of the rules written out unit by unit, in the activations' kind of
+    number."""
     activation, options = activations(), {"tau": 7.0, "top": 3}
     found = time_constants(
         activation, rates=rates, spacing=spacing, span=SPAN, generator=generator(seed), tau=7.0, top=3
@@ -81,7 +82,8 @@ def test_every_rule_is_what_a_loop_over_the_units_gives(rates: Rates, spacing: S
 
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_spacings_begin_and_end_where_they_say(spacing: Spacing) -> None:
-    """The fastest unit has the least constant, the slowest the most, and rates grow with rank; also of one unit."""
+    """The fastest unit has the least constant, the slowest the most, and rates grow with rank; also
+    of one unit."""
     found = time_constants(activations(), spacing=spacing, span=SPAN)
     by_rank = found[torch.argsort(ranks(activations()))]
     assert (by_rank.diff() > 0).all()
@@ -92,7 +94,8 @@ def test_spacings_begin_and_end_where_they_say(spacing: Spacing) -> None:
 
 
 def test_geometric_constants_grow_by_one_factor() -> None:
-    """Each constant is the one before times (most / least)^(1 / (units - 1)), where linear ones grow by one step."""
+    """Each constant is the one before times (most / least)^(1 / (units - 1)), where linear ones
+    grow by one step."""
     found = time_constants(torch.arange(5.0).flip(0), spacing="geometric", span=(1.0, 16.0))
     assert found.tolist() == pytest.approx([1, 2, 4, 8, 16])
     found = time_constants(torch.arange(5.0).flip(0), spacing="linear", span=(1.0, 17.0))
@@ -100,7 +103,8 @@ def test_geometric_constants_grow_by_one_factor() -> None:
 
 
 def test_the_published_example() -> None:
-    """Activations [.1, .9, .5, -2] have the ranks [3, 1, 2, 4], and [3, 1, 1, 4] with the top two alike."""
+    """Activations [.1, .9, .5, -2] have the ranks [3, 1, 2, 4], and [3, 1, 1, 4] with the top two
+    alike."""
     example = torch.tensor([0.1, 0.9, 0.5, -2.0])
     assert time_constants(example).tolist() == [3, 1, 2, 4]
     assert time_constants(example, rates="top", top=2).tolist() == [3, 1, 1, 4]
@@ -110,8 +114,9 @@ def test_the_published_example() -> None:
 
 @pytest.mark.parametrize(("t", "by_rank", "fixed"), [(1, 0.955, 0.967), (2, 0.924, 0.936), (5, 0.852, 0.846)])
 def test_fixed_and_rank_rates_are_of_like_strength(t: float, by_rank: float, fixed: float) -> None:
-    """On the paper's 128 hidden units, with ranks counted from 0 as published, the mean of phi is within 1.2 points
-    of that of fixed rates at t = 1, 2, 5; counted from 1 it is more by phi of the last rank."""
+    """On the paper's 128 hidden units, with ranks counted from 0 as published, the mean of phi is
+    within 1.2 points of that of fixed rates at t = 1, 2, 5; counted from 1 it is more by phi of the
+    last rank."""
     tau = time_constants(torch.randn(128, generator=generator()))
     from_0, from_1 = retention(t, tau - 1).mean().item(), retention(t, tau).mean().item()
     assert from_0 == pytest.approx(by_rank, abs=6e-4)
@@ -130,7 +135,8 @@ def test_no_unit_is_switched_off_at_once() -> None:
 
 @pytest.mark.parametrize("spacing", SPACINGS)
 def test_a_layer_with_no_more_units_than_the_top_forgets_as_one(spacing: Spacing) -> None:
-    """With K >= units all have the constant of rank 1: the gate is uniform, on logits a mere temperature."""
+    """With K >= units all have the constant of rank 1: the gate is uniform, on logits a mere
+    temperature."""
     options: dict[str, Any] = {"rates": "top", "spacing": spacing, "span": SPAN}
     found = time_constants(activations(), top=9, **options)
     assert found.tolist() == [time_constants(activations(), spacing=spacing, span=SPAN).min()] * 9
@@ -140,7 +146,8 @@ def test_a_layer_with_no_more_units_than_the_top_forgets_as_one(spacing: Spacing
 
 
 def test_random_subsets_have_every_size_alike() -> None:
-    """Over many draws each unit but rank 1 is drawn with probability (n + 1) / 2n, and each size equally often."""
+    """Over many draws each unit but rank 1 is drawn with probability (n + 1) / 2n, and each size
+    equally often."""
     n, draws, chance = 6, 3000, generator()
     alike = torch.stack(
         [
@@ -175,7 +182,8 @@ def test_chance_needs_a_generator(rates: Rates) -> None:
 
 @pytest.mark.parametrize("rates", RATES)
 def test_activations_matter_to_the_rates_that_rank_by_them(rates: Rates) -> None:
-    """Other activations give other constants to the rates of BY_RANK, and the same to all others."""
+    """Other activations give other constants to the rates of BY_RANK, and the same to all
+    others."""
     one, other = (
         time_constants(each, rates=rates, top=3, generator=generator(2))
         for each in (activations(), -activations())

@@ -72,7 +72,8 @@ def gated(model: nn.Module, t: float = 3.0, tau: float | None = None) -> nn.Modu
 
 @by_model
 def test_a_gate_folds_into_any_model_to_the_bit(name: str) -> None:
-    """Folded, a model answers what it answered behind its gates, and has the weights of the original by name."""
+    """Folded, a model answers what it answered behind its gates, and has the weights of the
+    original by name."""
     plain = built(name)
     on = gated(copy.deepcopy(plain))
     before = answer(on, x())
@@ -122,8 +123,8 @@ def test_every_weight_of_a_layer_that_has_units_fades(name: str) -> None:
     ],
 )
 def test_a_gate_scales_what_leaves_the_layer(layer: Callable[[], nn.Module], shape: tuple[int, ...]) -> None:
-    """Each unit of a layer, a normalising one too, is scaled by its phi; and its activation is the mean of its ReLU
-    over all else."""
+    """Each unit of a layer, a normalising one too, is scaled by its phi; and its activation is the
+    mean of its ReLU over all else."""
     plain = initialise(layer, 1).eval()
     with torch.no_grad():
         for weight in plain.parameters():
@@ -143,7 +144,8 @@ def test_a_gate_scales_what_leaves_the_layer(layer: Callable[[], nn.Module], sha
 
 
 def test_what_a_norm_undoes_stays_when_the_norm_itself_fades() -> None:
-    """Fading all channels of a convolution alike is undone by the norm behind it, and fading the norm's is not."""
+    """Fading all channels of a convolution alike is undone by the norm behind it, and fading the
+    norm's is not."""
     net = initialise(lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.GroupNorm(2, 4, eps=0.0), nn.ReLU()), 1)
     images = x().unflatten(1, (1, 4, 4))
     before = net(images).detach()
@@ -156,8 +158,9 @@ def test_what_a_norm_undoes_stays_when_the_norm_itself_fades() -> None:
 
 @pytest.mark.parametrize("dims", [{}, {"kdim": 5, "vdim": 3}, {"bias": False}])
 def test_queries_keys_and_values_fade_each_by_its_own(dims: dict[str, int]) -> None:
-    """Attention with faded rows is attention of faded queries, keys and values, packed or not; their activations
-    are read in this order, those of its output under the name of the layer out_proj."""
+    """Attention with faded rows is attention of faded queries, keys and values, packed or not;
+    their activations are read in this order, those of its output under the name of the layer
+    out_proj."""
     bias, wide = dims.get("bias", True), (4, dims.get("kdim", 4), dims.get("vdim", 4))
     torch_attention = nn.MultiheadAttention(
         4, 1, 0.0, bool(bias), kdim=wide[1], vdim=wide[2], batch_first=True
@@ -202,8 +205,8 @@ def test_queries_keys_and_values_fade_each_by_its_own(dims: dict[str, int]) -> N
 
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_activations_of_torchs_transformer_are_read_despite_its_fused_path(batch_first: bool) -> None:
-    """In eval mode torch computes its layer as one operation that calls no part of it; every part is read all the
-    same, over records and tokens, and the fused path is left as it was."""
+    """In eval mode torch computes its layer as one operation that calls no part of it; every part
+    is read all the same, over records and tokens, and the fused path is left as it was."""
     model = initialise(lambda: Encoder(batch_first), 1).eval()
     means = mean_activations(model, gateable(model), x())
     assert set(means) == set(gateable(model))
@@ -227,7 +230,8 @@ def test_folded_models_are_stacked_as_before(name: str) -> None:
 
 
 class Odd(nn.Module):
-    """Layers that are shared, repeated, tied, frozen, computed, unused or without units of their own."""
+    """Layers that are shared, repeated, tied, frozen, computed, unused or without units of their
+    own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -250,8 +254,9 @@ class Odd(nn.Module):
 
 
 def test_layers_that_fade_unless_others_are_named() -> None:
-    """A layer under two names fades once; tied and computed ones and those without units do not; one that
-    the model never calls has no activation; one that it calls twice has the mean of both."""
+    """A layer under two names fades once; tied and computed ones and those without units do not;
+    one that the model never calls has no activation; one that it calls twice has the mean of
+    both."""
     net = initialise(Odd, 1).eval()
     assert gateable(net) == ["logits", "twice", "frozen", "unused"]
     means = mean_activations(net, gateable(net), x())

@@ -44,7 +44,8 @@ def models(build: Callable[[], nn.Module] = perceptron) -> list[nn.Module]:
 
 
 def suited(name: str, build: Callable[[], nn.Module] = perceptron) -> Callable[[], nn.Module]:
-    """What builds models that the procedure can unlearn: any, but for SISA, which needs an ensemble of them."""
+    """What builds models that the procedure can unlearn: any, but for SISA, which needs an ensemble
+    of them."""
     return partial(sisa.Ensemble, build, SHORT, 2) if name == "sisa" else build
 
 
@@ -81,7 +82,8 @@ by_build = pytest.mark.parametrize("build", [perceptron, convolutional])
 @by_name
 @by_build
 def test_procedures_leave_the_models_they_are_given_alone(name: str, build: Callable[[], nn.Module]) -> None:
-    """Every procedure returns new, ordinary models in eval mode, and repeats itself for the same seeds."""
+    """Every procedure returns new, ordinary models in eval mode, and repeats itself for the same
+    seeds."""
     build = suited(name, build)
     given, before = models(build), models(build)
     one = UNLEARNERS[name](given, *some_records(), seeds=SEEDS, **options_of(name))
@@ -100,8 +102,8 @@ def test_procedures_leave_the_models_they_are_given_alone(name: str, build: Call
 @by_name
 @by_build
 def test_a_list_of_models_is_unlearned_as_each_alone(name: str, build: Callable[[], nn.Module]) -> None:
-    """What becomes of a model depends on itself and its seed: it is the same, up to rounding, in a list of
-    three and alone, and they are not all the same."""
+    """What becomes of a model depends on itself and its seed: it is the same, up to rounding, in a
+    list of three and alone, and they are not all the same."""
     options, build = options_of(name), suited(name, build)
     together = UNLEARNERS[name](models(build), *some_records(), seeds=SEEDS, **options)
     for found, own, seed in zip(together, models(build), SEEDS, strict=True):
@@ -132,7 +134,8 @@ def test_procedures_leave_the_global_generator_alone(name: str) -> None:
 
 @by_name
 def test_a_model_with_batch_norm_can_be_unlearned_alone(name: str) -> None:
-    """A model that keeps running statistics goes through every procedure by itself, and comes out with them."""
+    """A model that keeps running statistics goes through every procedure by itself, and comes out
+    with them."""
     given = model(suited(name, normalising))
     (found,) = UNLEARNERS[name]([given], *some_records(), seeds=[1], **options_of(name))
     assert list(plain_copy(found).state_dict()) == list(given.state_dict())
@@ -150,7 +153,8 @@ def test_gates_of_a_list_are_those_of_each_alone(state: str, build: Callable[[],
 
 
 def test_gate_off_is_the_original_model() -> None:
-    """With the gate only switched off again nothing has been forgotten: suppression is not erasure."""
+    """With the gate only switched off again nothing has been forgotten: suppression is not
+    erasure."""
     for found, own in zip(
         fnn.unlearn(models(), *some_records(), seeds=SEEDS, recipe=RECIPE, state="gate off"),
         models(),
@@ -160,7 +164,8 @@ def test_gate_off_is_the_original_model() -> None:
 
 
 def test_gate_on_is_the_rank_rule_written_out() -> None:
-    """The published state: each row of each layer scaled by exp(-t/rank) of its unit, model by model."""
+    """The published state: each row of each layer scaled by exp(-t/rank) of its unit, model by
+    model."""
     _, forget = some_records()
     gated = fnn.unlearn(models(), *some_records(), seeds=SEEDS, recipe=RECIPE, t=2.0, state="gate on")
     for on, by_hand in zip(gated, models(), strict=True):
@@ -187,7 +192,8 @@ def test_fixed_rates_fade_the_named_layers_alone() -> None:
 
 @pytest.mark.parametrize("state", ["gate on", "gate off", "folded and repaired"])
 def test_two_turns_are_one_turn_after_another(state: str) -> None:
-    """Without repair, the second turn ranks and fades what the first has left, and is seen in the state asked for."""
+    """Without repair, the second turn ranks and fades what the first has left, and is seen in the
+    state asked for."""
 
     def turned(net: nn.Module, turns: int, state: str = "folded and repaired") -> nn.Module:
         return forgotten(net, t=2.0, turns=turns, repair_epochs=0, state=state)
@@ -197,7 +203,8 @@ def test_two_turns_are_one_turn_after_another(state: str) -> None:
 
 
 def test_repair_is_training_on_what_is_left() -> None:
-    """A turn is: fade, then `repair_epochs` of the recipe on the retain records, with seeds of its own."""
+    """A turn is: fade, then `repair_epochs` of the recipe on the retain records, with seeds of its
+    own."""
     retain, _ = some_records()
     faded = [forgotten(own, t=2.0, repair_epochs=0) for own in models()]
     repair = Recipe(epochs=4, batch_size=16, learning_rate=0.01)
@@ -208,7 +215,8 @@ def test_repair_is_training_on_what_is_left() -> None:
 
 
 def test_repair_learns_the_retain_records_again() -> None:
-    """After a fade, repair brings the loss on retain down without looking at the labels of the forget records."""
+    """After a fade, repair brings the loss on retain down without looking at the labels of the
+    forget records."""
     retain, forget = some_records()
 
     def repaired(epochs: int, shift: int = 0) -> nn.Module:
@@ -224,7 +232,8 @@ def test_repair_learns_the_retain_records_again() -> None:
 
 
 def test_retraining_is_training_from_scratch_on_retain() -> None:
-    """A retrained model is one that is built anew from its seed and trained on the retain records."""
+    """A retrained model is one that is built anew from its seed and trained on the retain
+    records."""
     retain, forget = (Records(part.x.float(), part.y) for part in some_records())
     given = [model.float() for model in models()]
     found = retrain.unlearn(given, retain, forget, seeds=SEEDS, recipe=SHORT)
@@ -235,8 +244,8 @@ def test_retraining_is_training_from_scratch_on_retain() -> None:
 
 @by_build
 def test_retraining_owes_nothing_to_the_models_it_is_given(build: Callable[[], nn.Module]) -> None:
-    """Retraining gives the same models whatever the originals were, and never sees a forget record: not even
-    one that is no number."""
+    """Retraining gives the same models whatever the originals were, and never sees a forget record:
+    not even one that is no number."""
     retain, forget = some_records()
     unseen = Records(torch.full_like(forget.x, float("nan")), forget.y)
     broken = models(build)

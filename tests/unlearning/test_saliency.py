@@ -41,8 +41,9 @@ def steepness(net: nn.Module) -> torch.Tensor:
 
 
 def test_salient_weights_of_a_linear_model_by_hand() -> None:
-    """With all logits 0 and one record (3, 1) of class 1 of 2 the gradients are +-1.5, +-0.5 and +-0.5 for weights
-    and biases: the third of them that is steepest are the two weights on the larger input."""
+    """With all logits 0 and one record (3, 1) of class 1 of 2 the gradients are +-1.5, +-0.5 and
+    +-0.5 for weights and biases: the third of them that is steepest are the two weights on the
+    larger input."""
     net = nn.Linear(2, 2)
     nn.init.zeros_(net.weight)
     nn.init.zeros_(net.bias)
@@ -53,7 +54,8 @@ def test_salient_weights_of_a_linear_model_by_hand() -> None:
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
 def test_the_threshold_is_over_the_whole_model(share: float) -> None:
-    """The salient weights are the steepest of all layers together: at a half, those not below the median."""
+    """The salient weights are the steepest of all layers together: at a half, those not below the
+    median."""
     found = flat(list(salun.salient(model(), FORGET, share).values()))
     steep = steepness(model())
     n = math.ceil(share * len(steep))
@@ -64,7 +66,8 @@ def test_the_threshold_is_over_the_whole_model(share: float) -> None:
 
 
 def test_weights_without_gradient_are_never_salient() -> None:
-    """Where more weights than the share allows for have no gradient at all, none of those is salient: gamma > 0."""
+    """Where more weights than the share allows for have no gradient at all, none of those is
+    salient: gamma > 0."""
     dark = Records(torch.zeros_like(FORGET.x), FORGET.y)  # no input, no gradient in the first layer's weights
     masks = salun.salient(model(), dark, 1.0)
     assert not masks["1.weight"].any()
@@ -96,8 +99,9 @@ def test_weights_that_are_not_salient_stay_to_the_last_bit(optimiser: str, decay
 
 @pytest.mark.parametrize("alpha", [None, 3.0])
 def test_salun_is_its_two_terms_written_out(alpha: float | None) -> None:
-    """Epochs as in a loop of plain descent with masked gradients over batches from relabelled forget and retain
-    records, every record alike by default, else alpha N_forget / N_retain for each of the latter."""
+    """Epochs as in a loop of plain descent with masked gradients over batches from relabelled
+    forget and retain records, every record alike by default, else alpha N_forget / N_retain for
+    each of the latter."""
     recipe = Recipe(epochs=1, batch_size=8, learning_rate=0.5, optimiser="sgd", momentum=0.0)
     (found,) = salun.unlearn(
         [model()], RETAIN, FORGET, seeds=[4], recipe=recipe, epochs=2, learning_rate=0.1, alpha=alpha
@@ -119,7 +123,8 @@ def test_salun_is_its_two_terms_written_out(alpha: float | None) -> None:
 
 
 def test_salun_learns_the_random_labels_and_keeps_the_others() -> None:
-    """The loss on forget by its random labels falls, by its own it rises, and on retain it does not rise."""
+    """The loss on forget by its random labels falls, by its own it rises, and on retain it does not
+    rise."""
     (found,) = salun.unlearn(
         [model()], RETAIN, FORGET, seeds=[4], recipe=RECIPE, epochs=60, learning_rate=0.01
     )

@@ -1,5 +1,5 @@
-"""SISA forgets exactly: only what held forget records is retrained, and comes out as if they had never
-been."""
+"""SISA forgets exactly: only what held forget records is retrained, and comes out as if they had
+never been."""
 
 import hashlib
 from collections.abc import Mapping
@@ -42,7 +42,8 @@ def ensemble(slices: int, seed: int = 0) -> sisa.Ensemble:
 
 
 def held_by(shards: list[int], least_slice: int, slices: int) -> torch.Tensor:
-    """Which records to forget: every second of those that lie in these shards, from this slice on."""
+    """Which records to forget: every second of those that lie in these shards, from this slice
+    on."""
     shard, own = sisa.places(records(), SHARDS, slices)
     there = (torch.isin(shard, torch.tensor(shards)) & (own >= least_slice)).nonzero().flatten()
     chosen = torch.zeros(len(shard), dtype=torch.bool)
@@ -61,7 +62,8 @@ def assert_same(one: nn.Module, other: nn.Module) -> None:
 
 @by_slices
 def test_a_record_goes_by_its_content(slices: int) -> None:
-    """Shard and slice are the remainders of a keyed hash of input and label, whoever else is there."""
+    """Shard and slice are the remainders of a keyed hash of input and label, whoever else is
+    there."""
     data = records()
     shard, own = sisa.places(data, SHARDS, slices)
     for k in range(len(data.y)):
@@ -82,8 +84,8 @@ def test_shards_and_slices_are_about_equally_full() -> None:
 
 @by_slices
 def test_a_shard_is_trained_by_itself_slice_after_slice(slices: int) -> None:
-    """Written out: each constituent is drawn from a seed of its own, and trained on its first slice, then on
-    the first two, and so on; it owes nothing to the weights the ensemble had."""
+    """Written out: each constituent is drawn from a seed of its own, and trained on its first
+    slice, then on the first two, and so on; it owes nothing to the weights the ensemble had."""
     shard, own = sisa.places(records(), SHARDS, slices)
     trained = sisa.train(ensemble(slices), records(), 5)
     assert_same(trained, sisa.train(ensemble(slices, seed=9), records(), 5))
@@ -100,8 +102,8 @@ def test_a_shard_is_trained_by_itself_slice_after_slice(slices: int) -> None:
 
 @by_slices
 def test_with_the_same_seed_unlearning_is_training_without(slices: int) -> None:
-    """Unlearned from training's own seed, an ensemble is to the last bit the one trained on retain alone; so
-    what is left owes nothing to the forget records."""
+    """Unlearned from training's own seed, an ensemble is to the last bit the one trained on retain
+    alone; so what is left owes nothing to the forget records."""
     gone = held_by([1, 2], 0, slices)
     original = sisa.train(ensemble(slices), records(), 5)
     (found,) = sisa.unlearn([original], some(~gone), some(gone), seeds=[5])
@@ -111,8 +113,8 @@ def test_with_the_same_seed_unlearning_is_training_without(slices: int) -> None:
 
 
 def test_only_what_held_forget_records_is_retrained() -> None:
-    """The constituents of other shards, and what was kept before the first slice with a forget record, stay
-    to the bit; all later ones change, as the new seed asks."""
+    """The constituents of other shards, and what was kept before the first slice with a forget
+    record, stay to the bit; all later ones change, as the new seed asks."""
     gone = held_by([1], 1, 3)
     original = sisa.train(ensemble(3), records(), 5)
     (found,) = sisa.unlearn([original], some(~gone), some(gone), seeds=[6])
@@ -126,7 +128,8 @@ def test_only_what_held_forget_records_is_retrained() -> None:
 
 
 def test_ensembles_unlearn_together_as_each_alone() -> None:
-    """A list of ensembles comes out as each by itself, up to rounding; slices but the last stay frozen."""
+    """A list of ensembles comes out as each by itself, up to rounding; slices but the last stay
+    frozen."""
     gone = held_by([0, 3], 1, 3)
     originals = [sisa.train(ensemble(3), records(), seed) for seed in (5, 6)]
     together = sisa.unlearn(originals, some(~gone), some(gone), seeds=[7, 8])
@@ -138,8 +141,8 @@ def test_ensembles_unlearn_together_as_each_alone() -> None:
 
 
 def test_constituents_are_averaged_or_counted() -> None:
-    """The mean answers the logarithm of the average probability, the vote how many constituents say each
-    label."""
+    """The mean answers the logarithm of the average probability, the vote how many constituents say
+    each label."""
     averaging = ensemble(1).eval()
     each = [averaging.constituent(s)(records().x).detach() for s in range(SHARDS)]
     mean = torch.stack([logits.softmax(dim=1) for logits in each]).mean(dim=0)
@@ -154,8 +157,8 @@ def test_constituents_are_averaged_or_counted() -> None:
     ("epochs", "slices", "expected"), [(60, 1, [60]), (60, 3, [30] * 3), (5, 3, [2, 3, 2])]
 )
 def test_slices_cost_what_a_whole_shard_costs(epochs: int, slices: int, expected: list[int]) -> None:
-    """2 epochs / (slices + 1) a slice: passes over the growing shard are as many records as `epochs` of all
-    of it."""
+    """2 epochs / (slices + 1) a slice: passes over the growing shard are as many records as
+    `epochs` of all of it."""
     found = sisa.slice_epochs(epochs, slices)
     assert found == expected
     passes = sum(e * (r + 1) / slices for r, e in enumerate(found))

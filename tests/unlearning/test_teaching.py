@@ -42,7 +42,8 @@ def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
 
 
 def test_divergence_is_kullback_and_leiblers() -> None:
-    """It is T^2 times the KL divergence of the softened answers, 0 from itself, and not the same both ways."""
+    """It is T^2 times the KL divergence of the softened answers, 0 from itself, and not the same
+    both ways."""
     teacher, student = torch.randn(2, 9, 4, generator=torch.Generator().manual_seed(1)).double()
     for t in (1.0, 3.0):
         wanted = t**2 * kl((teacher / t).softmax(dim=1), (student / t).softmax(dim=1))
@@ -65,8 +66,8 @@ def scrubbed(recipe: Recipe = RECIPE, **options: float) -> nn.Module:
 
 
 def test_scrub_is_its_three_terms_written_out() -> None:
-    """An epoch of min-steps, then one of max-steps and one of min-steps, by one optimiser, as in a loop that
-    spells equation 3 out."""
+    """An epoch of min-steps, then one of max-steps and one of min-steps, by one optimiser, as in a
+    loop that spells equation 3 out."""
     found = scrubbed(epochs=2, max_epochs=5, alpha=0.3, gamma=0.7, temperature=2.0, learning_rate=0.005)
     teacher, student = model(), model()
     optimiser, rng = torch.optim.Adam(student.parameters(), lr=0.005), np.random.default_rng(5)
@@ -92,7 +93,8 @@ def far(net: nn.Module, some: Records) -> float:
 
 
 def test_max_steps_flee_the_teacher_on_forget() -> None:
-    """An epoch of max-steps makes the divergence on forget larger than the same epochs of min-steps alone do."""
+    """An epoch of max-steps makes the divergence on forget larger than the same epochs of min-steps
+    alone do."""
     without, with_one = (
         scrubbed(epochs=2, max_epochs=m, alpha=1.0, gamma=1.0, learning_rate=0.03) for m in (0, 1)
     )
@@ -100,8 +102,8 @@ def test_max_steps_flee_the_teacher_on_forget() -> None:
 
 
 def test_min_steps_return_to_the_teacher_on_retain() -> None:
-    """After the last max-steps more min-steps bring the student nearer to the teacher on retain if it goes by the
-    teacher nearly alone, and nearer to the labels if it goes by them alone."""
+    """After the last max-steps more min-steps bring the student nearer to the teacher on retain if
+    it goes by the teacher nearly alone, and nearer to the labels if it goes by them alone."""
 
     def loss(net: nn.Module) -> float:
         return nn.functional.cross_entropy(net(RETAIN.x), RETAIN.y).item()
@@ -117,7 +119,8 @@ def test_min_steps_return_to_the_teacher_on_retain() -> None:
 
 
 def test_a_student_at_its_teacher_has_nowhere_to_flee() -> None:
-    """At the original weights the divergence has no gradient: the reason why min-steps come first."""
+    """At the original weights the divergence has no gradient: the reason why min-steps come
+    first."""
     student = model()
     divergence(taught(student, FORGET.x), student(FORGET.x), 4.0).backward()
     assert all(weight.grad is not None and weight.grad.abs().max() < 1e-15 for weight in student.parameters())
@@ -130,8 +133,8 @@ def test_without_any_weight_or_max_steps_scrub_does_nothing() -> None:
 
 
 def test_the_incompetent_teacher_is_a_fresh_model() -> None:
-    """The answers wanted on retain are the original's, those on forget a model's that is drawn anew from the seed:
-    other than the original's, the same for the same seed, another for another."""
+    """The answers wanted on retain are the original's, those on forget a model's that is drawn anew
+    from the seed: other than the original's, the same for the same seed, another for another."""
     x, wanted = bad_teacher.lesson(model(), RETAIN, FORGET, share=1.0, seed=4)
     torch.testing.assert_close(wanted[:20], taught(model(), x[:20]))
     torch.testing.assert_close(x[:20].sort(dim=0).values, RETAIN.x.sort(dim=0).values)
@@ -157,7 +160,8 @@ def test_a_share_of_retain_is_shown(share: float, n: int) -> None:
 
 
 def test_bad_teaching_is_its_two_terms_written_out() -> None:
-    """One epoch as in a loop over equation (1 - l) KL(competent || student) + l KL(incompetent || student)."""
+    """One epoch as in a loop over equation (1 - l) KL(competent || student) + l KL(incompetent ||
+    student)."""
     (found,) = bad_teacher.unlearn([model()], RETAIN, FORGET, seeds=[4], recipe=RECIPE, epochs=1, share=0.5)
     x, wanted = bad_teacher.lesson(model(), RETAIN, FORGET, share=0.5, seed=4)
     competent, incompetent, student = taught(model(), x).softmax(dim=1), wanted.softmax(dim=1), model()
@@ -180,7 +184,8 @@ def test_bad_teaching_is_its_two_terms_written_out() -> None:
 
 
 def test_bad_teaching_leads_from_one_teacher_to_the_other() -> None:
-    """On forget the student ends nearer to the incompetent teacher than the original was, and sees no label."""
+    """On forget the student ends nearer to the incompetent teacher than the original was, and sees
+    no label."""
     x, wanted = bad_teacher.lesson(model(), RETAIN, FORGET, share=1.0, seed=4)
     given = [Records(some.x, torch.full_like(some.y, -1)) for some in (RETAIN, FORGET)]
     (found,) = bad_teacher.unlearn([model()], *given, seeds=[4], recipe=RECIPE, epochs=30)

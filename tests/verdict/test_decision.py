@@ -79,11 +79,14 @@ def decide(
 
 
 def test_a_supported_claim_word_for_word() -> None:
-    """Where every test passes, all are informative and the controls are right, the verdict is support."""
+    """Where every test passes, all are informative and the controls are right, the verdict is
+    support."""
     assert decide(GOOD) == Verdict(
         outcome="supported",
-        sentence="Supported: on every required test the unlearned runs are like runs retrained without the forget "
-        "records, residual memory 0.02 (-0.1 to 0.14) against a margin of ±0.2.",
+        sentence=(
+            "Supported: on every required test the unlearned runs are like runs retrained without the forget "
+            "records, residual memory 0.02 (-0.1 to 0.14) against a margin of ±0.2."
+        ),
         reasons=("Every required test passed, and every control came out as it must.",),
         margin=0.2,
         confidence=0.95,
@@ -92,7 +95,8 @@ def test_a_supported_claim_word_for_word() -> None:
 
 
 def test_a_refuted_claim_word_for_word() -> None:
-    """Where a test is refuted the claim is not supported, with the refutations first and then what is open."""
+    """Where a test is refuted the claim is not supported, with the refutations first and then what
+    is open."""
     bad = ran(MEMORY, 1.0, 0.001, value=number(0.61, 0.5, 0.72))
     assert decide([bad, spared(0.04), SKIPPED]) == Verdict(
         outcome="not_supported",
@@ -112,7 +116,8 @@ def test_a_refuted_claim_word_for_word() -> None:
 
 
 def test_an_inconclusive_audit_word_for_word() -> None:
-    """Where a test settles nothing the audit is inconclusive, and says with how many runs it would not be."""
+    """Where a test settles nothing the audit is inconclusive, and says with how many runs it would
+    not be."""
     open_question = ran(MEMORY, 0.3, 0.9, value=number(0.1, -0.1, 0.3))
     found = decide([open_question, spared(0.6), gap(0.001, 1.0)])
     assert replace(found, runs_needed=None, further_runs=None, outlook="") == Verdict(
@@ -120,21 +125,23 @@ def test_an_inconclusive_audit_word_for_word() -> None:
         sentence="Inconclusive: this audit can neither support nor refute the claim.",
         reasons=(
             (
-                "residual memory, exact: 0.1 (-0.1 to 0.3) against a margin of ±0.2 does not settle on which side "
-                "of the margin the truth lies."
+                "residual memory, exact: 0.1 (-0.1 to 0.3) against a margin of ±0.2 does not settle on which"
+                " side of the margin the truth lies."
             ),
         ),
         margin=0.2,
         confidence=0.95,
         runs_needed=None,
     )
-    # sd of one run = .2 / 2.015 * sqrt(6) = .243, distance to the margin .1: (2.486 * .243 / .1)^2 = 36.5.
+    # sd of one run = .2 / 2.015 * sqrt(6) = .243, distance to the margin .1: (2.486 * .243 / .1)^2
+    # = 36.5.
     assert found.runs_needed is not None
     assert 37 <= found.runs_needed <= 42
     assert found.further_runs == found.runs_needed - 6
-    assert found.outlook == (
-        f"It would take about {found.runs_needed} runs an arm to decide, {found.further_runs} further ones, if the truth "
-        "is what it now seems."
+    assert (
+        found.outlook
+        == f"It would take about {found.runs_needed} runs an arm to decide, {found.further_runs} further"
+        " ones, if the truth is what it now seems."
     )
 
 
@@ -151,7 +158,8 @@ def test_a_failed_control_fails_the_audit_word_for_word() -> None:
 
 
 def test_a_skipped_test_never_passes() -> None:
-    """One skipped test among passed ones is enough to be inconclusive, and more runs are not promised to help."""
+    """One skipped test among passed ones is enough to be inconclusive, and more runs are not
+    promised to help."""
     found = decide([*GOOD, SKIPPED])
     assert (found.outcome, found.runs_needed) == ("inconclusive", None)
     assert found.reasons == ("residual memory, jitter 0.1: not decided, because nobody looked.",)
@@ -165,7 +173,10 @@ def test_what_a_noop_passes_too_cannot_support(which: int) -> None:
     found = decide(GOOD, noop)
     assert found.outcome == "inconclusive"
     assert found.reasons == (
-        f"{GOOD[which].name}: passed, but so does a model from which nothing was removed, so it shows nothing.",
+        (
+            f"{GOOD[which].name}: passed, but so does a model from which nothing was removed, so it shows"
+            " nothing."
+        ),
     )
 
 
@@ -188,7 +199,8 @@ def test_refutation_is_corrected_for_the_number_of_tests() -> None:
 
 
 def test_spared_records_between_alpha_and_holm_are_undecided() -> None:
-    """A test without a margin passes only above α; below it, but not below Holm's bar, it is undecided."""
+    """A test without a margin passes only above α; below it, but not below Holm's bar, it is
+    undecided."""
     judged = judge([GOOD[0], spared(0.03), GOOD[2]], NOOP, 0.05)[1]
     assert isinstance(judged, Ran)
     assert judged.result == "undecided"
@@ -197,7 +209,8 @@ def test_spared_records_between_alpha_and_holm_are_undecided() -> None:
 
 
 def test_runs_needed_is_the_most_any_open_test_needs() -> None:
-    """With several tests open the number of runs is what the hardest of them needs, never fewer than there are."""
+    """With several tests open the number of runs is what the hardest of them needs, never fewer
+    than there are."""
     easy = ran(MEMORY, 0.06, 0.9, value=number(0.0, -0.21, 0.21))
     hard = ran("residual memory, jitter 0.1", 0.3, 0.9, value=number(0.15, -0.1, 0.4))
     alone, both = decide([easy, *GOOD[1:]]), decide([easy, hard, *GOOD[1:]])
@@ -210,7 +223,8 @@ def test_runs_needed_is_the_most_any_open_test_needs() -> None:
 
 
 def test_runs_needed_for_accuracy_looks_at_one_side() -> None:
-    """Unlearned runs that seem .01 better than retrained ones are .02 from the margin: a few more runs decide."""
+    """Unlearned runs that seem .01 better than retrained ones are .02 from the margin: a few more
+    runs decide."""
     better = ran("test accuracy", 0.06, 0.9, value=number(-0.01, -0.032, 0.012), margin=0.01, needs=False)
     needed = decide([*GOOD, better]).runs_needed
     assert needed is not None
@@ -218,7 +232,8 @@ def test_runs_needed_for_accuracy_looks_at_one_side() -> None:
 
 
 def test_controls_are_judged_by_what_they_must_be() -> None:
-    """The no-op must be refuted, so an inconclusive no-op fails; the honest arm need only not be refuted."""
+    """The no-op must be refuted, so an inconclusive no-op fails; the honest arm need only not be
+    refuted."""
     judged = judge(GOOD, NOOP, 0.05)
     refuted = judge([ran(MEMORY, 1.0, 1e-9), *GOOD[1:]], NOOP, 0.05)
     undecided = judge([ran(MEMORY, 0.5, 0.5), *GOOD[1:]], NOOP, 0.05)
@@ -257,21 +272,22 @@ def private(bound: float, p: float) -> Ran:
 
 
 def test_a_claim_of_differential_privacy_is_never_supported() -> None:
-    """However little the canaries give away, such a claim is inconclusive where all else passes, and more runs would
-    not help."""
+    """However little the canaries give away, such a claim is inconclusive where all else passes,
+    and more runs would not help."""
     found = decide([*GOOD, private(0.0, 1.0)])
     assert found.outcome == "inconclusive"
     assert found.reasons == (
         (
-            "differential privacy: 0 against a margin of 2 refutes nothing, and a lower bound of epsilon can never support a "
-            "claim."
+            "differential privacy: 0 against a margin of 2 refutes nothing, and a lower bound of epsilon can"
+            " never support a claim."
         ),
     )
     assert found.runs_needed is None
 
 
 def test_a_broken_claim_of_differential_privacy_is_refuted_for_what_it_is() -> None:
-    """Where the canaries alone refute, the sentence speaks of training; where memory refutes too, of the models."""
+    """Where the canaries alone refute, the sentence speaks of training; where memory refutes too,
+    of the models."""
     found = decide([*GOOD, private(3.72, 3e-4)])
     assert found.outcome == "not_supported"
     assert found.sentence == "Not supported: training gives away more than the claimed epsilon allows."

@@ -27,12 +27,14 @@ def audited(arms: Arms) -> tuple[Outcome, list[Control]]:
 
 @pytest.fixture
 def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The smallest p-value of the spared-records test is then 1/120 = α/6, small enough for Holm over six tests."""
+    """The smallest p-value of the spared-records test is then 1/120 = α/6, small enough for Holm
+    over six tests."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 119)
 
 
 def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unlearned runs drawn as retrained ones are refuted, by any test at all, in at most α of the audits."""
+    """Unlearned runs drawn as retrained ones are refuted, by any test at all, in at most α of the
+    audits."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 99)  # enough for Holm over these five tests
     criteria, audits, refuted = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=()), 200, 0
     for seed in range(audits):
@@ -44,7 +46,8 @@ def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: 
 
 @pytest.mark.usefixtures("_few_groups")
 def test_an_honest_retrain_is_supported() -> None:
-    """With visible memory and sixteen runs an honest claim is supported in most audits, and controls hold."""
+    """With visible memory and sixteen runs an honest claim is supported in most audits, and
+    controls hold."""
     found = [audited(simulated_arms(seed, n=16, forget=80, control=160, gap=4)) for seed in range(6)]
     assert sum(outcome == "supported" for outcome, _ in found) >= 5
     failed = [c.name for _, controls in found for c in controls if not c.passed]
@@ -54,7 +57,8 @@ def test_an_honest_retrain_is_supported() -> None:
 @pytest.mark.usefixtures("_few_groups")
 @pytest.mark.parametrize("n", [4, 7, 12])
 def test_a_noop_is_refuted(n: int) -> None:
-    """Original runs passed off as unlearned are refuted, and the controls hold: shuffled labels as well."""
+    """Original runs passed off as unlearned are refuted, and the controls hold: shuffled labels as
+    well."""
     for seed in range(3):
         arms = simulated_arms(seed, n=n)
         outcome, controls = audited(arms.claiming(arms.original))
@@ -73,7 +77,8 @@ def test_a_false_claim_is_refuted(left: dict[str, float]) -> None:
 
 @pytest.mark.usefixtures("_few_groups")
 def test_a_few_spared_records_are_refuted() -> None:
-    """5 of 60 records that were never removed, too few for ρ, are refuted in most audits and hardly ever supported."""
+    """5 of 60 records that were never removed, too few for ρ, are refuted in most audits and hardly
+    ever supported."""
     found = [audited(simulated_arms(seed, forget=60, spared=5))[0] for seed in range(8)]
     assert found.count("not_supported") >= 5
     assert found.count("supported") <= 1
@@ -82,7 +87,8 @@ def test_a_few_spared_records_are_refuted() -> None:
 @pytest.mark.usefixtures("_few_groups")
 @pytest.mark.parametrize("share", [-0.4, 0.4])
 def test_what_lies_beyond_the_margin_is_not_supported(share: float) -> None:
-    """With twice the margin of memory left or over-forgotten no audit supports, even with few runs."""
+    """With twice the margin of memory left or over-forgotten no audit supports, even with few
+    runs."""
     for seed in range(5):
         assert audited(simulated_arms(seed, n=5, share=share))[0] != "supported"
 
@@ -103,7 +109,8 @@ def noisier(arms: Arms, noise: float) -> Arms:
 
 @pytest.mark.usefixtures("_few_groups")
 def test_noise_alone_is_not_refuted_as_memory() -> None:
-    """An unlearned arm that differs by noise only is not refuted by residual memory or spared records."""
+    """An unlearned arm that differs by noise only is not refuted by residual memory or spared
+    records."""
     for seed in range(4):
         findings, _, _ = decide(noisier(simulated_arms(seed), 0.7), CRITERIA, 250, 0)
         memory = [f for f in findings if isinstance(f, Ran) and f.support_needs_informative]
@@ -123,7 +130,8 @@ def copied(arm: Arm) -> Arm:
 
 @pytest.mark.usefixtures("_few_groups")
 def test_copies_of_one_run_decide_nothing() -> None:
-    """Copies of one run, original or honest, are no independent runs: every test is skipped and says so."""
+    """Copies of one run, original or honest, are no independent runs: every test is skipped and
+    says so."""
     arms = simulated_arms(0)
     for arm in (arms.original, arms.honest):
         findings, _, verdict = decide(arms.claiming(copied(arm)), CRITERIA, 250, 0)
@@ -139,7 +147,8 @@ def test_copies_of_one_run_decide_nothing() -> None:
     ["three runs", "one record", "huge scale", "tiny scale", "all clipped", "no variance", "upside down"],
 )
 def test_odd_arms_give_a_verdict_and_not_a_wrong_one(case: str) -> None:
-    """Degenerate arms go through without error or warning; a no-op is never supported and an honest arm never refuted."""
+    """Degenerate arms go through without error or warning; a no-op is never supported and an honest
+    arm never refuted."""
     arms = simulated_arms(0, n=3 if case == "three runs" else 6, forget=1 if case == "one record" else 40)
 
     def changed(m: Margins) -> Margins:
@@ -170,7 +179,8 @@ def test_odd_arms_give_a_verdict_and_not_a_wrong_one(case: str) -> None:
 @pytest.mark.usefixtures("_few_groups")
 @pytest.mark.parametrize("records", [1, 80])
 def test_control_records_that_are_all_alike_are_skipped_over(records: int) -> None:
-    """Where control margins are constant, or there is one control record, memory is skipped without a warning."""
+    """Where control margins are constant, or there is one control record, memory is skipped without
+    a warning."""
     arms = simulated_arms(0, n=4)
 
     def flat(arm: Arm) -> Arm:
@@ -182,7 +192,8 @@ def test_control_records_that_are_all_alike_are_skipped_over(records: int) -> No
 
 
 def test_another_recipe_is_not_refuted_by_attacks() -> None:
-    """Retrained runs by a recipe that ranks single records differently are not refuted by an attack gap."""
+    """Retrained runs by a recipe that ranks single records differently are not refuted by an attack
+    gap."""
     refuted = 0
     for seed in range(60):
         arms = simulated_arms(seed, n=12)

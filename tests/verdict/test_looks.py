@@ -32,7 +32,8 @@ def test_a_look_passes_and_refutes_at_its_own_level() -> None:
 
 
 def test_spared_records_pass_no_easier_at_a_look() -> None:
-    """A test that passes by finding nothing must find nothing at the whole of alpha, however strict the look."""
+    """A test that passes by finding nothing must find nothing at the whole of alpha, however strict
+    the look."""
     tests: list[Finding] = [GOOD[0], spared(0.03), GOOD[2]]
     assert results(judge(tests, NOOP, 0.05, 0.25))[1] == "undecided"
 
@@ -47,7 +48,8 @@ def test_a_test_is_no_more_informative_for_a_strict_look() -> None:
 
 
 def test_spared_records_are_sought_harder_at_an_early_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The chance to miss spared records is spent like alpha, and the null has groups for the stricter level."""
+    """The chance to miss spared records is spent like alpha, and the null has groups for the
+    stricter level."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 19)
     arms = simulated_arms(3, n=6, forget=60, gap=2.5)
     whole, early = (spared_finding(arms, CRITERIA, 0, share) for share in (1.0, 0.25))
@@ -70,7 +72,8 @@ def test_intervals_are_of_the_level_of_the_look(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_look_keeps_its_outcome_and_the_controls_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the decision at a look the evidence keeps the runs, the level, the outcome, and which controls were wrong."""
+    """Of the decision at a look the evidence keeps the runs, the level, the outcome, and which
+    controls were wrong."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 119)
     arms = simulated_arms(1, n=12, gap=4)
     decision = decide(arms.claiming(arms.original), CRITERIA, 250, 0, share=0.5)

@@ -33,7 +33,8 @@ def with_margins(arm: Arm, exact: Margins) -> Arm:
 
 
 def test_every_required_test_is_put_once_and_in_order() -> None:
-    """A finding for each query, for spared records, each attack and the accuracy; none is left out."""
+    """A finding for each query, for spared records, each attack and the accuracy; none is left
+    out."""
     assert list(findings_of(simulated_arms(0, n=4))) == [
         "residual memory, exact",
         "residual memory, jitter 0.1",
@@ -79,7 +80,8 @@ def test_findings_carry_the_numbers_of_the_statistics() -> None:
 
 
 def test_only_memory_must_be_informative() -> None:
-    """Residual memory and spared records must be informative to support; attacks and accuracy need not."""
+    """Residual memory and spared records must be informative to support; attacks and accuracy need
+    not."""
     needs = {
         name: f.support_needs_informative
         for name, f in findings_of(simulated_arms(0)).items()
@@ -93,7 +95,8 @@ def test_only_memory_must_be_informative() -> None:
 
 
 def test_without_memory_the_power_gate_is_closed() -> None:
-    """Where the original runs remember nothing, memory is skipped, the verdict is inconclusive, and no runs are promised."""
+    """Where the original runs remember nothing, memory is skipped, the verdict is inconclusive, and
+    no runs are promised."""
     arms = simulated_arms(0, n=6, gap=0.0)
     found = findings_of(arms)
     for query in arms.original.margins:
@@ -105,7 +108,8 @@ def test_without_memory_the_power_gate_is_closed() -> None:
 
 
 def test_an_arm_that_ranks_control_records_otherwise_is_not_compared() -> None:
-    """Unlearned runs below the comparability floor have no residual memory, and no verdict is reached."""
+    """Unlearned runs below the comparability floor have no residual memory, and no verdict is
+    reached."""
     arms = simulated_arms(0, n=6)
     rng = np.random.default_rng(0)
     broken = {
@@ -138,7 +142,8 @@ def test_an_audit_is_a_function_of_its_arms_and_seed() -> None:
 
 
 def test_temperature_of_an_arm_changes_no_memory() -> None:
-    """All logits of the unlearned runs times 10 change neither residual memory nor the spared records."""
+    """All logits of the unlearned runs times 10 change neither residual memory nor the spared
+    records."""
     arms = simulated_arms(3, n=5, share=0.3)
     hot = {q: Margins(10 * m.forget, 10 * m.control) for q, m in arms.unlearned.margins.items()}
     before, after = findings_of(arms), findings_of(arms.claiming(replace(arms.unlearned, margins=hot)))
@@ -151,7 +156,8 @@ def test_temperature_of_an_arm_changes_no_memory() -> None:
 
 
 def test_only_inputs_near_the_records_give_a_lookup_filter_away() -> None:
-    """Unlearned runs that are like retrained ones at the exact inputs only are refuted by the jittered ones."""
+    """Unlearned runs that are like retrained ones at the exact inputs only are refuted by the
+    jittered ones."""
     arms = simulated_arms(4)
     filtered = with_margins(arms.original, arms.honest.margins["exact"])
     findings, _, verdict = decide(
@@ -164,7 +170,8 @@ def test_only_inputs_near_the_records_give_a_lookup_filter_away() -> None:
 
 
 def test_a_relearned_test_that_cannot_be_run_is_skipped() -> None:
-    """Where some compared model could not be fine-tuned, the relearned test is skipped and says why: it never passes."""
+    """Where some compared model could not be fine-tuned, the relearned test is skipped and says
+    why: it never passes."""
     criteria = CRITERIA.model_copy(update={"recoveries": ("relearned",)})
     found = required_findings(simulated_arms(0), criteria, 1000, 0)
     assert [f.name for f in found] == required_tests(criteria)
@@ -174,7 +181,8 @@ def test_a_relearned_test_that_cannot_be_run_is_skipped() -> None:
 
 
 def test_relearned_memory_is_a_required_test() -> None:
-    """Runs that show nothing when they are asked, and memory once they are reminded, are refuted by the relearned test."""
+    """Runs that show nothing when they are asked, and memory once they are reminded, are refuted by
+    the relearned test."""
     hidden, shown = simulated_arms(3, n=12), simulated_arms(3, n=12, share=1)
 
     def reminded(name: str) -> Arm:

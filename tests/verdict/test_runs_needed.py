@@ -57,7 +57,10 @@ CASES: dict[str, tuple[list[Finding], list[Finding], list[Control], str]] = {
         [ran(MEMORY, 0.5, 0.9, value=number(0.2, 0.1, 0.3)), *GOOD[1:]],
         NOOP,
         CONTROLS,
-        f"{NO_NUMBER}residual memory, exact seems to lie on the margin, and more than 10,000 runs an arm would be needed.",
+        (
+            f"{NO_NUMBER}residual memory, exact seems to lie on the margin, and more than 10,000 runs an arm"
+            " would be needed."
+        ),
     ),
     "privacy is claimed": (
         [*GOOD, private(0.0, 1.0)],
@@ -70,8 +73,8 @@ CASES: dict[str, tuple[list[Finding], list[Finding], list[Control], str]] = {
         NOOP,
         CONTROLS,
         (
-            f"{NO_NUMBER}residual memory, exact could not be run, which more runs need not change; how many would settle "
-            "spared records cannot be computed."
+            f"{NO_NUMBER}residual memory, exact could not be run, which more runs need not change; how many"
+            " would settle spared records cannot be computed."
         ),
     ),
     "the honest control was refuted": (
@@ -85,8 +88,8 @@ CASES: dict[str, tuple[list[Finding], list[Finding], list[Control], str]] = {
         NOOP,
         [*CONTROLS, known("no-op", "inconclusive", False)],
         (
-            "These runs were not enough to refute even models that forgot nothing; more runs may be, if the forget records "
-            "are remembered at all."
+            "These runs were not enough to refute even models that forgot nothing; more runs may be, if the"
+            " forget records are remembered at all."
         ),
     ),
 }
@@ -94,7 +97,8 @@ CASES: dict[str, tuple[list[Finding], list[Finding], list[Control], str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_where_no_number_can_be_promised_the_verdict_says_why(case: str) -> None:
-    """An inconclusive verdict that more runs need not decide gives no number, and says why, in these words."""
+    """An inconclusive verdict that more runs need not decide gives no number, and says why, in
+    these words."""
     findings, noop, controls, outlook = CASES[case]
     found = decide(findings, noop, controls)
     assert (found.outcome, found.runs_needed, found.further_runs) == ("inconclusive", None, None)

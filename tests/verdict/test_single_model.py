@@ -25,7 +25,8 @@ def made(seed: int, share: float = 0.0, n: int = N) -> Arms:
 
 
 def test_one_honest_run_is_seldom_refuted_and_mostly_supported() -> None:
-    """Of single retrained runs at most α are refuted by any test after Holm, and most pass every test."""
+    """Of single retrained runs at most α are refuted by any test after Holm, and most pass every
+    test."""
     audits = 50
     found = [
         conclude(judge(required_findings(made(seed), CRITERIA, 250, 0), [], 0.05)) for seed in range(audits)
@@ -42,12 +43,13 @@ def test_one_original_run_is_refuted() -> None:
 
 
 def test_the_whole_decision_on_an_honest_run() -> None:
-    """Support says that it is weaker than of a procedure; each control judged every run of its arm, and is right."""
+    """Support says that it is weaker than of a procedure; each control judged every run of its arm,
+    and is right."""
     findings, controls, verdict = decide_single_model(made(2), CRITERIA, 250, 0)
     assert verdict.outcome == "supported", verdict
     assert verdict.sentence.startswith(
-        "Supported, as far as a single model can be: on every required test it lies among models retrained without the "
-        "forget records, residual memory "
+        "Supported, as far as a single model can be: on every required test it lies among models retrained"
+        " without the forget records, residual memory "
     )
     assert (verdict.margin, verdict.runs_needed) == (0.5, None)
     assert [(c.name, c.expected, c.passed) for c in controls] == [
@@ -78,7 +80,8 @@ def test_the_whole_decision_on_a_run_that_forgot_nothing() -> None:
 
 
 def test_an_audit_that_cannot_tell_says_that_it_failed() -> None:
-    """Where originals remember nothing, the no-op control comes out wrong and nothing is decided."""
+    """Where originals remember nothing, the no-op control comes out wrong and nothing is
+    decided."""
     arms = simulated_arms(0, n=6, gap=0.0)
     _, controls, verdict = decide_single_model(arms.claiming(first(arms.unlearned)), CRITERIA, 250, 0)
     assert verdict.outcome == "inconclusive"
