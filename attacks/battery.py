@@ -1,85 +1,118 @@
 """The battery: every attack on every run of the arms that are compared."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS
 from auditkit.attacks.errors import NotApplicable
+from auditkit.core.ids import COMPARED, ArmKey, Query
+from auditkit.signals.measurements import AttackScores, Measured, SetIndices
 from auditkit.signals.signals import Signals, asked_near
 from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
 
-ARMS = ("original", "unlearned", "retrained", "honest")
+NearAucs = Mapping[str, Mapping[Query, Mapping[ArmKey, Floats]]]
+"""attack -> query -> arm -> AUC (runs,)."""
 
 
-def near_aucs(
-    signals: Signals,
-    attacks: Sequence[str],
-    forget: Ints,
-    control: Ints,
-    near_logits: Mapping[str, npt.NDArray[np.float32]],
-) -> Mapping[str, Mapping[str, Mapping[str, Floats]]]:
-    """The same battery on inputs near the records: attack -> jittered query -> arm -> AUC (runs,).
+@dataclass(frozen=True, eq=False)
+class Battery:
+    """What the attacks gave.
 
-    near_logits: jittered query -> (runs, forget then control records, classes). An attack that
-    cannot be mounted there, as it needs a model in hand, has no line.
+    Attributes:
+        scores: attack -> arm -> scores. A record that the attacked runs were not asked about, as an
+            attack needs it, has the score NaN.
+        skipped: attack -> why it could not be mounted.
     """
-    found: dict[str, dict[str, dict[str, Floats]]] = {}
-    for query, logits in near_logits.items():
-        near = asked_near(signals, np.concatenate([forget, control]), logits)
-        scores, _ = run_battery(near, attacks, forget, control)
-        for name, by_arm in scores.items():
-            found.setdefault(name, {})[query] = {arm: s.asked().auc() for arm, s in by_arm.items()}
-    return found
+
+    scores: AttackScores
+    skipped: Mapping[str, str]
+
+
+def near_aucs(measured: Measured, attacks: Sequence[str]) -> NearAucs:
+    """The battery on inputs near the records.
+
+    Args:
+        measured: the answers of all models.
+        attacks: names in ATTACKS. One that cannot be mounted there, as it needs a model in hand,
+            has no line.
+
+    Returns:
+        attack -> jittered query -> arm -> AUC (runs,).
+    """
+    sets = measured.sets
+    places = np.concatenate([sets.forget, sets.control])
+    aucs: dict[str, dict[Query, dict[ArmKey, Floats]]] = {}
+    for query, logits in measured.near_logits.items():
+        near = asked_near(measured.signals, places, logits)
+        for name, by_arm in run_battery(near, attacks, sets).scores.items():
+            aucs.setdefault(name, {})[query] = {arm: s.asked().auc() for arm, s in by_arm.items()}
+    return aucs
 
 
 def run_battery(
-    signals: Signals, attacks: Sequence[str], forget: Ints, control: Ints, arms: Sequence[str] = ARMS
-) -> tuple[Mapping[str, Mapping[str, Scores]], Mapping[str, str]]:
-    """Mount the named attacks of ATTACKS on the runs of these arms.
+    signals: Signals, attacks: Sequence[str], sets: SetIndices, arms: Sequence[ArmKey] = COMPARED
+) -> Battery:
+    """Mount attacks on the runs of some arms.
 
-    forget, control: where those records stand in the signals. Returns attack -> arm -> scores, and
-    for each attack that could not be mounted the reason. A record that the attacked runs were not
-    asked about, as an attack needs it, has the score NaN.
+    Args:
+        signals: the answers of all runs.
+        attacks: names in ATTACKS.
+        sets: where forget and control records stand in the signals.
+        arms: whose runs are attacked.
     """
-    scores: dict[str, dict[str, Scores]] = {}
+    scores: dict[str, dict[ArmKey, Scores]] = {}
     skipped: dict[str, str] = {}
     for name in attacks:
         try:
-            found = {arm: score_arm(name, signals, signals.runs_of(arm), forget, control) for arm in arms}
+            by_arm = {
+                arm: score_arm(name, signals, signals.runs_of(arm), sets.forget, sets.control) for arm in arms
+            }
         except NotApplicable as error:
             skipped[name] = error.reason
             continue
-        if all(part.size for s in found.values() for part in (s.asked().forget, s.asked().control)):
-            scores[name] = found
+        if all(part.size for s in by_arm.values() for part in (s.asked().forget, s.asked().control)):
+            scores[name] = by_arm
         else:
             skipped[name] = (
                 "there are no forget or no control records of which every run was asked what it needs"
             )
-    return scores, skipped
+    return Battery(scores, skipped)
 
 
 def score_arm(name: str, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
-    """One attack on these runs. Of each run only the scores of forget and control records are kept.
-    NotApplicable where it cannot be mounted."""
+    """One attack on some runs.
+
+    Args:
+        name: in ATTACKS.
+        signals: the answers of all runs.
+        runs: which are attacked.
+        forget, control: where those records stand in the signals.
+
+    Returns:
+        Of each run the scores of forget and control records.
+
+    Raises:
+        NotApplicable: where the attack cannot be mounted.
+    """
     # Records outermost, as a choice of columns lies in memory: scores.npz holds the arrays as they
     # lie.
     scores = Scores(*(np.empty((len(runs), len(records)), order="F") for records in (forget, control)))
     for row, run in enumerate(runs):
-        found = ATTACKS[name].score(signals, int(run))
-        scores.forget[row], scores.control[row] = found[forget], found[control]
+        of_records = ATTACKS[name].score(signals, int(run))
+        scores.forget[row], scores.control[row] = of_records[forget], of_records[control]
     return scores
 
 
 def dependent_attacks(attacks: Sequence[str]) -> list[str]:
-    """Whether a required attack judges runs by each other."""
-    found = [n for n in attacks if n in ATTACKS and ATTACKS[n].family == "unlearning"]
-    if not found:
+    """What is wrong with these attacks as required tests: those that judge runs by each other."""
+    dependent = [n for n in attacks if n in ATTACKS and ATTACKS[n].family == "unlearning"]
+    if not dependent:
         return []
     problem = (
-        f"criteria.attacks must judge runs one by one, found {', '.join(found)}, which judges each run by the"
-        " others, so that no test over runs holds its level; list it in criteria.reported"
+        f"criteria.attacks must judge runs one by one, found {', '.join(dependent)}, which judges each run"
+        " by the others, so that no test over runs holds its level; list it in criteria.reported"
     )
     return [problem]

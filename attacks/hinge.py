@@ -5,11 +5,10 @@ Carlini, Chien, Nasr, Song, Terzis & Tramer, "Membership Inference Attacks From 
 all records makes an attack of it.
 """
 
+from auditkit.signals.hinge import Floats, hinge
 from auditkit.signals.signals import Signals
-from auditkit.statistics import margins
-from auditkit.statistics.margins import Floats
 
 
 def score(signals: Signals, target: int) -> Floats:
     """The margin z_y - max_{k != y} z_k, in nats: (records,), > 0 where the label is predicted."""
-    return margins.hinge(signals.logits[target], signals.labels)
+    return hinge(signals.logits[target], signals.labels)

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.errors import NotApplicable
+from auditkit.core.ids import ORIGINAL, RETRAINED, UNLEARNED, ArmKey
 from auditkit.signals.signals import Signals, log_softmax, phi
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
@@ -64,9 +65,9 @@ euclidean = paired(posterior_distance)
 
 def original_of(signals: Signals, target: int) -> int:
     """The run of the arm "original" that has the target's number within its own arm."""
-    arm = str(signals.arms[target])
-    number = int(np.searchsorted(signals.runs_of(arm), target))
-    originals = signals.runs_of("original")
+    arm = signals.arms[target]
+    number = int(np.searchsorted(np.flatnonzero(signals.arms == arm), target))
+    originals = signals.runs_of(ORIGINAL)
     if number >= len(originals):
         raise NotApplicable(
             f"the attack pairs each run with the original of its number; there is none for run {number} of"
@@ -96,8 +97,8 @@ def before_after(
     """
     attack = paired(compare)
 
-    def of(arm: str) -> Floats:
+    def of(arm: ArmKey) -> Floats:
         found = (attack(signals, int(run)) for run in signals.runs_of(arm))
         return np.array([auc(s[forget], s[control]) for s in found])
 
-    return BeforeAfter(of("unlearned"), of("retrained"))
+    return BeforeAfter(of(UNLEARNED), of(RETRAINED))

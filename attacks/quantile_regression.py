@@ -28,8 +28,9 @@ from scipy.spatial.distance import cdist
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.references import outside
 from auditkit.attacks.shadows import halves, once
+from auditkit.signals.hinge import hinge
 from auditkit.signals.signals import Signals
-from auditkit.statistics.margins import Floats, Ints, hinge
+from auditkit.statistics.margins import Floats, Ints
 
 COMPONENTS = 50
 """Principal components of the inputs that are kept."""

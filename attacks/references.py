@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.shadows import once
+from auditkit.core.ids import SHADOW
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats, Ints
 
@@ -22,7 +23,7 @@ Signal = Callable[[npt.NDArray[np.floating], Ints], Floats]
 
 def references(signals: Signals, target: int) -> Ints:
     """The reference runs against this target: every shadow run but the target itself."""
-    runs = signals.runs_of("shadow")
+    runs = signals.runs_of(SHADOW)
     return np.asarray(runs[runs != target])
 
 
@@ -77,7 +78,7 @@ def moments(signal: Signal) -> OfReferences:
     def of_references(signals: Signals, *left_out: int) -> tuple[Moments, Moments]:
         inside, out = of_all(signals)
         for run in left_out:
-            if signals.arms[run] == "shadow":
+            if signals.arms[run] == str(SHADOW):
                 x, member = signal(signals.logits[run], signals.labels), signals.member[run]
                 inside, out = inside.without(x, member), out.without(x, ~member)
         return inside, out
@@ -87,7 +88,7 @@ def moments(signal: Signal) -> OfReferences:
 
 def _sums(signals: Signals, signal: Signal) -> tuple[Moments, Moments]:
     """Over all shadow runs, both sides in one go."""
-    runs, records = signals.runs_of("shadow"), len(signals.labels)
+    runs, records = signals.runs_of(SHADOW), len(signals.labels)
     both = summed(
         (
             (

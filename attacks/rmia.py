@@ -20,6 +20,7 @@ from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.per_class import Score
 from auditkit.attacks.references import moments, outside, require
 from auditkit.attacks.shadows import once
+from auditkit.core.ids import SHADOW
 from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
@@ -118,11 +119,11 @@ def tuned(signals: Signals, target: int) -> float:
     their members away best: the highest mean AUC over them, the smallest a of several. The target
     has no part in it, also where it is a shadow run itself. NotApplicable where no reference run
     can be attacked so."""
-    return _best(signals, target) if signals.arms[target] == "shadow" else _best_of_all(signals)
+    return _best(signals, target) if signals.arms[target] == str(SHADOW) else _best_of_all(signals)
 
 
 def _best(signals: Signals, *left_out: int) -> float:
-    runs = np.setdiff1d(signals.runs_of("shadow"), left_out)
+    runs = np.setdiff1d(signals.runs_of(SHADOW), left_out)
     tried = (_aucs(signals, int(run), *left_out) for run in runs)
     found = list(islice((aucs for aucs in tried if aucs is not None), TRIED_ON))
     if not found:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.errors import NotApplicable
+from auditkit.core.ids import SHADOW
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Ints
 
@@ -52,8 +53,8 @@ def shadow_examples(signals: Signals) -> tuple[Ints, Ints, npt.NDArray[np.bool_]
     The attacker's records are those that some shadow run was trained on. NotApplicable where there
     are no shadow runs, or none that missed a record another one saw.
     """
-    runs = signals.runs_of("shadow")
-    own = np.flatnonzero(signals.member.any(axis=0, where=(signals.arms == "shadow")[:, None]))
+    runs = signals.runs_of(SHADOW)
+    own = np.flatnonzero(signals.member.any(axis=0, where=(signals.arms == str(SHADOW))[:, None]))
     member = signals.member[np.ix_(runs, own)]
     if member.all():
         raise NotApplicable(

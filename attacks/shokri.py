@@ -28,6 +28,7 @@ import numpy.typing as npt
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.per_class import Score
 from auditkit.attacks.shadows import halves, once, shadow_examples
+from auditkit.core.ids import SHADOW
 from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats, Ints
 
@@ -89,7 +90,7 @@ def features_of(logits: npt.NDArray[np.floating], labels: Ints) -> Features:
 def _share(signals: Signals, target: int) -> int | None:
     """Which half of the shadow runs, the first (0) or the second (1), may be learnt from to attack
     this target: both (None), but not the half that the target is in."""
-    shadows = signals.runs_of("shadow")
+    shadows = signals.runs_of(SHADOW)
     place = np.flatnonzero(shadows == target)
     return int(2 * place[0] < len(shadows)) if len(place) else None
 

@@ -28,10 +28,11 @@ from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.lira import log_ratio, shrunk
 from auditkit.attacks.references import Moments, summed
 from auditkit.attacks.shadows import once
+from auditkit.core.ids import RETRAINED, UNLEARNED, ArmKey
 from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 
-WORLDS = ("unlearned", "retrained")
+WORLDS = (UNLEARNED, RETRAINED)
 FEWEST = 3
 """Runs an arm: one is left out, and the spread of the rest is wanted."""
 
@@ -52,14 +53,14 @@ def score(signals: Signals, target: int) -> Floats:
     return log_ratio(x, unlearned, retrained, shrunk)
 
 
-def _others(signals: Signals, arm: str, target: int, x: Floats) -> Moments:
+def _others(signals: Signals, arm: ArmKey, target: int, x: Floats) -> Moments:
     """The moments of phi over the runs of an arm but the target, whose phi is x."""
     seen = arm_moments(signals, arm)
-    return seen.without(x, np.ones(len(x), dtype=bool)) if signals.arms[target] == arm else seen
+    return seen.without(x, np.ones(len(x), dtype=bool)) if signals.arms[target] == str(arm) else seen
 
 
 @once
-def arm_moments(signals: Signals, arm: str) -> Moments:
+def arm_moments(signals: Signals, arm: ArmKey) -> Moments:
     """The moments of phi over all runs of an arm, summed up one run at a time."""
     every = np.ones(len(signals.labels), dtype=bool)
     margins = (phi(signals.logits[run], signals.labels) for run in signals.runs_of(arm))

@@ -1,46 +1,31 @@
-"""The path of a claim about answers that were handed in: no model, no training, no torch.
+"""A claim about answers that were handed in: no model, no training, no torch.
 
-From signals on it is that of `auditkit.pipeline`. What was not handed in cannot be checked: it is
-no required test of such a claim, and stands under what was not checked.
+What was not handed in cannot be checked: it is no required test of such a claim, and stands under
+what was not checked.
 """
 
-import json
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from auditkit.attacks import ATTACKS, NotApplicable
-from auditkit.attacks.battery import dependent_attacks, run_battery
+from auditkit.attacks.battery import dependent_attacks
 from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, with_margins
 from auditkit.claims.required import required_tests
 from auditkit.core.canonical import canonical, commitment
 from auditkit.core.environment import without_torch
 from auditkit.core.errors import UsageError
-from auditkit.core.progress import NullReporter, Reporter
-from auditkit.evidence import attack_numbers as battery
-from auditkit.evidence import memory_numbers as summary
-from auditkit.evidence.bundle import check_place, open_bundle, open_key, write_bundle
-from auditkit.evidence.exposure_numbers import exposure_arrays, record_exposure
-from auditkit.evidence.report_files import report_files
-from auditkit.evidence.run_record import arm_summary, npz, run_record, salted_ids
-from auditkit.evidence.schema import (
-    Control,
-    DataSummary,
-    Evidence,
-    Finding,
-    InterfaceSummary,
-    NotChecked,
-    Verdict,
-)
-from auditkit.evidence.scope import UNSAID, of_predictions
-from auditkit.signals.measurements import COMPARED, build_arms, bundle_arrays, group_records
-from auditkit.signals.predictions_file import SETS, SubmittedPredictions, load_predictions
-from auditkit.statistics.agreement import Agreement
-from auditkit.statistics.arms import Arms, Scores
+from auditkit.core.ids import RETRAINED, Jitter
+from auditkit.core.progress import Reporter
+from auditkit.evidence.assemble import Account, Attacked
+from auditkit.evidence.bundle import check_place, open_bundle, open_key
+from auditkit.evidence.schema import DataSummary, NotChecked
+from auditkit.evidence.scope import of_predictions
+from auditkit.evidence.version_numbers import both_versions
+from auditkit.signals.measurements import Measured
+from auditkit.signals.predictions_checks import SETS
+from auditkit.signals.predictions_file import SubmittedPredictions, load_predictions
 from auditkit.study.lock_check import expected_lock, verify_lock
-from auditkit.verdict import decide, decide_single_model
+from auditkit.study.source import AuditRequest, Source
 
 SPOKEN_OF = ("name", "statement", "claimant", "auditor", "threat_model", "seed", "predictions", "criteria")
 """What a claim about answers may speak of; the rest is about training."""
@@ -66,69 +51,50 @@ FAR_ENOUGH = 1.0
 to count as such."""
 
 
-def audit_predictions(
-    claim: Claim,
-    out: Path,
-    *,
-    folder: Path = Path(),
-    problems: Sequence[str] = (),
-    tell: Reporter | None = None,
-    lock: str | None = None,
-) -> Evidence:
-    """Audit a claim about answers and leave the evidence bundle at `out`; arguments and errors as
-    those of `auditkit.pipeline.audit`."""
-    started, tell = time.time(), tell or NullReporter()
-    begun = lock_audit(claim, out, folder=folder, problems=problems, lock=lock)
-    claim, given, unmounted, key, lock_sha256 = begun
+def submitted_source(request: AuditRequest, tell: Reporter) -> Source:
+    """Check the claim and the answers, lock both in the bundle, and give the answers.
 
-    tell.say("attacking every compared run ...")
-    signals, places, criteria = given.signals, given.places, claim.criteria
-    scores, skipped = run_battery(signals, criteria.all_attacks, places.forget, places.control)
-    found = battery.attack_agreement(scores)
-    parts = group_records(signals.labels[places.forget])
-    arms = build_arms(signals, given.near, places, scores, skipped, parts)
+    Args:
+        request: what is to be audited.
+        tell: how progress is reported; nothing here takes long.
 
-    tell.say("deciding ...")
-    judge = decide_single_model if given.unlearned_runs == 1 else decide
-    decision = judge(arms, criteria, len(places.test), claim.seed)
-    evidence = _assembled(claim, given, arms, scores, found, unmounted, decision, lock_sha256, key)
-
-    tell.say("writing the report ...")
-    arrays = {
-        **bundle_arrays(arms, scores, found, salted_ids(signals, key), places),
-        **exposure_arrays(arms),
-    }
-    record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")
-    files = {"evidence.json": canonical(evidence), "run.json": json.dumps(record, indent=1).encode()}
-    write_bundle(out, {**files, "scores/scores.npz": npz(arrays), **report_files(files, tell)})
-    return evidence
-
-
-class LockedPredictions(NamedTuple):
-    """An audit of answers whose criteria are locked. unmounted: what the criteria leave unchecked;
-    the rest as in `auditkit.study.lock.LockedAudit`."""
-
-    claim: Claim
-    given: SubmittedPredictions
-    unmounted: list[NotChecked]
-    key: bytes
-    lock_sha256: str
-
-
-def lock_audit(
-    claim: Claim, out: Path, *, folder: Path, problems: Sequence[str], lock: str | None = None
-) -> LockedPredictions:
-    """Check the claim and the answers, and lock both in the bundle at `out`; as
-    `auditkit.study.lock.lock_audit`."""
-    check_place(out)
-    promise, wrong = expected_lock(lock, out) if lock else (None, [])
-    given = _checked(claim, folder, [*problems, *wrong])
-    claim, unmounted = _settled(claim, given)
-    key = open_key(out)
-    criteria = _locked(claim, given, key)
+    Raises:
+        UsageError: with everything that is wrong with claim and answers, and then nothing is
+            written; where the bundle or the request's lock holds other criteria, with the names of
+            what differs.
+    """
+    del tell
+    check_place(request.out)
+    promise, wrong = expected_lock(request.lock, request.out) if request.lock else (None, [])
+    submitted = _checked(request.claim, request.folder, [*request.problems, *wrong])
+    claim, unmounted = _with_defaults(request.claim, submitted)
+    key = open_key(request.out)
+    criteria = _locked(claim, submitted, key)
     if promise:
         verify_lock(promise, canonical(criteria))
-    return LockedPredictions(claim, given, unmounted, key, open_bundle(out, criteria))
+    one_model = submitted.unlearned_runs == 1
+    runs = len(submitted.measured.signals.runs_of(RETRAINED))
+
+    def measure(per_arm: int) -> Measured:
+        del per_arm  # All answers are there from the start.
+        return submitted.measured
+
+    def account(attacked: Attacked, alpha: float) -> Account:
+        signals, sets = attacked.measured.signals, attacked.measured.sets
+        far = max(claim.criteria.jitter, default=0.0) >= FAR_ENOUGH
+        return Account(
+            kind=claim.kind,
+            claim=_plain(claim),
+            scope=of_predictions(submitted.unlearned_runs),
+            data=_data(claim, submitted),
+            environment=without_torch(),
+            not_checked=(*([] if far else [NO_JITTER]), *unmounted, *NOT_HANDED_IN),
+            warnings=submitted.notes,
+            before_after=None if one_model else both_versions(signals, sets, alpha),
+        )
+
+    lock_sha256 = open_bundle(request.out, criteria)
+    return Source(claim, key, lock_sha256, [(runs, 1.0)], measure, account, one_model)
 
 
 def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> SubmittedPredictions:
@@ -149,35 +115,37 @@ def _checked(claim: Claim, folder: Path, problems: Sequence[str]) -> SubmittedPr
             "criteria.recoveries: they take models in hand, and only answers were handed in; set it to []"
         )
     try:
-        given = load_predictions(folder / claim.predictions.file.expanduser(), claim.seed)
+        submitted = load_predictions(folder / claim.predictions.file.expanduser(), claim.seed)
     except UsageError as error:
         raise UsageError(*problems, *error.problems) from error
-    if "jitter" in said and (absent := sorted(set(claim.criteria.jitter) - set(given.shares))):
+    if "jitter" in said and (absent := sorted(set(claim.criteria.jitter) - set(submitted.shares))):
         problems.append(
             "criteria.jitter: answers near the records must be handed in for each, found none for "
             f"{', '.join(f'{share:g}' for share in absent)}; add them, or leave the key out"
         )
     if problems:
         raise UsageError(*problems)
-    return given
+    return submitted
 
 
-def _settled(claim: Claim, given: SubmittedPredictions) -> tuple[Claim, list[NotChecked]]:
+def _with_defaults(claim: Claim, submitted: SubmittedPredictions) -> tuple[Claim, list[NotChecked]]:
     """The claim with the criteria that it leaves open written out, and what they leave unchecked:
     margins by the number of unlearned runs, attacks and jitter by what was handed in."""
-    reasons = {name: reason for name in claim.criteria.all_attacks if (reason := _unmountable(name, given))}
+    reasons = {
+        name: reason for name in claim.criteria.all_attacks if (reason := _unmountable(name, submitted))
+    }
     able = {
         part: tuple(name for name in getattr(claim.criteria, part) if name not in reasons)
         for part in ("attacks", "reported")
     }
-    if given.unlearned_runs == 1:
+    if submitted.unlearned_runs == 1:
         claim = with_margins(claim, ONE_RUN_MARGINS)
-    claim = with_margins(claim, {**able, "jitter": given.shares, "recoveries": ()})
+    claim = with_margins(claim, {**able, "jitter": submitted.shares, "recoveries": ()})
     dropped = [name for name in reasons if name not in claim.criteria.all_attacks]
     return claim, [NotChecked(f"attack: {ATTACKS[name].title}", reasons[name]) for name in dropped]
 
 
-def _unmountable(name: str, given: SubmittedPredictions) -> str | None:
+def _unmountable(name: str, submitted: SubmittedPredictions) -> str | None:
     """Why an attack cannot be mounted on a retrained run of what was handed in; None if it can. The
     unlearned runs are not looked at."""
     if ATTACKS[name].family == "shadow models":
@@ -185,7 +153,7 @@ def _unmountable(name: str, given: SubmittedPredictions) -> str | None:
             "the library of this attack brings torch with it; name it in criteria.attacks to have it mounted"
         )
     try:
-        ATTACKS[name].score(given.signals, int(given.signals.runs_of("retrained")[0]))
+        ATTACKS[name].score(submitted.measured.signals, int(submitted.measured.signals.runs_of(RETRAINED)[0]))
     except NotApplicable as error:
         return error.reason
     return None
@@ -197,78 +165,31 @@ def _plain(claim: Claim) -> dict[str, object]:
     return {**plain, "predictions": {"file": claim.predictions.file.name}}
 
 
-def _locked(claim: Claim, given: SubmittedPredictions, key: bytes) -> dict[str, object]:
+def _locked(claim: Claim, submitted: SubmittedPredictions, key: bytes) -> dict[str, object]:
     """What is fixed before anything is computed, for lock.json."""
-    ids = given.signals.ids
+    ids = submitted.measured.signals.ids
     return {
         "schema": 1,
         "claim": _plain(claim),
         "data": {
-            "sha256": given.sha256,
-            "sets": {name: commitment(key, ids[getattr(given.places, name)].tolist()) for name in SETS},
+            "sha256": submitted.sha256,
+            "sets": {
+                name: commitment(key, ids[getattr(submitted.measured.sets, name)].tolist()) for name in SETS
+            },
         },
         "required_tests": required_tests(claim.criteria),
     }
 
 
-def _assembled(
-    claim: Claim,
-    given: SubmittedPredictions,
-    arms: Arms,
-    scores: Mapping[str, Mapping[str, Scores]],
-    found: Mapping[str, Agreement],
-    unmounted: Sequence[NotChecked],
-    decision: tuple[list[Finding], list[Control], Verdict],
-    lock_sha256: str,
-    key: bytes,
-) -> Evidence:
-    """Everything the audit found, as the value that evidence.json holds."""
-    findings, controls, verdict = decision
-    criteria, signals, places = claim.criteria, given.signals, given.places
-    return Evidence(
-        schema=1,
-        lock_sha256=lock_sha256,
-        claim=_plain(claim),
-        scope=of_predictions(given.unlearned_runs),
-        interface=InterfaceSummary(given.interface.words) if given.interface.words else None,
-        looks=(),
-        data=_data(claim, given),
-        environment=without_torch(),
-        arms=tuple(arm_summary(name, signals, places, criteria.alpha, claim.kind) for name in COMPARED),
-        controls=tuple(controls),
-        exposure=record_exposure(arms, criteria.alpha),
-        residual_memory=summary.residual_memory(arms, signals.labels[places.forget], criteria.alpha),
-        states=(),
-        findings=tuple(findings),
-        attacks=battery.attack_summaries(scores, {}, criteria.alpha),
-        agreement=battery.agreement(found),
-        before_after=(
-            None if given.unlearned_runs == 1 else battery.both_versions(signals, places, criteria.alpha)
-        ),
-        swap=(),
-        privacy=None,
-        utility=summary.utility(arms, len(places.test), criteria.alpha),
-        drift=summary.drift(arms, criteria.alpha),
-        not_checked=(
-            *([UNSAID] if given.interface.words else []),
-            *([] if max(criteria.jitter, default=0.0) >= FAR_ENOUGH else [NO_JITTER]),
-            *unmounted,
-            *NOT_HANDED_IN,
-        ),
-        warnings=given.notes,
-        verdict=verdict,
-    )
-
-
-def _data(claim: Claim, given: SubmittedPredictions) -> DataSummary:
+def _data(claim: Claim, submitted: SubmittedPredictions) -> DataSummary:
     assert claim.predictions is not None
     return DataSummary(
         name=claim.predictions.file.stem,
         origin="answers handed in as arrays",
         licence="not stated",
-        commitment=given.sha256,
-        sets={name: len(getattr(given.places, name)) for name in SETS},
+        commitment=submitted.sha256,
+        sets={name: len(getattr(submitted.measured.sets, name)) for name in SETS},
         near_duplicates=None,
         exact_duplicates=None,
-        jitter={f"jitter {share:g}": None for share in claim.criteria.jitter},
+        jitter=dict.fromkeys(map(Jitter, claim.criteria.jitter)),
     )

@@ -20,7 +20,7 @@ from auditkit.calibration.trials import trials
 from auditkit.claims.claim import Claim, read_claim
 from auditkit.core.canonical import canonical
 from auditkit.core.progress import ConsoleReporter
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.runs.bank import EXACT, Bank, open_bank, save
 from auditkit.runs.fill_bank import fill
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from auditkit.core.errors import AuditError
 from auditkit.engine.plan import cores, step_seconds
-from auditkit.engine.queue import BACKENDS, Backend
+from auditkit.engine.resources import BACKENDS
+from auditkit.engine.queue import Backend
 from benchmarks import engine_contenders as contenders
 from benchmarks.engine_clock import Host, matmul_rate, peak_memory
 from benchmarks.engine_figures import Figure, Results, spread

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from auditkit.engine.cost import Resources, cost
+from auditkit.engine.cost import cost
+from auditkit.engine.resources import Resources
 from auditkit.engine.plan import (
     Measured,
     Plan,

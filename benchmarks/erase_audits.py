@@ -18,7 +18,7 @@ from typing import Any
 
 from auditkit.core.canonical import to_plain
 from auditkit.core.progress import ConsoleReporter
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.reproduction.audits import OURS, audits
 from auditkit.reproduction.table import table
 from auditkit.reproduction.values import Row, Table

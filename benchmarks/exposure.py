@@ -19,7 +19,7 @@ import numpy as np
 
 from auditkit.claims.claim import parse_claim
 from auditkit.core.progress import NullReporter
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.engine.queue import WorkerConfig
 from auditkit.runs.assemble import set_indices, signals_of
 from auditkit.runs.collect import train_and_query

@@ -20,7 +20,7 @@ from torch import nn
 from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import parse_claim
 from auditkit.core.progress import NullReporter
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.engine.queue import WorkerConfig
 from auditkit.evidence.schema import Number, Ran
 from auditkit.runs.assemble import set_indices, signals_of

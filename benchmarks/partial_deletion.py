@@ -23,7 +23,7 @@ from auditkit.calibration.trials import Trial, trials
 from auditkit.claims.claim import read_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import ConsoleReporter
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.engine.plan import cores
 from auditkit.runs.bank import EXACT
 from auditkit.runs.fill_bank import fill

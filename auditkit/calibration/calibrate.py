@@ -14,8 +14,8 @@ from auditkit.core.canonical import canonical
 from auditkit.core.environment import VERSION
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter, Reporter
-from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores
+from auditkit.engine.resources import Resources
 from auditkit.reports import render_calibration
 from auditkit.runs.bank import EXACT, Bank, runs_of
 from auditkit.runs.fill_bank import fill
@@ -63,7 +63,7 @@ def summed_up(
     bank: Bank, claim: Claim, fakes: Mapping[str, GalleryCase], found: Mapping[str, Sequence[Trial]]
 ) -> r.Calibration:
     """The table of these trials: case -> trials, which were drawn from this bank."""
-    tests = required_tests(claim.criteria)
+    tests = list(map(str, required_tests(claim.criteria)))
     rows = tuple(row(case, fakes, own, tests) for case, own in found.items())
     answer, sentences = r.answered(rows, claim.criteria.alpha)
     about = cast(dict[str, Any], bank.about)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from joblib import Parallel, delayed
 
 from auditkit.claims.claim import Criteria
-from auditkit.evidence.schema import Control, Finding, Outcome, Ran, Verdict
+from auditkit.evidence.schema import Decision, Outcome, Ran
 from auditkit.runs.bank import Bank, draw
 from auditkit.verdict import decide
-from auditkit.verdict.decision import blocking_reason
+from auditkit.verdict.decision import RHO
+from auditkit.verdict.judging import blocking_findings, refuted_tests
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,17 @@ class Trial:
 def trial(bank: Bank, case: str, criteria: Criteria, runs: int, seed: int, k: int) -> Trial:
     """Claim k of a case, decided."""
     arms = draw(bank, case, runs, seed, k)
-    return trial_result(*decide(arms, criteria, bank.test_records, seed + k))
+    return trial_result(decide(arms, criteria, bank.test_records, seed + k))
 
 
-def trial_result(findings: Sequence[Finding], controls: Sequence[Control], verdict: Verdict) -> Trial:
+def trial_result(decision: Decision) -> Trial:
     """What matters of a decision."""
-    failed = [f"control: {control.name}" for control in controls if not control.passed]
-    rho = next(f for f in findings if f.name == "residual memory, exact")
+    findings, rho = decision.findings, decision.findings[RHO]
+    failed = [f"control: {control.name}" for control in decision.controls if not control.passed]
     return Trial(
-        outcome=verdict.outcome,
-        refuted_by=tuple(f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"),
-        in_the_way=(*failed, *(f.name for f in findings if blocking_reason(f))),
+        outcome=decision.verdict.outcome,
+        refuted_by=tuple(map(str, refuted_tests(findings))),
+        in_the_way=(*failed, *(str(f.test) for f in blocking_findings(findings))),
         rho=rho.number.value if isinstance(rho, Ran) else None,
     )
 

@@ -1,26 +1,48 @@
-"""The tests that a claim must pass, by name: what is locked."""
+"""The tests that a claim must pass: what is locked. Policy, in the order of judgement."""
 
 from auditkit.claims.claim import Criteria
+from auditkit.core.ids import (
+    DIFFERENTIAL_PRIVACY,
+    EXACT,
+    RELEARNED,
+    SPARED_RECORDS,
+    TEST_ACCURACY,
+    Jitter,
+    Query,
+    TestId,
+    attack_gap,
+    residual_memory,
+)
 
 
-def queries(criteria: Criteria) -> list[str]:
-    """How every record is asked about: as it is, near it at each radius, and of models that are
-    reminded of others."""
-    relearned = ["relearned"] if "relearned" in criteria.recoveries else []
-    return ["exact", *(f"jitter {share:g}" for share in criteria.jitter), *relearned]
+def queries(criteria: Criteria) -> list[Query]:
+    """How every record must be asked about: as it is, near it at each radius, and of models that
+    are reminded of others.
+
+    Args:
+        criteria: what would count as forgotten.
+
+    Returns:
+        The queries under which residual memory is a required test.
+    """
+    relearned = [RELEARNED] if RELEARNED.by in criteria.recoveries else []
+    return [EXACT, *map(Jitter, criteria.jitter), *relearned]
 
 
-def required_tests(criteria: Criteria, *, private: bool = False) -> list[str]:
-    """The names of the tests that support needs, in the order of `required_findings`, then that of
-    a claim of differential privacy where there is one: what is locked."""
+def required_tests(criteria: Criteria, *, private: bool = False) -> list[TestId]:
+    """The tests that support needs.
+
+    Args:
+        criteria: what would count as forgotten.
+        private: whether the claim is also one of differential privacy.
+
+    Returns:
+        Their identities, in the order of `auditkit.verdict.required.required_findings`.
+    """
     return [
-        *(f"residual memory, {query}" for query in queries(criteria)),
-        "spared records",
-        *(f"attack gap, {attack}" for attack in criteria.attacks),
-        "test accuracy",
-        *([PRIVACY_TEST] if private else []),
+        *map(residual_memory, queries(criteria)),
+        SPARED_RECORDS,
+        *map(attack_gap, criteria.attacks),
+        TEST_ACCURACY,
+        *([DIFFERENTIAL_PRIVACY] if private else []),
     ]
-
-
-PRIVACY_TEST = "differential privacy"
-"""The name of the test of a claim of differential privacy, which is required where there is one."""

@@ -52,24 +52,21 @@ def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None,
         from auditkit.claims.claim import BUILT_IN, read_claim
         from auditkit.core.canonical import canonical
         from auditkit.core.progress import ConsoleReporter
+        from auditkit.engine.resources import Resources
+        from auditkit.pipeline import audit as run_audit
 
         path = claim or BUILT_IN
         stated, problems = read_claim(path)
         place = out or default_place(claim, stated.name)
-        if stated.predictions:  # needs no torch
-            from auditkit.predictions import audit_predictions
-
-            evidence = audit_predictions(
-                stated, place, folder=path.parent, problems=problems, tell=ConsoleReporter(), lock=lock
-            )
-        else:
-            from auditkit.engine.cost import Resources
-            from auditkit.pipeline import audit as run_audit
-
-            resources, tell = Resources(**given), ConsoleReporter()
-            evidence = run_audit(
-                stated, place, folder=path.parent, problems=problems, given=resources, tell=tell, lock=lock
-            )
+        evidence = run_audit(
+            stated,
+            place,
+            folder=path.parent,
+            problems=problems,
+            given=Resources(**given),
+            tell=ConsoleReporter(),
+            lock=lock,
+        )
         if as_json:
             click.echo(canonical(evidence))
         else:

@@ -21,7 +21,7 @@ def plan(claim: Path | None, as_json: bool, **given: Any) -> None:
         from auditkit.claims.claim import BUILT_IN, read_claim
         from auditkit.core.canonical import to_plain
         from auditkit.core.progress import ConsoleReporter
-        from auditkit.engine.cost import Resources
+        from auditkit.engine.resources import Resources
         from auditkit.study.power_forecast import forecast, in_words
         from auditkit.study.study import prepare
 
@@ -46,22 +46,21 @@ def lock(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> N
         from auditkit.claims.claim import BUILT_IN, read_claim
         from auditkit.core.progress import ConsoleReporter
         from auditkit.evidence.bundle import LOCK, key_path
+        from auditkit.study.source import AuditRequest
 
         path, tell = claim or BUILT_IN, ConsoleReporter()
         stated, problems = read_claim(path)
         place = out or default_place(claim, stated.name)
+        request = AuditRequest(stated, place, path.parent, tuple(problems))
         if stated.predictions:  # needs no torch
-            from auditkit import predictions
+            from auditkit.predictions import submitted_source
 
-            sha256 = predictions.lock_audit(stated, place, folder=path.parent, problems=problems).lock_sha256
+            sha256 = submitted_source(request, tell).lock_sha256
         else:
-            from auditkit.engine.cost import Resources
+            from auditkit.engine.resources import Resources
             from auditkit.study.lock import lock_audit
 
-            resources = Resources(**given)
-            sha256 = lock_audit(
-                stated, place, folder=path.parent, problems=problems, given=resources, tell=tell
-            ).lock_sha256
+            sha256 = lock_audit(request, Resources(**given), tell).lock_sha256
         tell.say(f"keep {key_path(place)}: nobody can audit by this lock without it")
         document = {"lock": str(place / LOCK), "sha256": sha256}
         click.echo(json.dumps(document) if as_json else f"{sha256}  {place / LOCK}")

@@ -40,7 +40,7 @@ def fnn(size: str, sources: tuple[str, ...], out: Path | None, as_json: bool, **
     with failures(as_json):
         from auditkit.core.canonical import canonical
         from auditkit.core.progress import ConsoleReporter
-        from auditkit.engine.cost import Resources
+        from auditkit.engine.resources import Resources
         from auditkit.reproduction.publish import publish
         from auditkit.reproduction.reproduce import reproduce as run
 

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import rfc8785
 
+from auditkit.core.ids import ArmKey, Exact, Jitter, Recovered, TestId
+
+IDS = ArmKey | Exact | Jitter | Recovered | TestId
+
 
 def to_plain(value: object) -> Any:
     """The value as JSON knows it: dataclasses as objects, tuples as arrays, numpy numbers as
@@ -16,12 +20,14 @@ def to_plain(value: object) -> Any:
 
     Raises TypeError for anything else, so that nothing is written by accident.
     """
+    if isinstance(value, IDS):
+        return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError("the keys of evidence must be strings")
-        return {key: to_plain(item) for key, item in value.items()}
+        if not all(isinstance(key, str | IDS) for key in value):
+            raise TypeError("the keys of evidence must be strings or identities")
+        return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(item) for item in value]
     if isinstance(value, np.bool_ | np.integer | np.floating):

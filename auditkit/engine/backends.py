@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from joblib.externals.loky import ProcessPoolExecutor, process_executor
@@ -29,10 +29,9 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from auditkit.core.errors import AuditError, UsageError
 from auditkit.engine.plan import cores
+from auditkit.engine.resources import Backend
 from auditkit.engine.task import Task
 
-Backend = Literal["loky", "dask", "ray"]
-BACKENDS: tuple[Backend, ...] = ("loky", "dask", "ray")
 PATIENCE = 15
 """Seconds a cluster is given to answer."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

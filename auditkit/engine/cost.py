@@ -1,11 +1,11 @@
-"""What an audit may use of the machine, the plan that follows, and what it will cost."""
+"""The plan that follows from what an audit may use of the machine, and what it will cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 
-from auditkit.core.environment import environment
+from auditkit.core.environment import training_environment
 from auditkit.engine import store
 from auditkit.engine.plan import (
     Measured,
@@ -22,32 +22,13 @@ from auditkit.engine.plan import (
     step_seconds,
     weight_bytes,
 )
-from auditkit.engine.queue import Backend
+from auditkit.engine.resources import Resources
 
 PROCESS_BYTES = 450_000_000
 """What a process takes before it holds any data: Python, torch, and the rest of what we import."""
 FLOAT = 4
 SOON = 10.0
 """Seconds of work below which it is done in this process: a worker takes two seconds to start."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What an audit may use; None: as much as there is, or as measured.
-
-    jobs: workers. backend, address: see `auditkit.engine.queue.Workers`. device: "auto", "cpu" or
-    "cuda". width, threads: of the plan, in place of measuring. memory: bytes of all processes
-    together. seconds: of training.
-    """
-
-    jobs: int | None = None
-    backend: Backend = "loky"
-    address: str | None = None
-    device: str = "auto"
-    width: int | None = None
-    threads: int | None = None
-    memory: int | None = None
-    seconds: float | None = None
 
 
 def problems(given: Resources, locked: Plan | None) -> list[str]:
@@ -77,7 +58,7 @@ def planned(
     told = {
         **identity,
         "what": "the plan measured here",
-        "environment": environment(),
+        "environment": training_environment(),
         "cores": cores(),
         "given": [given.device, given.threads, given.memory],
         "work": [work.records, *work.runs.values()],

@@ -20,11 +20,11 @@ from typing import IO
 
 from auditkit.core.errors import AuditError
 from auditkit.engine import backends as pools
-from auditkit.engine.backends import BACKENDS, Backend, Pool, WorkerConfig, line, open_pool
+from auditkit.engine.backends import Pool, WorkerConfig, line, open_pool
 from auditkit.engine.store import store_directory
 from auditkit.engine.task import Task, Tensors
 
-__all__ = ["BACKENDS", "Backend", "WorkerConfig", "log_path", "results", "worker_session"]
+__all__ = ["WorkerConfig", "log_path", "results", "worker_session"]
 
 ATTEMPTS = 3
 """How often a task is tried whose worker dies."""

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.core.ids import EXACT, UNLEARNED
 from auditkit.evidence.numbers import METHOD, incomparable, plain_number
 from auditkit.evidence.schema import Halves, Number, RecordExposure
 from auditkit.statistics.arms import Arms
@@ -29,7 +30,7 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
     """How many forget records are still exposed, and how much the worst of them; None where
     unlearned and retrained runs are too different to be compared record by record, or there is a
     single unlearned one."""
-    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    O, U, R, H = (a.margins[EXACT] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
     if U.runs == 1 or incomparable(U, R):
         return None
     seen, found = _found(arms)
@@ -61,29 +62,29 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
 def exposure_arrays(arms: Arms) -> dict[str, npt.NDArray[np.generic]]:
     """For scores/: which records are exposed, in the order of `forget_ids` and `control_ids`, and
     the t behind it."""
-    U, R = arms.unlearned.margins["exact"], arms.retrained.margins["exact"]
+    U, R = arms.unlearned.margins[EXACT], arms.retrained.margins[EXACT]
     if U.runs == 1 or incomparable(U, R):
         return {}
     seen, found = _found(arms)
     in_view = np.zeros(len(found.forget), dtype=bool)
     in_view[seen] = True
     return {
-        "unlearned/exposure/t/forget": found.forget,
-        "unlearned/exposure/t/control": found.control,
-        "unlearned/exposure/in sight/forget": in_view,
-        "unlearned/exposure/remembered/forget": found.remembered,
-        "unlearned/exposure/below/forget": found.below,
+        f"{UNLEARNED}/exposure/t/forget": found.forget,
+        f"{UNLEARNED}/exposure/t/control": found.control,
+        f"{UNLEARNED}/exposure/in sight/forget": in_view,
+        f"{UNLEARNED}/exposure/remembered/forget": found.remembered,
+        f"{UNLEARNED}/exposure/below/forget": found.below,
     }
 
 
 def _found(arms: Arms) -> tuple[Ints, Exposure]:
-    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    O, U, R, H = (a.margins[EXACT] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
     seen = memorised_independently(O, H, R)
     return seen, exposure(U, R, seen)
 
 
 def _share_number(arms: Arms, alpha: float) -> Number:
-    O, U, R = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained))
+    O, U, R = (a.margins[EXACT] for a in (arms.original, arms.unlearned, arms.retrained))
     worst = worst_share(O, U, R, alpha)
     if worst is None:
         method = "not defined: in no single record can original and retrained runs be told apart"

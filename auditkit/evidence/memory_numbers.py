@@ -1,31 +1,38 @@
 """From arrays to the values of evidence.json: each number computed here, once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from auditkit.core.ids import (
+    EXACT,
+    HONEST,
+    ORIGINAL,
+    UNLEARNED,
+    Query,
+    Recovered,
+    TestId,
+)
+from auditkit.core.ids import residual_memory as test_of_memory
 from auditkit.evidence.numbers import (
     COMPARABILITY_FLOOR,
     accuracy_number,
-    difference_number,
     plain_number,
     ratio_number,
     rho_number,
 )
 from auditkit.evidence.schema import (
-    ArmSummary,
     ClassMemory,
     Drift,
     Number,
-    Recovered,
+    RecoveredMemory,
     ResidualMemory,
     State,
 )
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.drift import paired_slopes
-from auditkit.statistics.hypotheses import t_quantile, welch
+from auditkit.statistics.hypotheses import t_quantile
 from auditkit.statistics.margins import (
-    Floats,
     Ints,
     Margins,
     calibrated,
@@ -43,44 +50,33 @@ from auditkit.statistics.residual import (
 )
 from auditkit.statistics.spared import excess_spread
 
-MEANINGS = {
-    "original": "trained on retain and forget records",
-    "unlearned": "made from the original runs by the procedure",
-    "retrained": "trained from scratch on the retain records only",
-    "honest": "retrained once more, independently: the honest control",
-}
 
+def residual_memory(arms: Arms, labels: Ints, required: Collection[TestId], alpha: float) -> ResidualMemory:
+    """What stands behind residual memory.
 
-def residual_memory(arms: Arms, labels: Ints, alpha: float) -> ResidualMemory:
-    """Residual memory and what stands behind it. labels: of the forget records."""
-    seen = {query: _memory(arms, arms.unlearned, query) for query in arms.original.margins}
-    exact, honest = seen["exact"], _memory(arms, arms.honest, "exact")
+    Args:
+        arms: the compared arms.
+        labels: int64 (forget records,).
+        required: the tests whose findings carry their own numbers.
+        alpha: intervals are of level 1 - 2 alpha.
+    """
+    exact = _memory(arms, arms.unlearned, EXACT)
+    honest, noop = _memory(arms, arms.honest, EXACT), _memory(arms, arms.original, EXACT)
     n, records = exact.left.shape
-    per_class = [
-        ClassMemory(int(label), rho_number(exact.of(own), alpha), rho_number(honest.of(own), alpha))
-        for label in np.unique(labels)
-        for own in [np.flatnonzero(labels == label)]
-    ]
-    noop = _memory(arms, arms.original, "exact")
+    per_class = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        numbers = rho_number(exact.of(rows), alpha), rho_number(honest.of(rows), alpha)
+        per_class.append(ClassMemory(int(label), *numbers))
+    recovered = [query for query in arms.original.margins if isinstance(query, Recovered)]
     detectable = _smallest_detectable(exact, alpha)
     return ResidualMemory(
-        exact=rho_number(exact, alpha),
-        jittered=tuple(
-            (float(query.split()[1]), rho_number(m, alpha))
-            for query, m in seen.items()
-            if query.startswith("jitter ")
-        ),
-        recovered=tuple(
-            Recovered(query, rho_number(m, alpha), rho_number(_memory(arms, arms.honest, query), alpha))
-            for query, m in seen.items()
-            if query != "exact" and not query.startswith("jitter ")
-        ),
-        honest=rho_number(honest, alpha),
+        recovered=tuple(_recovered(arms, query, required, alpha) for query in recovered),
         per_class=tuple(per_class),
         per_run={
-            "original": tuple(rho_by_run(noop).tolist()),
-            "unlearned": tuple(rho_by_run(exact).tolist()),
-            "honest": tuple(rho_by_run(honest).tolist()),
+            ORIGINAL: tuple(rho_by_run(noop).tolist()),
+            UNLEARNED: tuple(rho_by_run(exact).tolist()),
+            HONEST: tuple(rho_by_run(honest).tolist()),
         },
         effective_records=plain_number(
             effective_records(exact),
@@ -94,7 +90,13 @@ def residual_memory(arms: Arms, labels: Ints, alpha: float) -> ResidualMemory:
     )
 
 
-def _memory(arms: Arms, arm: Arm, query: str) -> Memory:
+def _recovered(arms: Arms, query: Recovered, required: Collection[TestId], alpha: float) -> RecoveredMemory:
+    carried = test_of_memory(query) in required
+    rho = None if carried else rho_number(_memory(arms, arms.unlearned, query), alpha)
+    return RecoveredMemory(query.by, rho, rho_number(_memory(arms, arms.honest, query), alpha))
+
+
+def _memory(arms: Arms, arm: Arm, query: Query) -> Memory:
     return memory(arms.original.margins[query], arm.margins[query], arms.retrained.margins[query])
 
 
@@ -121,30 +123,10 @@ def _could_see(detectable: Number) -> str:
     )
 
 
-def arm_summary(name: str, accuracy: Mapping[str, tuple[Floats, int]], alpha: float) -> ArmSummary:
-    """An arm's accuracies. accuracy: set -> ((runs,) accuracies, records in the set)."""
-    numbers = {s: accuracy_number(a, n, alpha, f"accuracy on {s}") for s, (a, n) in accuracy.items()}
-    runs = len(accuracy["test"][0])
-    return ArmSummary(name, MEANINGS[name], runs, numbers["retain"], numbers["forget"], numbers["test"])
-
-
-def utility(arms: Arms, records: int, alpha: float) -> Number:
-    """How much test accuracy the unlearned runs have lost against retrained ones."""
-    loss = welch(arms.retrained.accuracy, arms.unlearned.accuracy)
-    return difference_number(
-        loss,
-        alpha,
-        len(arms.retrained.accuracy),
-        records,
-        "test accuracy, retrained - unlearned",
-        one_run=len(arms.unlearned.accuracy) == 1,
-    )
-
-
 def drift(arms: Arms, alpha: float) -> Drift:
     """How far the unlearned runs differ from retrained ones on control records."""
     original, unlearned, retrained = (
-        arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained)
+        arm.margins[EXACT] for arm in (arms.original, arms.unlearned, arms.retrained)
     )
     reference = retrained.control.mean(axis=0)
     U, R = (calibrated(arm, reference).control for arm in (unlearned, retrained))
@@ -196,14 +178,22 @@ def _slope(unlearned: Margins, retrained: Margins, alpha: float) -> Number:
     return ratio_number(*slopes, records, alpha, against, "drift")
 
 
-def states(
+def procedure_states(
     arms: Arms, other: Mapping[str, Arm], claimed: str, test_records: int, alpha: float
 ) -> tuple[State, ...]:
-    """The procedure's models in each of their states. other: state -> arm."""
+    """The procedure's models in each of their states.
+
+    Args:
+        arms: the compared arms.
+        other: state -> arm.
+        claimed: the state that the claim is about.
+        test_records: how many test records the accuracies are over.
+        alpha: intervals are of level 1 - 2 alpha.
+    """
     return tuple(
         State(
             name,
-            rho_number(_memory(arms, arm, "exact"), alpha),
+            rho_number(_memory(arms, arm, EXACT), alpha),
             accuracy_number(arm.accuracy, test_records, alpha, "accuracy on test"),
             name == claimed,
         )

@@ -1,31 +1,17 @@
-"""What every kind of audit writes alike: accuracies of an arm, the record of the run, scores,
-salted ids."""
+"""What every kind of audit writes alike: the record of the run, salted ids, arrays."""
 
 import io
 import resource
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 import numpy as np
 
 from auditkit.core.canonical import salted
-from auditkit.evidence import memory_numbers as summary
-from auditkit.evidence.schema import ArmSummary
-from auditkit.evidence.scope import UNLEARNED
-from auditkit.signals.measurements import SetIndices, accuracy
 from auditkit.signals.signals import Signals
-
-
-def arm_summary(name: str, signals: Signals, places: SetIndices, alpha: float, kind: str) -> ArmSummary:
-    """One arm's accuracies, and what it is in a claim of this kind."""
-    parts = {s: getattr(places, s) for s in ("retain", "forget", "test")}
-    found = {s: (accuracy(signals, name, part), len(part)) for s, part in parts.items()}
-    summed = summary.arm_summary(name, found, alpha)
-    return replace(summed, meaning=UNLEARNED[kind]) if name == "unlearned" else summed
 
 
 def salted_ids(signals: Signals, key: bytes) -> np.ndarray[tuple[int], np.dtype[np.str_]]:

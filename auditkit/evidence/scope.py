@@ -1,7 +1,9 @@
 """What each kind of claim can and cannot come to: a literal table, said beside every verdict."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from auditkit.claims.claim import Kind
 from auditkit.evidence.schema import NotChecked, Scope
 
 SCOPES = {
@@ -73,7 +75,7 @@ SCOPES = {
 }
 ONE_RUN = "That another run would have come out alike: the answers of one unlearned model were handed in."
 """What the answers of a single unlearned model leave open besides."""
-UNLEARNED = {
+UNLEARNED_MEANING: Mapping[Kind, str] = {
     "procedure": "made from the original runs by the procedure",
     "endpoint": "the released model, as it was handed in",
     "predictions": "as handed in, said to have forgotten the forget records",

@@ -17,12 +17,12 @@ import torch
 from joblib import Parallel, delayed
 
 from auditkit.core.canonical import canonical, digest, to_plain
-from auditkit.core.environment import VERSION, environment
+from auditkit.core.environment import VERSION, whole_environment
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter, Reporter
 from auditkit.data import SOURCES, load
-from auditkit.engine.cost import Resources
 from auditkit.engine.plan import cores, threads
+from auditkit.engine.resources import Resources
 from auditkit.reproduction.audits import audits
 from auditkit.reproduction.experiments import SPLIT_SEED, experiments
 from auditkit.reproduction.sizes import SIZES, split
@@ -153,7 +153,7 @@ def _numbered(k: int, make: Callable[[], object]) -> tuple[int, object]:
 
 
 def _identity(piece: Experiment) -> str:
-    return digest({"code": environment(), "of": dict(piece.identity)})
+    return digest({"code": whole_environment(), "of": dict(piece.identity)})
 
 
 def _place(piece: Experiment, kept: Path) -> Path:

@@ -9,35 +9,31 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from auditkit.attacks import loss
-from auditkit.claims.claim import Claim, Criteria, ProcedureClaim
+from auditkit.claims.claim import Claim, ProcedureClaim
 from auditkit.core.canonical import digest
+from auditkit.core.ids import HONEST, ORIGINAL, RETRAINED, ArmKey, unlearned
 from auditkit.core.progress import Reporter
-from auditkit.engine.cost import Resources
 from auditkit.engine.plan import threads
-from auditkit.engine.queue import WorkerConfig
+from auditkit.engine.resources import Resources
 from auditkit.evidence.numbers import accuracy_number, mean_number
 from auditkit.evidence.schema import Number, Ran, Skipped
 from auditkit.reproduction.cost import Cost, cost_of, cost_of_retraining
 from auditkit.reproduction.paper_attack import AttackModel, attack_accuracy
 from auditkit.reproduction.sentences import sentences
 from auditkit.reproduction.values import Decided, Row, Table
-from auditkit.runs.assemble import set_indices, signals_of
-from auditkit.runs.bank import Bank, common_queries
-from auditkit.runs.collect import RunAnswers
-from auditkit.runs.fill_bank import bank_of, collected_alike, widened
-from auditkit.runs.queries import build_queries
+from auditkit.runs.bank import Bank
+from auditkit.runs.fill_bank import build_bank, measured_alike, open_session, widened
 from auditkit.runs.stacks import UnlearnedArm
-from auditkit.signals.measurements import SetIndices, accuracy, group_records
-from auditkit.signals.signals import Signals
-from auditkit.statistics.arms import Arms
+from auditkit.signals.measurements import Measured, accuracy
+from auditkit.statistics.arms import Arms, common_queries
 from auditkit.statistics.margins import Ints
-from auditkit.study.planning import plan_for
 from auditkit.study.study import Study, prepare
 from auditkit.verdict import decide, with_diverged
-from auditkit.verdict.decision import blocking_reason
+from auditkit.verdict.decision import RHO
+from auditkit.verdict.judging import blocking_findings, refuted_tests
 
-MEMORY = "residual memory, "
-"""What the names of the tests of residual memory begin with."""
+MEMORY = RHO.kind
+"""The kind of the tests of residual memory."""
 
 
 def table(
@@ -58,39 +54,30 @@ def table(
     """
     claim = widened(claim, 1.0)
     study = prepare(claim, Path(), (), tell)
-    plan, jobs = plan_for(study, given, None, tell)
-    workers = WorkerConfig(jobs, plan.threads, given.backend, given.address)
-    asked = build_queries(study)
     gallery = {key: UnlearnedArm(procedure) for key, procedure in procedures.items()}
     about = {
         "claim": claim.model_dump(mode="json"),
         "gallery": {k: p.model_dump() for k, p in procedures.items()},
     }
-    parts = group_records(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
+    session = open_session(study, given, digest(about), tell)
     rows: dict[str, Row] = {}
     retrainings: list[Cost] = []
     diverged: dict[str, None] = {}
-    for found, names in collected_alike(study, asked, gallery, plan, workers, digest(about), tell):
+    for measured, names in measured_alike(session, gallery):
         tell.say(f"judging {len(names)} procedures ...")
-        signals = signals_of(study, asked, found)
-        arm = _Asked(signals, set_indices(study, signals), found, claim.criteria, attack)
-        bank = bank_of(signals, found, arm.places, parts, claim, names, about)
-        for key in ("original", "retrained"):
-            rows.setdefault(key, arm.row(key, key))
-        verdicts = judged(study, procedures, bank, names, found.diverged, jobs)
+        answers = _Answers(measured, claim.criteria.alpha, attack)
+        bank = build_bank(measured, claim.criteria.attacks, names, about)
+        for arm in (ORIGINAL, RETRAINED):
+            rows.setdefault(str(arm), answers.row(str(arm), arm))
+        verdicts = judged(study, procedures, bank, names, measured.diverged, session.workers.jobs or 1)
         for key in names:
             verdict, spent, retraining = verdicts[key]
             retrainings.append(retraining)
-            rows[key] = arm.row(
-                key,
-                f"unlearned, {key}",
-                procedures[key],
-                (spent.flops / retraining.flops, spent.seconds / retraining.seconds),
-                verdict,
-            )
-        diverged |= dict.fromkeys(found.diverged)
+            shares = (spent.flops / retraining.flops, spent.seconds / retraining.seconds)
+            rows[key] = answers.row(key, unlearned(key), procedures[key], shares, verdict)
+        diverged |= dict.fromkeys(measured.diverged)
     seconds = float(np.median([spent.seconds for spent in retrainings]))
-    ordered = tuple(rows[key] for key in ("original", "retrained", *procedures))
+    ordered = tuple(rows[key] for key in (str(ORIGINAL), str(RETRAINED), *procedures))
     said = claim.model_dump(
         mode="json", exclude={"procedure": True, "privacy": True, "forget": {"ids"}}, exclude_none=True
     )
@@ -148,23 +135,22 @@ def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Dec
     own = bank.cases[case]
     O, U, R, H = common_queries(bank.original, own.arm, bank.pool.take(first), bank.pool.take(second))
     arms = Arms(O, U, R, H, {**bank.skipped, **own.skipped}, bank.parts)
-    findings, controls, verdict = with_diverged(
-        decide(arms, claim.criteria, bank.test_records, claim.seed), diverged
-    )
-    wrong = [f"control: {control.name}" for control in controls if not control.passed]
+    decision = with_diverged(decide(arms, claim.criteria, bank.test_records, claim.seed), diverged)
+    findings, verdict = decision.findings, decision.verdict
+    wrong = [f"control: {control.name}" for control in decision.controls if not control.passed]
     return Decided(
         verdict.outcome,
         verdict.sentence,
-        {f.name.removeprefix(MEMORY): _number(f) for f in findings if f.name.startswith(MEMORY)},
-        tuple(f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"),
-        (*wrong, *(f.name for f in findings if blocking_reason(f))),
+        {str(test.of): _number(f) for test, f in findings.items() if test.kind == MEMORY},
+        tuple(map(str, refuted_tests(findings))),
+        (*wrong, *(str(f.test) for f in blocking_findings(findings))),
     )
 
 
 def concerning(diverged: Sequence[str], case: str) -> list[str]:
     """Of the runs that diverged those that are compared in this case: what became of other cases
     says nothing of it."""
-    compared = ("original run", "retrained run", "honest run", f"unlearned, {case} run")
+    compared = tuple(f"{arm} run" for arm in (ORIGINAL, RETRAINED, HONEST, unlearned(case)))
     return [run for run in diverged if run.startswith(compared)]
 
 
@@ -175,46 +161,47 @@ def _number(finding: Ran | Skipped) -> Number:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
-    """What every arm answered, through one interface."""
+class _Answers:
+    """What every arm answered, through one interface. alpha: intervals are of level 1 - 2 alpha.
+    attack: how the paper's attack learns."""
 
-    signals: Signals
-    places: SetIndices
-    found: RunAnswers
-    criteria: Criteria
+    measured: Measured
+    alpha: float
     attack: AttackModel
 
     def row(
         self,
         name: str,
-        arm: str,
+        arm: ArmKey,
         procedure: ProcedureClaim | None = None,
         shares: tuple[float, float] = (1.0, 1.0),
-        found: Decided | None = None,
+        decided: Decided | None = None,
     ) -> Row:
         """The row of an arm. shares: of retraining, in operations and in seconds."""
+        sets = self.measured.sets
         return Row(
             name,
             procedure.name if procedure else "",
             procedure.options if procedure else {},
-            len(self.signals.runs_of(arm)),
-            self._accuracy(arm, self.places.retain),
-            self._accuracy(arm, self.places.forget),
-            self._accuracy(arm, self.places.test),
+            len(self.measured.signals.runs_of(arm)),
+            self._accuracy(arm, sets.retain),
+            self._accuracy(arm, sets.forget),
+            self._accuracy(arm, sets.test),
             self._attack(arm),
             *shares,
-            found,
+            decided,
         )
 
-    def _accuracy(self, arm: str, records: Ints) -> Number:
-        values = accuracy(self.signals, arm, records)
-        return accuracy_number(values, len(records), self.criteria.alpha, "accuracy")
+    def _accuracy(self, arm: ArmKey, records: Ints) -> Number:
+        values = accuracy(self.measured.signals, arm, records)
+        return accuracy_number(values, len(records), self.alpha, "accuracy")
 
-    def _attack(self, arm: str) -> Number:
+    def _attack(self, arm: ArmKey) -> Number:
         """The paper's attack on each run: forget records are its members, equally many control
         records are not."""
-        forget, control = self.places.forget, self.places.control
+        signals, sets = self.measured.signals, self.measured.sets
+        forget, control = sets.forget, sets.control
         n = min(len(forget), len(control))
-        losses = (-loss.score(self.signals, int(run)) for run in self.signals.runs_of(arm))
-        values = np.array([attack_accuracy(own[forget[:n]], own[control[:n]], self.attack) for own in losses])
-        return mean_number(values, 2 * n, self.criteria.alpha, "accuracy of the paper's attack")
+        losses = (-loss.score(signals, int(run)) for run in signals.runs_of(arm))
+        values = [attack_accuracy(of_run[forget[:n]], of_run[control[:n]], self.attack) for of_run in losses]
+        return mean_number(np.array(values), 2 * n, self.alpha, "accuracy of the paper's attack")

@@ -18,8 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.errors import AuditError, IntegrityError
-from auditkit.statistics.arms import Arm, Arms, Scores
-from auditkit.statistics.margins import Ints, Margins, stacked
+from auditkit.core.ids import ORIGINAL, RETRAINED
+from auditkit.signals.arm_arrays import arm_arrays, arms_in
+from auditkit.statistics.arms import Arm, Arms, common_queries
+from auditkit.statistics.margins import Ints
 
 EXACT = "exact retraining"
 """The honest case: unlearned runs that are retrained runs, drawn like those they are compared
@@ -112,38 +114,6 @@ def _drawn(original: Arm, pool: Arm, runs: int, seed: int, k: int) -> _Drawn:
     return _Drawn(own, original.take(own), pool.take(R), pool.take(H), spare)
 
 
-def common_queries(*arms: Arm) -> list[Arm]:
-    """The arms with the margins of those queries alone that all of them were asked."""
-    common = set.intersection(*(set(arm.margins) for arm in arms))
-    return [
-        (
-            arm
-            if set(arm.margins) == common
-            else Arm({q: m for q, m in arm.margins.items() if q in common}, arm.scores, arm.accuracy)
-        )
-        for arm in arms
-    ]
-
-
-def joined(*arms: Arm) -> Arm:
-    """The runs of several arms, one after the other; of queries and attacks those that all have."""
-    same = common_queries(*arms)
-    attacks = [name for name in same[0].scores if all(name in arm.scores for arm in same)]
-    return Arm(
-        {query: stacked(*(arm.margins[query] for arm in same)) for query in same[0].margins},
-        {
-            name: Scores(
-                *(
-                    np.concatenate([getattr(arm.scores[name], part) for arm in same])
-                    for part in ("forget", "control")
-                )
-            )
-            for name in attacks
-        },
-        np.concatenate([arm.accuracy for arm in same]),
-    )
-
-
 def save(bank: Bank, path: Path) -> None:
     """Keep a bank: an .npz of arrays, from which `open_bank` makes it again. Margins and scores of
     every run, never inputs and never ids."""
@@ -151,9 +121,9 @@ def save(bank: Bank, path: Path) -> None:
     banks = [bank, *others]
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for k, one in enumerate(banks):
-        arrays |= {**_arrays(f"{k}|original", one.original), **_arrays(f"{k}|pool", one.pool)}
+        arrays |= {**arm_arrays(f"{k}/original", one.original), **arm_arrays(f"{k}/pool", one.pool)}
         for name, case in one.cases.items():
-            arrays |= _arrays(f"{k}|case/{name}", case.arm)
+            arrays |= arm_arrays(f"{k}/case/{name}", case.arm)
     about = {
         "banks": [_told(one) for one in banks],
         "apart": {name: 1 + others.index(one) for name, one in bank.apart.items()},
@@ -167,8 +137,8 @@ def open_bank(path: Path) -> Bank:
     try:
         with np.load(path) as arrays:
             about = json.loads(str(arrays["bank"]))
-            found = _nested({name: arrays[name] for name in arrays.files if name != "bank"})
-        first, *others = (_opened(k, told, found) for k, told in enumerate(about["banks"]))
+            arms = arms_in({name: arrays[name] for name in arrays.files if name != "bank"})
+        first, *others = (_opened(k, told, arms) for k, told in enumerate(about["banks"]))
         return replace(first, apart={name: others[k - 1] for name, k in about["apart"].items()})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{path}: a bank of runs must be a file of `save`, found: {error}") from error
@@ -186,11 +156,11 @@ def _told(bank: Bank) -> dict[str, object]:
 
 
 def _opened(k: int, told: Mapping[str, Any], arms: Mapping[str, Arm]) -> Bank:
-    """Bank k of a file, from what `_told` and `_arrays` say of it."""
+    """Bank k of a file, from what `_told` says of it and its arms."""
     return Bank(
-        arms[f"{k}|original"],
-        arms[f"{k}|pool"],
-        {name: Case(arms[f"{k}|case/{name}"], skipped) for name, skipped in told["cases"].items()},
+        arms[f"{k}/original"],
+        arms[f"{k}/pool"],
+        {name: Case(arms[f"{k}/case/{name}"], skipped) for name, skipped in told["cases"].items()},
         told["skipped"],
         told["test_records"],
         [np.array(part, dtype=np.int64) for part in told["parts"]],
@@ -198,44 +168,8 @@ def _opened(k: int, told: Mapping[str, Any], arms: Mapping[str, Arm]) -> Bank:
     )
 
 
-def _arrays(prefix: str, arm: Arm) -> dict[str, npt.NDArray[np.generic]]:
-    arrays: dict[str, npt.NDArray[np.generic]] = {f"{prefix}|accuracy": arm.accuracy}
-    for query, margins in arm.margins.items():
-        arrays |= {
-            f"{prefix}|margin|{query}|{part}": getattr(margins, part) for part in ("forget", "control")
-        }
-    for attack, scores in arm.scores.items():
-        arrays |= {
-            f"{prefix}|attack|{attack}|{part}": getattr(scores, part) for part in ("forget", "control")
-        }
-    return arrays
-
-
-def _nested(arrays: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, Arm]:
-    """prefix -> arm, from the names that `_arrays` gives."""
-
-    def parts(prefix: str, kind: str) -> dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-        start = f"{prefix}|{kind}|"
-        names = [
-            name.removeprefix(start).removesuffix("|forget")
-            for name in arrays
-            if name.startswith(start) and name.endswith("|forget")
-        ]
-        return {n: (arrays[f"{start}{n}|forget"], arrays[f"{start}{n}|control"]) for n in names}
-
-    prefixes = [name.removesuffix("|accuracy") for name in arrays if name.endswith("|accuracy")]
-    return {
-        prefix: Arm(
-            {query: Margins(*both) for query, both in parts(prefix, "margin").items()},
-            {attack: Scores(*both) for attack, both in parts(prefix, "attack").items()},
-            arrays[f"{prefix}|accuracy"],
-        )
-        for prefix in prefixes
-    }
-
-
 def runs_of(bank: Bank) -> dict[str, int]:
     """How many runs the bank has: original, retrained, and of each case."""
-    return {"original": len(bank.original.accuracy), "retrained": len(bank.pool.accuracy)} | {
+    return {str(ORIGINAL): len(bank.original.accuracy), str(RETRAINED): len(bank.pool.accuracy)} | {
         name: len(bank.of(name).cases[name].arm.accuracy) for name in bank.names
     }

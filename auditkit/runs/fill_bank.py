@@ -6,25 +6,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from auditkit.attacks.battery import run_battery
+from auditkit.attacks.battery import Battery, run_battery
 from auditkit.claims.claim import Claim, ProcedureClaim
 from auditkit.claims.required import required_tests
 from auditkit.core.canonical import digest
 from auditkit.core.errors import UsageError
+from auditkit.core.ids import (
+    HONEST,
+    ORIGINAL,
+    RETRAINED,
+    ArmKey,
+    Recovered,
+    residual_memory,
+    unlearned,
+)
 from auditkit.core.progress import Reporter
-from auditkit.engine.cost import Resources
-from auditkit.engine.plan import Plan
 from auditkit.engine.queue import WorkerConfig
-from auditkit.runs.assemble import set_indices, signals_of
-from auditkit.runs.bank import Bank, Case, joined
-from auditkit.runs.collect import RunAnswers, train_and_query
-from auditkit.runs.queries import QueryPlan, build_queries
+from auditkit.engine.resources import Resources
+from auditkit.runs.bank import Bank, Case
+from auditkit.runs.collect import train_and_query
+from auditkit.runs.queries import build_queries
+from auditkit.runs.session import TrainingSession
+from auditkit.runs.source import measured_in
 from auditkit.runs.stacks import UnlearnedArm
 from auditkit.signals.interface import NOTHING, Interface
-from auditkit.signals.measurements import SetIndices, build_arm, group_records
-from auditkit.signals.signals import Signals
-from auditkit.statistics.arms import Arm, Scores
-from auditkit.statistics.margins import Ints
+from auditkit.signals.measurements import Measured, build_arm
+from auditkit.statistics.arms import Arm, joined
 from auditkit.study.planning import plan_for
 from auditkit.study.study import Study, prepare
 
@@ -58,55 +65,63 @@ def fill(
         )
     prepare(claim, folder, problems, tell)
     study = prepare(widened(claim, fold), folder, (), tell)
-    plan, jobs = plan_for(study, given, None, tell)
-    workers = WorkerConfig(jobs, plan.threads, given.backend, given.address)
-    asked = build_queries(study)
     about: dict[str, object] = {
         "data": {"name": study.data.name, "commitment": study.data.commitment()},
         "claim": claim.model_dump(
             mode="json", exclude={"forget": {"ids"}, "procedure": True}, exclude_none=True
         ),
-        "gallery": {name: made.procedure.model_dump(mode="json") for name, made in gallery.items()},
+        "gallery": {name: case.procedure.model_dump(mode="json") for name, case in gallery.items()},
     }
-
+    session = open_session(study, given, digest(about), tell)
     banks: list[tuple[Bank, Sequence[str]]] = []
-    for found, names in collected_alike(study, asked, gallery, plan, workers, digest(about), tell):
+    for measured, names in measured_alike(session, gallery):
         tell.say("attacking every run ...")
-        signals = signals_of(study, asked, found)
-        parts = group_records(study.data.y[study.sets.forget], study.data.groups[study.sets.forget])
-        told = {**about, "diverged": list(found.diverged)}
-        banks.append((bank_of(signals, found, set_indices(study, signals), parts, claim, names, told), names))
+        diverged = {**about, "diverged": list(measured.diverged)}
+        banks.append((build_bank(measured, claim.criteria.attacks, names, diverged), names))
     (bank, _), *others = banks
     return replace(bank, apart={name: other for other, names in others for name in names})
 
 
-def collected_alike(
-    study: Study,
-    asked: QueryPlan,
-    gallery: Mapping[str, UnlearnedArm],
-    plan: Plan,
-    workers: WorkerConfig,
-    key: str,
-    tell: Reporter,
-) -> Iterator[tuple[RunAnswers, Sequence[str]]]:
+def open_session(study: Study, given: Resources, key: str, tell: Reporter) -> TrainingSession:
+    """A session for this study, its plan chosen anew. key: see `TrainingSession`."""
+    plan, jobs = plan_for(study, given, None, tell)
+    return TrainingSession(
+        study, plan, WorkerConfig(jobs, plan.threads, given.backend, given.address), key, tell
+    )
+
+
+def measured_alike(
+    session: TrainingSession, gallery: Mapping[str, UnlearnedArm]
+) -> Iterator[tuple[Measured, Sequence[str]]]:
     """The answers of every arm, with the cases whose models withhold nothing; then, for those that
-    withhold something, every arm asked again through the same interface. key: see
-    `train_and_query`."""
-    everything = train_and_query(study, asked, plan, workers, key, tell, claimed=gallery)
+    withhold something, every arm asked again through the same interface.
+
+    Args:
+        session: what the runs are made with.
+        gallery: the cases, by name.
+
+    Yields:
+        The answers, and the names of the cases that are to be judged by them.
+    """
+    study, tell, queries = session.study, session.tell, build_queries(session.study)
+    answers = train_and_query(session, queries, gallery=gallery)
     through: dict[Interface, list[str]] = {NOTHING: []}
     for name in gallery:
-        through.setdefault(everything.withheld[f"unlearned, {name}"], []).append(name)
-    yield everything, through.pop(NOTHING)
+        through.setdefault(answers.withheld[unlearned(name)], []).append(name)
+    yield measured_in(study, queries, answers), through.pop(NOTHING)
     for interface, names in through.items():
         tell.say(f"{', '.join(names)}: {'; '.join(interface.words)}; asking every model alike ...")
-        made = {name: gallery[name] for name in names}
-        yield train_and_query(study, asked.through(interface), plan, workers, key, tell, claimed=made), names
+        behind = queries.through(interface)
+        some = {name: gallery[name] for name in names}
+        yield measured_in(study, behind, train_and_query(session, behind, gallery=some)), names
 
 
 def widened(claim: Claim, fold: float) -> Claim:
     """The claim with more runs, and without what no required test asks for."""
     required = required_tests(claim.criteria)
-    recoveries = tuple(name for name in claim.criteria.recoveries if f"residual memory, {name}" in required)
+    recoveries = tuple(
+        name for name in claim.criteria.recoveries if residual_memory(Recovered(name)) in required
+    )
     return claim.model_copy(
         update={
             "procedure": NOOP,
@@ -119,38 +134,32 @@ def widened(claim: Claim, fold: float) -> Claim:
     )
 
 
-def bank_of(
-    signals: Signals,
-    collected: RunAnswers,
-    places: SetIndices,
-    parts: Sequence[Ints],
-    claim: Claim,
-    gallery: Sequence[str],
-    about: Mapping[str, object],
+def build_bank(
+    measured: Measured, attacks: Sequence[str], gallery: Sequence[str], about: Mapping[str, object]
 ) -> Bank:
     """The bank in the answers of all runs. An attack that cannot be mounted on one claimed arm is
-    skipped for that case alone."""
-    attacks = claim.criteria.attacks
+    skipped for that case alone.
 
-    def arms(*names: str) -> tuple[list[Arm], Mapping[str, str]]:
-        scores, skipped = run_battery(signals, attacks, places.forget, places.control, names)
-        return [_arm(signals, collected, places, name, scores) for name in names], skipped
+    Args:
+        measured: the answers.
+        attacks: names in ATTACKS.
+        gallery: the names of the cases.
+        about: what the runs are of, see `Bank`.
+    """
 
-    (original, retrained, honest), skipped = arms("original", "retrained", "honest")
+    def arms(*keys: ArmKey) -> tuple[list[Arm], Mapping[str, str]]:
+        battery = run_battery(measured.signals, attacks, measured.sets, keys)
+        return [_arm(measured, key, battery) for key in keys], battery.skipped
+
+    (original, retrained, honest), skipped = arms(ORIGINAL, RETRAINED, HONEST)
     cases = {}
     for name in gallery:
-        [claimed], also = arms(f"unlearned, {name}")
+        [claimed], also = arms(unlearned(name))
         cases[name] = Case(claimed, {a: why for a, why in also.items() if a not in skipped})
-    pool = joined(retrained, honest)
-    return Bank(original, pool, cases, skipped, len(places.test), parts, about)
+    pool, test_records = joined(retrained, honest), len(measured.sets.test)
+    return Bank(original, pool, cases, skipped, test_records, measured.parts, about)
 
 
-def _arm(
-    signals: Signals,
-    collected: RunAnswers,
-    places: SetIndices,
-    name: str,
-    scores: Mapping[str, Mapping[str, Scores]],
-) -> Arm:
-    own = {attack: by_arm[name].asked() for attack, by_arm in scores.items()}
-    return build_arm(signals, name, collected.near[name], places, own)
+def _arm(measured: Measured, key: ArmKey, battery: Battery) -> Arm:
+    scores = {attack: by_arm[key].asked() for attack, by_arm in battery.scores.items()}
+    return build_arm(measured.signals, key, measured.near[key], measured.sets, scores)

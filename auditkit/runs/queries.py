@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS
+from auditkit.core.ids import PROXY, SHADOW, ArmKey, Jitter, Query
 from auditkit.data import nearest_distances
 from auditkit.data.jitter import domain, perturb
-from auditkit.runs.tasks import ProbeSpec
+from auditkit.runs.specs import ProbeSpec
 from auditkit.signals.interface import NOTHING, Interface
 from auditkit.study.study import SETS, Study, asked_records
 from auditkit.training import run_seed
@@ -35,8 +36,8 @@ class QueryPlan:
 
     records: npt.NDArray[np.int64]
     beside: npt.NDArray[np.int64]
-    near: Mapping[str, npt.NDArray[np.float32]]
-    radii: Mapping[str, float]
+    near: Mapping[Query, npt.NDArray[np.float32]]
+    radii: Mapping[Query, float]
     inspect: ProbeSpec | None
     interface: Interface = NOTHING
 
@@ -44,16 +45,17 @@ class QueryPlan:
         """The same questions, but that the answers come through this interface."""
         return replace(self, interface=interface)
 
-    def of(self, arm: str) -> "QueryPlan":
+    def of(self, arm: ArmKey) -> "QueryPlan":
         """What the models of an arm are asked: only those that are compared are looked into."""
-        return replace(self, inspect=None) if arm.startswith(("shadow", "swapped", "proxy")) else self
+        compared = arm.world == "plain" and arm not in (SHADOW, PROXY)
+        return self if compared else replace(self, inspect=None)
 
     def commitment(self) -> str:
         """SHA-256 over which records these are, over the inputs near them, and over what is
         withheld."""
         total = hashlib.sha256(self.records.tobytes())
         for query, inputs in self.near.items():
-            total.update(query.encode() + b"\0" + inputs.tobytes())
+            total.update(str(query).encode() + b"\0" + inputs.tobytes())
         if self.inspect:
             total.update(self.inspect.commitment())
         total.update(repr(self.interface).encode())
@@ -72,10 +74,12 @@ def build_queries(study: Study) -> QueryPlan:
     usual = float(np.median(nearest_distances(x[trained[:: max(1, len(trained) // JITTER_SAMPLE)]])))
     candidates = np.concatenate([sets.forget, sets.control])
     beside = x[candidates]
-    near, radii, within = {}, {}, domain(x)
+    near: dict[Query, npt.NDArray[np.float32]] = {}
+    radii: dict[Query, float] = {}
+    within = domain(x)
     for share in study.claim.criteria.jitter:
-        query = f"jitter {share:g}"
-        rng = np.random.default_rng(run_seed(study.claim.seed, query, 0))
+        query: Query = Jitter(share)
+        rng = np.random.default_rng(run_seed(study.claim.seed, str(query), 0))
         draws = (rng.standard_normal(beside.shape) for _ in range(DRAWS))
         near[query] = np.stack([perturb(beside, noise, share * usual, within) for noise in draws])
         steps = (near[query] - beside).reshape(DRAWS * len(beside), -1)

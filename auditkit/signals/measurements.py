@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.core.ids import COMPARED, EXACT, ArmKey, Query
+from auditkit.signals.hinge import hinge
+from auditkit.signals.interface import Interface
 from auditkit.signals.signals import Signals
-from auditkit.statistics.agreement import Agreement
 from auditkit.statistics.arms import Arm, Arms, Scores
-from auditkit.statistics.margins import Floats, Ints, Margins, hinge
+from auditkit.statistics.margins import Floats, Ints, Margins
 
-COMPARED = ("original", "unlearned", "retrained", "honest")
-"""The arms that are compared; shadow runs only teach the attacker."""
+Near = Mapping[ArmKey, Mapping[Query, Floats]]
+"""arm -> query -> `jittered_margins` of forget then control records: (runs, records)."""
+AttackScores = Mapping[str, Mapping[ArmKey, Scores]]
+"""attack -> arm -> its scores."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,57 +30,88 @@ class SetIndices:
     population: Ints
 
 
-def build_arms(
-    signals: Signals,
-    near: Mapping[str, Mapping[str, Floats]],
-    places: SetIndices,
-    scores: Mapping[str, Mapping[str, Scores]],
-    skipped: Mapping[str, str],
-    parts: Sequence[Ints] = (),
-) -> Arms:
-    """The compared arms.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What all models answered, wherever the answers come from: trained here, or submitted.
 
-    near: arm -> jittered query -> `jittered_margins` of forget then control records.
-    scores: attack -> arm -> scores; skipped: attack -> why it has none. parts: see `Arms`.
+    Attributes:
+        signals: the answers to the records as they are.
+        sets: where the records of each set stand in the signals.
+        near: margins under every other query.
+        near_logits: jittered query -> float32 (runs, forget then control records, classes), the
+            mean over the draws; empty where only margins are known.
+        parts: forget records that belong together, see `Arms`.
+        interface: what the claimed models withhold, and so every arm does.
+        diverged: runs that are left out as their answers were not all finite, in words.
     """
 
-    def arm(name: str) -> Arm:
-        own = {attack: by_arm[name].asked() for attack, by_arm in scores.items()}
-        return build_arm(signals, name, near[name], places, own)
+    signals: Signals
+    sets: SetIndices
+    near: Near
+    near_logits: Mapping[Query, npt.NDArray[np.float32]]
+    parts: Sequence[Ints]
+    interface: Interface
+    diverged: Sequence[str] = ()
 
-    # A recovery that the models of one arm cannot be put through says nothing of the others.
-    common = set.intersection(*(set(near[name]) for name in COMPARED))
-    near = {name: {q: m for q, m in near[name].items() if q in common} for name in COMPARED}
-    original, unlearned, retrained, honest = (arm(name) for name in COMPARED)
-    return Arms(original, unlearned, retrained, honest, skipped, parts)
+
+def build_arms(measured: Measured, scores: AttackScores, skipped: Mapping[str, str]) -> Arms:
+    """The compared arms.
+
+    Args:
+        measured: the answers of all models.
+        scores: attack -> arm -> scores.
+        skipped: attack -> why it has none.
+
+    Returns:
+        The arms, each with those queries that every arm was asked: a recovery that the models of
+        one arm cannot be put through says nothing of the others.
+    """
+    near = measured.near
+    common = set.intersection(*(set(near[arm]) for arm in COMPARED))
+
+    def arm(key: ArmKey) -> Arm:
+        asked = {attack: by_arm[key].asked() for attack, by_arm in scores.items()}
+        margins = {query: values for query, values in near[key].items() if query in common}
+        return build_arm(measured.signals, key, margins, measured.sets, asked)
+
+    original, unlearned, retrained, honest = map(arm, COMPARED)
+    return Arms(original, unlearned, retrained, honest, skipped, measured.parts)
 
 
 def group_records(*owners: npt.NDArray[np.generic]) -> list[Ints]:
     """The forget records that belong together: those, two or more, that have one owner. owners: of
     each forget record, one array a kind: its class, its person."""
-    return [own for kind in owners for own in _shared(kind) if len(own) > 1]
+    return [rows for kind in owners for rows in _by_owner(kind) if len(rows) > 1]
 
 
-def _shared(kind: npt.NDArray[np.generic]) -> list[Ints]:
+def _by_owner(kind: npt.NDArray[np.generic]) -> list[Ints]:
     _, code, size = np.unique(kind, return_inverse=True, return_counts=True)
     return np.split(np.argsort(code, kind="stable"), np.cumsum(size)[:-1])
 
 
 def build_arm(
-    signals: Signals, arm: str, near: Mapping[str, Floats], places: SetIndices, scores: Mapping[str, Scores]
+    signals: Signals,
+    arm: ArmKey,
+    near: Mapping[Query, Floats],
+    sets: SetIndices,
+    scores: Mapping[str, Scores],
 ) -> Arm:
     """One arm.
 
-    near: jittered query -> `jittered_margins` of forget then control records. scores: attack ->
-    scores.
+    Args:
+        signals: the answers of all runs.
+        arm: which.
+        near: query -> `jittered_margins` of forget then control records.
+        sets: where the records stand.
+        scores: attack -> its scores on this arm.
     """
-    split = len(places.forget)
-    exact = Margins(margins_of(signals, arm, places.forget), margins_of(signals, arm, places.control))
+    split = len(sets.forget)
+    exact = Margins(margins_of(signals, arm, sets.forget), margins_of(signals, arm, sets.control))
     beside = {query: Margins(margins[:, :split], margins[:, split:]) for query, margins in near.items()}
-    return Arm({"exact": exact, **beside}, scores, accuracy(signals, arm, places.test))
+    return Arm({EXACT: exact, **beside}, scores, accuracy(signals, arm, sets.test))
 
 
-def margins_of(signals: Signals, arm: str, records: Ints) -> Floats:
+def margins_of(signals: Signals, arm: ArmKey, records: Ints) -> Floats:
     """(runs, records): the hinge margins of an arm on some of the records."""
     runs = signals.runs_of(arm)
     # Records outermost, as a choice of columns lies in memory: sums depend on it in their last
@@ -87,49 +122,8 @@ def margins_of(signals: Signals, arm: str, records: Ints) -> Floats:
     return margins
 
 
-def jittered_margins(logits: npt.NDArray[np.float32], labels: Ints) -> Floats:
-    """(runs, records): the hinge margin of each record, its mean over the jittered copies.
-
-    logits: (runs, draws, records, classes); labels: (records,).
-    """
-    margins = np.empty((len(logits), len(labels)))
-    for row, answers in zip(margins, logits, strict=True):
-        row[:] = hinge(answers, labels).mean(axis=0)
-    return margins
-
-
-def accuracy(signals: Signals, arm: str, records: Ints) -> Floats:
+def accuracy(signals: Signals, arm: ArmKey, records: Ints) -> Floats:
     """(runs,): the share of `records` whose label each run of an arm predicts."""
     labels = signals.labels[records]
     right = (signals.logits[run][records].argmax(axis=-1) == labels for run in signals.runs_of(arm))
     return np.array([row.mean() for row in right], dtype=np.float64)
-
-
-def bundle_arrays(
-    arms: Arms,
-    scores: Mapping[str, Mapping[str, Scores]],
-    found: Mapping[str, Agreement],
-    ids: npt.NDArray[np.str_],
-    places: SetIndices,
-) -> dict[str, npt.NDArray[np.generic]]:
-    """All that the verdict is computed from, for scores/: margins and scores of every compared run;
-    and how many attacks find each forget record in each arm.
-
-    ids: salted ids of the records in the signals. Never inputs, never logits.
-    """
-    arrays: dict[str, npt.NDArray[np.generic]] = {
-        "forget_ids": ids[places.forget],
-        "control_ids": ids[places.control],
-    }
-    for name in COMPARED:
-        arm: Arm = getattr(arms, name)
-        for query, margins in arm.margins.items():
-            arrays[f"{name}/margin/{query}/forget"] = margins.forget
-            arrays[f"{name}/margin/{query}/control"] = margins.control
-        arrays[f"{name}/accuracy/test"] = arm.accuracy
-        for attack, by_arm in scores.items():
-            arrays[f"{name}/attack/{attack}/forget"] = by_arm[name].forget
-            arrays[f"{name}/attack/{attack}/control"] = by_arm[name].control
-        if name in found:
-            arrays[f"{name}/found by/forget"] = found[name].found
-    return arrays

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.errors import AuditError
+from auditkit.core.ids import ArmKey
 from auditkit.statistics.margins import Floats, Ints
 
 
@@ -63,9 +64,9 @@ class Signals:
         if len(np.unique(self.ids)) != records:
             raise ValueError("ids must be unique")
 
-    def runs_of(self, arm: str) -> Ints:
+    def runs_of(self, arm: ArmKey) -> Ints:
         """The runs of one arm, in order."""
-        return np.flatnonzero(self.arms == arm)
+        return np.flatnonzero(self.arms == str(arm))
 
     def positions(self, ids: npt.NDArray[np.str_]) -> Ints:
         """Where the records with these ids stand, in the order asked for. KeyError if one is

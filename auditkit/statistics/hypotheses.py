@@ -7,11 +7,14 @@ it does not (on the bound counts as not).
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from scipy import stats
 
 from auditkit.statistics.margins import Floats, variance
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalenc
     return Equivalence(p_below(mean, error, df, margin), p_above(mean, error, df, margin))
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
     """Holm's adjusted p-values: rejecting where they are <= alpha wrongly rejects any at all with
     probability at most alpha, however the tests depend on each other (Holm 1979). ValueError for
     NaN, which would hide every other p-value."""

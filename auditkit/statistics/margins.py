@@ -15,18 +15,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def hinge(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
-    """The margin z_y - max_{k != y} z_k: float64 (..., records), > 0 where the label is predicted.
-
-    logits: (..., records, classes); labels: (records,).
-    """
-    z = np.asarray(logits, dtype=np.float64)
-    own = np.arange(z.shape[-2]), labels
-    others = z.copy()
-    others[..., *own] = -np.inf
-    return np.asarray(z[..., *own] - others.max(axis=-1))
-
-
 @dataclass(frozen=True, eq=False)
 class Margins:
     """The hinge margins of one arm under one kind of query (exact or jittered inputs).

@@ -34,6 +34,20 @@ def schedule(looks: Sequence[int], runs: int) -> list[tuple[int, float]]:
 
 
 @dataclass(frozen=True)
+class Level:
+    """The level of the tests at a look. alpha: of the audit, all looks together. share: of alpha,
+    that this look spends; 1 where it is the only one."""
+
+    alpha: float
+    share: float = 1.0
+
+    @property
+    def spent(self) -> float:
+        """What a test at this look may err by."""
+        return self.share * self.alpha
+
+
+@dataclass(frozen=True)
 class OperatingCharacteristic:
     """How an audit is expected to go. runs: an arm, at each look. supported, refuted: the
     probability that it ends there, that way; what is missing to 1 is left inconclusive.

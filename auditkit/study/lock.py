@@ -1,21 +1,23 @@
 """The lock: what an audit is held to, fixed and published before the first model is trained."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
 
-from auditkit.claims.claim import Claim
-from auditkit.core.canonical import canonical
+from auditkit.claims.required import required_tests
+from auditkit.core.canonical import canonical, commitment, digest
+from auditkit.core.environment import environment
 from auditkit.core.progress import Reporter
-from auditkit.engine.cost import Resources
 from auditkit.engine.plan import Plan
+from auditkit.engine.resources import Resources
 from auditkit.evidence.bundle import check_place, open_bundle, open_key
+from auditkit.statistics.sequential import schedule
 from auditkit.study.lock_check import expected_lock, verify_lock
 from auditkit.study.planning import locked_plan, plan_for, plan_in
-from auditkit.study.study import Study, locked, prepare
+from auditkit.study.source import AuditRequest
+from auditkit.study.study import Study, plain_claim, prepare, seeds_of
 
 
-class LockedAudit(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class LockedAudit:
     """An audit whose criteria are locked, and of which nothing is trained yet. key: of the bundle's
     ids; lock_sha256: of its lock.json."""
 
@@ -26,29 +28,54 @@ class LockedAudit(NamedTuple):
     lock_sha256: str
 
 
-def lock_audit(
-    claim: Claim,
-    out: Path,
-    *,
-    folder: Path,
-    problems: Sequence[str],
-    given: Resources,
-    tell: Reporter,
-    lock: str | None = None,
-) -> LockedAudit:
-    """Check the claim, choose the plan, and lock both in the bundle at `out`.
+def lock_audit(request: AuditRequest, given: Resources, tell: Reporter) -> LockedAudit:
+    """Check the claim, choose the plan, and lock both in the bundle.
 
-    lock: what the criteria must be, see `expected_lock`. Raises UsageError with every problem, and
-    then nothing is written; where `out` or `lock` holds other criteria, with the names of what
-    differs.
+    Args:
+        request: what is to be audited.
+        given: what may be used of the machine.
+        tell: how progress is reported.
+
+    Raises:
+        UsageError: with every problem, and then nothing is written; where the bundle or the
+            request's lock holds other criteria, with the names of what differs.
     """
-    check_place(out)
-    promise, wrong = expected_lock(lock, out) if lock else (None, [])
-    study = prepare(claim, folder, [*problems, *wrong], tell)
-    before = plan_in(promise.content) if promise and promise.content else locked_plan(out)
+    check_place(request.out)
+    promise, wrong = expected_lock(request.lock, request.out) if request.lock else (None, [])
+    study = prepare(request.claim, request.folder, [*request.problems, *wrong], tell)
+    before = plan_in(promise.content) if promise and promise.content else locked_plan(request.out)
     plan, jobs = plan_for(study, given, before, tell)
-    key = open_key(out)
-    criteria = locked(study, plan, key)
+    key = open_key(request.out)
+    criteria = locked_criteria(study, plan, key)
     if promise:
         verify_lock(promise, canonical(criteria))
-    return LockedAudit(study, plan, jobs, key, open_bundle(out, criteria))
+    return LockedAudit(study, plan, jobs, key, open_bundle(request.out, criteria))
+
+
+def locked_criteria(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
+    """What is fixed before the first model is trained, for lock.json."""
+    ids = study.data.ids
+    released = {"released": study.released.sha256} if study.released else {}
+    return {
+        **released,
+        "schema": 1,
+        "claim": plain_claim(study.claim, key),
+        "data": {
+            "commitment": study.data.commitment(),
+            "sets": {
+                name: commitment(key, ids[positions].tolist())
+                for name, positions in asdict(study.sets).items()
+            },
+        },
+        "required_tests": required_tests(study.claim.criteria, private=study.claim.privacy is not None),
+        "looks": [
+            {"runs": n, "level": share * study.claim.criteria.alpha}
+            for n, share in schedule(study.claim.runs.looks, study.claim.runs.per_arm)
+        ],
+        "seeds": {
+            "rule": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
+            "sha256": digest(seeds_of(study)),
+        },
+        "code": {"auditkit": environment()["code_sha256"], **study.own_code},
+        "plan": asdict(plan),
+    }

@@ -11,7 +11,6 @@ from auditkit.core.errors import UsageError
 from auditkit.core.progress import Reporter
 from auditkit.engine.cost import (
     Cost,
-    Resources,
     cost,
     duration,
     planned,
@@ -20,6 +19,7 @@ from auditkit.engine.cost import (
     size,
 )
 from auditkit.engine.plan import Plan, TrainingWorkload, most_workers
+from auditkit.engine.resources import Resources
 from auditkit.study.study import Study, asked_records, between_looks, run_seeds
 
 PROBED = 2048

@@ -7,8 +7,9 @@ from auditkit.claims.claim import Claim, Criteria
 from auditkit.claims.required import required_tests
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import Reporter
-from auditkit.engine.cost import Cost, Resources, refusals
+from auditkit.engine.cost import Cost, refusals
 from auditkit.engine.plan import Plan
+from auditkit.engine.resources import Resources
 from auditkit.statistics.power import POWER, minimum_detectable_effect, runs_for_power
 from auditkit.statistics.prediction import runs_for_prediction
 from auditkit.statistics.sequential import OperatingCharacteristic, course, schedule

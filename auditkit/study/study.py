@@ -1,17 +1,25 @@
 """A study: a claim that has passed all checks, with its data, its sets, its plan and its lock."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from auditkit.claims.claim import Claim, fill_defaults
-from auditkit.claims.required import required_tests
-from auditkit.core.canonical import commitment, digest
-from auditkit.core.environment import environment
+from auditkit.core.canonical import commitment
 from auditkit.core.errors import UsageError
+from auditkit.core.ids import (
+    HONEST,
+    ORIGINAL,
+    RETRAINED,
+    SHADOW,
+    SWAPPED_ORIGINAL,
+    SWAPPED_UNLEARNED,
+    UNLEARNED,
+    ArmKey,
+)
 from auditkit.core.progress import Reporter
 from auditkit.core.user_code import code_digest
 from auditkit.data import (
@@ -23,18 +31,17 @@ from auditkit.data import (
     load,
     near_duplicates,
 )
-from auditkit.engine.plan import Plan
 from auditkit.models.architectures import Build, builder
-from auditkit.statistics.sequential import schedule
 from auditkit.study.checkpoint import Checkpoint, load_checkpoint
 from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
 from auditkit.training import Recipe, run_seed
 from auditkit.unlearning import OTHER_STATES
 
 SETS = ("retain", "forget", "control", "test", "population")
-TRAINED = ("original", "retrained", "honest", "shadow", "swapped original")
-"""Arms trained from scratch; "unlearned" is made from "original", "swapped unlearned" from "swapped
-original"."""
+TRAINED = (ORIGINAL, RETRAINED, HONEST, SHADOW, SWAPPED_ORIGINAL)
+"""Arms trained from scratch, in this order."""
+SHADOW_HALVES = "shadow half"
+"""The name of the stream of seeds by which records are divided between shadow runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +94,9 @@ class Study:
         return str(self.claim.procedure.options.get("state", self.states[-1]))
 
     @property
-    def trained(self) -> tuple[str, ...]:
+    def trained(self) -> tuple[ArmKey, ...]:
         """The arms of this claim that are trained from scratch."""
-        return tuple(arm for arm in TRAINED if self.claim.runs.swap or not arm.startswith("swapped"))
+        return tuple(arm for arm in TRAINED if self.claim.runs.swap or arm.world == "plain")
 
     @property
     def stand_ins(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -99,18 +106,18 @@ class Study:
         rng = np.random.default_rng(run_seed(self.claim.seed, "stand-ins", 0))
         return np.sort(rng.permutation(self.sets.control)[: len(self.sets.forget)])
 
-    def forgotten(self, arm: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def forgotten(self, arm: ArmKey) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """The records that an unlearned arm, whatever its state, is made to forget."""
-        return self.stand_ins if arm.startswith("swapped") else self.sets.forget
+        return self.stand_ins if arm.world == "swapped" else self.sets.forget
 
-    def members(self, arm: str) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    def members(self, arm: ArmKey) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """The records each run of an arm is trained on: (runs, n), positions in the data set."""
-        if arm == "shadow":
+        if arm == SHADOW:
             return self._halves()
-        own = [self.sets.retain]
-        if arm.endswith("original"):
-            own.append(self.forgotten(arm))
-        return np.tile(np.concatenate(own), (self.claim.runs.per_arm, 1))
+        trained_on = [self.sets.retain]
+        if arm.kind == "original":
+            trained_on.append(self.forgotten(arm))
+        return np.tile(np.concatenate(trained_on), (self.claim.runs.per_arm, 1))
 
     def _halves(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
         """What each shadow run is trained on: one random half or the other of the same records, two
@@ -118,7 +125,7 @@ class Study:
         candidates (forget and control), all of them, then the attacker's own, then retain, until a
         half is as large as the training set: models trained on less would show margins of another
         size."""
-        sets, seeds = self.sets, run_seeds(self.claim, "shadow half")
+        sets, seeds = self.sets, _seeds(self.claim, SHADOW_HALVES, self.claim.runs.shadow)
         train = len(sets.retain) + len(sets.forget)
         candidates = np.concatenate([sets.forget, sets.control])
         others = np.concatenate([sets.population, sets.retain])
@@ -135,17 +142,19 @@ def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.concatenate([getattr(study.sets, name) for name in SETS])
 
 
-def run_seeds(claim: Claim, arm: str) -> list[int]:
+def run_seeds(claim: Claim, arm: ArmKey) -> list[int]:
     """The seed of each run of an arm."""
-    n = claim.runs.shadow if arm.startswith("shadow") else claim.runs.per_arm
-    return [run_seed(claim.seed, arm, i) for i in range(n)]
+    return _seeds(claim, str(arm), claim.runs.shadow if arm == SHADOW else claim.runs.per_arm)
 
 
-def between_looks(claim: Claim, arm: str) -> list[range]:
+def _seeds(claim: Claim, stream: str, n: int) -> list[int]:
+    return [run_seed(claim.seed, stream, i) for i in range(n)]
+
+
+def between_looks(claim: Claim, arm: ArmKey) -> list[range]:
     """The runs of an arm, those that are new at each look together; shadow runs are all needed at
     the first."""
-    shadow = arm.startswith("shadow")
-    ends = [claim.runs.shadow] if shadow else [*claim.runs.looks, claim.runs.per_arm]
+    ends = [claim.runs.shadow] if arm == SHADOW else [*claim.runs.looks, claim.runs.per_arm]
     return [range(a, b) for a, b in pairwise([0, *ends])]
 
 
@@ -186,8 +195,11 @@ def sizes(claim: Claim) -> dict[str, int]:
 
 def seeds_of(study: Study) -> dict[str, list[str]]:
     """arm -> the seed of each of its runs, in decimal."""
-    made = ["unlearned", *(["swapped unlearned"] if study.claim.runs.swap else []), "shadow half"]
-    return {arm: [str(seed) for seed in run_seeds(study.claim, arm)] for arm in (*study.trained, *made)}
+    claim = study.claim
+    made = [UNLEARNED, *([SWAPPED_UNLEARNED] if claim.runs.swap else [])]
+    streams = {str(arm): run_seeds(claim, arm) for arm in (*study.trained, *made)}
+    streams[SHADOW_HALVES] = _seeds(claim, SHADOW_HALVES, claim.runs.shadow)
+    return {name: [str(seed) for seed in seeds] for name, seeds in streams.items()}
 
 
 def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
@@ -199,32 +211,3 @@ def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
     if claim.forget.ids is not None:
         plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
     return plain
-
-
-def locked(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
-    """What is fixed before the first model is trained, for lock.json."""
-    ids = study.data.ids
-    released = {"released": study.released.sha256} if study.released else {}
-    return {
-        **released,
-        "schema": 1,
-        "claim": plain_claim(study.claim, key),
-        "data": {
-            "commitment": study.data.commitment(),
-            "sets": {
-                name: commitment(key, ids[positions].tolist())
-                for name, positions in asdict(study.sets).items()
-            },
-        },
-        "required_tests": required_tests(study.claim.criteria, private=study.claim.privacy is not None),
-        "looks": [
-            {"runs": n, "level": share * study.claim.criteria.alpha}
-            for n, share in schedule(study.claim.runs.looks, study.claim.runs.per_arm)
-        ],
-        "seeds": {
-            "rule": "63 bits of SHA-256 over '<claim.seed>/<arm>/<index>'",
-            "sha256": digest(seeds_of(study)),
-        },
-        "code": {"auditkit": environment()["code_sha256"], **study.own_code},
-        "plan": asdict(plan),
-    }

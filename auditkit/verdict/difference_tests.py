@@ -4,7 +4,7 @@ import numpy as np
 
 from auditkit.attacks import ATTACKS
 from auditkit.claims.claim import Criteria
-from auditkit.claims.required import PRIVACY_TEST
+from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TEST_ACCURACY, attack_gap
 from auditkit.evidence.numbers import difference_number
 from auditkit.evidence.schema import Finding, PrivacySummary, Ran, Skipped
 from auditkit.statistics.arms import Arms, record_error
@@ -14,10 +14,10 @@ from auditkit.verdict.finding import equivalence_finding
 
 def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
     """Whether an attack does on the unlearned runs what it does on retrained ones."""
-    name = f"attack gap, {attack}"
+    test_id = attack_gap(attack)
     question = f"{ATTACKS[attack].title}: does it find the forget records as well as after retraining?"
     if reason := arms.skipped.get(attack):
-        return Skipped(name, question, reason)
+        return Skipped(test_id, question, reason)
     U, R = arms.unlearned.scores[attack], arms.retrained.scores[attack]
     mean, error, df = welch(U.auc(), R.auc())
     records = U.forget.shape[1] + U.control.shape[1]
@@ -37,7 +37,7 @@ def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
         p_outside=equivalence(mean, with_records, df, criteria.attack_gap).p_outside,
     )
     return equivalence_finding(
-        name, question, number, criteria.attack_gap, test, two_sided=True, needs_informative=False
+        test_id, question, number, criteria.attack_gap, test, two_sided=True, needs_informative=False
     )
 
 
@@ -45,7 +45,7 @@ def accuracy_finding(arms: Arms, criteria: Criteria, records: int) -> Finding:
     """Whether the unlearned runs are still as useful as retrained ones."""
     loss = welch(arms.retrained.accuracy, arms.unlearned.accuracy)
     return equivalence_finding(
-        "test accuracy",
+        TEST_ACCURACY,
         "Is the test accuracy at most the margin lower than after retraining?",
         difference_number(
             loss,
@@ -67,7 +67,7 @@ def privacy_finding(found: PrivacySummary) -> Ran:
     bound of epsilon is no reason to think that epsilon is small, so a claim of differential privacy
     is at best inconclusive."""
     return Ran(
-        name=PRIVACY_TEST,
+        test=DIFFERENTIAL_PRIVACY,
         question=f"Does training give away more than epsilon = {found.epsilon:g} allows?",
         number=found.bound,
         margin=found.epsilon,

@@ -1,11 +1,12 @@
 """What all tests put into their findings."""
 
+from auditkit.core.ids import TestId
 from auditkit.evidence.schema import Number, Ran
 from auditkit.statistics.hypotheses import Equivalence
 
 
 def equivalence_finding(
-    name: str,
+    test_id: TestId,
     question: str,
     number: Number,
     margin: float,
@@ -16,7 +17,7 @@ def equivalence_finding(
 ) -> Ran:
     """A test against a margin, not yet judged: see `auditkit.verdict.decide`."""
     return Ran(
-        name=name,
+        test=test_id,
         question=question,
         number=number,
         margin=margin,

@@ -3,6 +3,7 @@
 import math
 
 from auditkit.claims.claim import Criteria
+from auditkit.core.ids import EXACT, SPARED_RECORDS, Query, question_part, residual_memory
 from auditkit.evidence.numbers import METHOD, ONE_RUN, incomparable, rho_number
 from auditkit.evidence.schema import Finding, Number, Ran, Skipped
 from auditkit.statistics.arms import Arms
@@ -17,40 +18,28 @@ NULL_GROUPS = 999
 """Divisions of the retrained runs that make the null of the spared-records test."""
 
 
-def residual_finding(arms: Arms, query: str, criteria: Criteria) -> Finding:
+def residual_finding(arms: Arms, query: Query, criteria: Criteria) -> Finding:
     """Residual memory under one kind of query, against +-margin."""
-    name = f"residual memory, {query}"
-    question = f"Is the memory left of the forget records{_asked(query)} as small as after retraining?"
+    test_id = residual_memory(query)
+    question = f"Is the memory left of the forget records{question_part(query)} as small as after retraining?"
     if not all(query in arm.margins for arm in (arms.original, arms.unlearned, arms.retrained, arms.honest)):
         return Skipped(
-            name, question, "not every compared model could be changed so and still give finite answers"
+            test_id, question, "not every compared model could be changed so and still give finite answers"
         )
     O, U, R = (arm.margins[query] for arm in (arms.original, arms.unlearned, arms.retrained))
-    if reason := incomparable(U, R):
-        return Skipped(name, question, reason)
-    seen = memory(O, U, R)
-    if reason := nothing_remembered(seen, criteria.alpha):
-        return Skipped(name, question, reason)
-    test = rho_equivalence(seen, criteria.residual_memory)
+    measured = memory(O, U, R)
+    number = rho_number(measured, criteria.alpha)
+    if reason := incomparable(U, R) or nothing_remembered(measured, criteria.alpha):
+        return Skipped(test_id, question, reason, number)
+    test = rho_equivalence(measured, criteria.residual_memory)
     return equivalence_finding(
-        name,
+        test_id,
         question,
-        rho_number(seen, criteria.alpha),
+        number,
         criteria.residual_memory,
         test,
         two_sided=True,
         needs_informative=True,
-    )
-
-
-def _asked(query: str) -> str:
-    """How a query asks, as part of a question."""
-    if query == "exact":
-        return ""
-    return (
-        ", one half learnt again and the other asked about,"
-        if query == "relearned"
-        else f", asked near them ({query}),"
     )
 
 
@@ -72,12 +61,10 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0
     it passes above the whole of alpha only, and what a look spends is the chance to miss spared
     records: share x (1 - POWER).
     """
-    name, question = "spared records", "Was any forget record left in?"
-    O, U, R, H = (
-        arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained, arms.honest)
-    )
+    test_id, question = SPARED_RECORDS, "Was any forget record left in?"
+    O, U, R, H = (arm.margins[EXACT] for arm in (arms.original, arms.unlearned, arms.retrained, arms.honest))
     if reason := incomparable(U, R):
-        return Skipped(name, question, reason)
+        return Skipped(test_id, question, reason)
     one_run = U.runs == 1
     if one_run:
         result = spared_one(O, U, R, H, parts=arms.parts, seed=seed, alpha=criteria.alpha)
@@ -89,7 +76,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0
         result = spared(O, U, R, H, parts=arms.parts, groups=groups, seed=seed, alpha=criteria.alpha)
         null = f"{groups} divisions of the retrained runs"
     if not result.visible:
-        return Skipped(name, question, "memory is visible in no single forget record")
+        return Skipped(test_id, question, "memory is visible in no single forget record")
     seen = (
         f"had one in ten of the {result.visible} records in which memory is visible been left in, this test "
         f"would have noticed with probability {result.power:.2g}"
@@ -104,7 +91,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0
             f"{seen}, which is too little to rely on (unlearned runs differ from retrained ones also on"
             f" records that nobody was to forget: {result.kappa:.2g} times what chance explains)"
         )
-        return Skipped(name, question, reason)
+        return Skipped(test_id, question, reason)
     number = Number(
         value=result.T,
         low=None,
@@ -119,7 +106,7 @@ def spared_finding(arms: Arms, criteria: Criteria, seed: int, share: float = 1.0
         source=f"{METHOD}#{ONE_RUN}" if one_run else f"{METHOD}#spared-records",
     )
     return Ran(
-        name=name,
+        test=test_id,
         question=question,
         number=number,
         margin=None,

@@ -8,7 +8,7 @@ import numpy as np
 
 from auditkit.claims.claim import Criteria
 from auditkit.claims.required import queries
-from auditkit.evidence.schema import Finding, Skipped
+from auditkit.evidence.schema import Finding, Findings, Skipped
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
 from auditkit.verdict.memory_tests import residual_finding, spared_finding
@@ -16,20 +16,28 @@ from auditkit.verdict.memory_tests import residual_finding, spared_finding
 
 def required_findings(
     arms: Arms, criteria: Criteria, test_records: int, seed: int, share: float = 1.0
-) -> list[Finding]:
-    """Every required test on these arms. Results are not yet judged: see `auditkit.verdict.decide`.
+) -> Findings:
+    """Every required test on some arms.
 
-    test_records: how many test records there are; seed: of the spared-records null. share: of
-    alpha, that this look spends (see `auditkit.statistics.sequential`); 1 where it is the only one.
+    Args:
+        arms: what is judged, run by run.
+        criteria: margins and level of every test.
+        test_records: how many test records the accuracies are over.
+        seed: of the null of the spared-records test.
+        share: of alpha, that this look spends (see `auditkit.statistics.sequential`); 1 where it is
+            the only one.
+
+    Returns:
+        The findings, not yet judged: see `auditkit.verdict.decision.judge`.
     """
-    here = criteria.at(share)
-    findings: list[Finding] = [residual_finding(arms, query, here) for query in queries(criteria)]
+    at_look = criteria.at(share)
+    findings: list[Finding] = [residual_finding(arms, query, at_look) for query in queries(criteria)]
     findings.append(spared_finding(arms, criteria, seed, share))
-    findings += [gap_finding(arms, attack, here) for attack in criteria.attacks]
-    findings.append(accuracy_finding(arms, here, test_records))
+    findings += [gap_finding(arms, attack, at_look) for attack in criteria.attacks]
+    findings.append(accuracy_finding(arms, at_look, test_records))
     if reason := duplicate_runs_reason(arms.unlearned):
-        return [Skipped(finding.name, finding.question, reason) for finding in findings]
-    return findings
+        findings = [Skipped(f.test, f.question, reason, f.number) for f in findings]
+    return {finding.test: finding for finding in findings}
 
 
 def duplicate_runs_reason(U: Arm) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from auditkit.claims.claim import Criteria
-from auditkit.claims.required import PRIVACY_TEST
+from auditkit.core.ids import DIFFERENTIAL_PRIVACY
 from auditkit.evidence.schema import Control, Finding, Ran, Skipped, Verdict
 from auditkit.statistics.hypotheses import t_quantile
 from auditkit.statistics.power import MOST, runs_to_decide
@@ -52,20 +52,20 @@ def _needed(finding: Finding, criteria: Criteria, share: float, tests: int) -> i
     """The runs an arm that would settle an open finding, in an audit of one look; or why there is
     no number."""
     if isinstance(finding, Skipped):
-        return f"{finding.name} could not be run, which more runs need not change"
-    if finding.name == PRIVACY_TEST:
-        return f"{finding.name} can be refuted and never shown"
+        return f"{finding.test} could not be run, which more runs need not change"
+    if finding.test == DIFFERENTIAL_PRIVACY:
+        return f"{finding.test} can be refuted and never shown"
     if finding.result == "passed":
-        return f"{finding.name} shows nothing, which more runs need not change"
+        return f"{finding.test} shows nothing, which more runs need not change"
     n = finding.number
     if finding.margin is None or n.value is None or n.low is None or n.high is None:
-        return f"how many would settle {finding.name} cannot be computed"
+        return f"how many would settle {finding.test} cannot be computed"
     sd = (n.high - n.low) / 2 / t_quantile(1 - share * criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
     runs = runs_to_decide(
         n.value, sd, finding.margin, criteria.alpha, tests=tests, two_sided=finding.two_sided
     )
     return (
-        f"{finding.name} seems to lie on the margin, and more than {MOST:,} runs an arm would be needed"
+        f"{finding.test} seems to lie on the margin, and more than {MOST:,} runs an arm would be needed"
         if runs is None
         else max(runs, n.n_runs + 1)
     )

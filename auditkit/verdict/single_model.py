@@ -6,19 +6,39 @@ checkpoint's place, one after the other, each by the same code: a single one of 
 now and then, so it is their share that must be right.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from auditkit.claims.claim import Criteria
-from auditkit.claims.required import PRIVACY_TEST
+from auditkit.core.ids import DIFFERENTIAL_PRIVACY, EXACT, TestId
 from auditkit.evidence.numbers import rho_number
-from auditkit.evidence.schema import Control, Finding, Number, Outcome, Ran, Skipped, Verdict
+from auditkit.evidence.schema import (
+    Control,
+    Decision,
+    Finding,
+    Findings,
+    Number,
+    Outcome,
+    Ran,
+    Skipped,
+    Verdict,
+)
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.prediction import most_by_chance, runs_to_settle
 from auditkit.statistics.residual import memory
-from auditkit.verdict.decision import blocking_reason, conclude, format_number, judge, passes, verdict
+from auditkit.statistics.sequential import Level
+from auditkit.verdict.decision import RHO, verdict
+from auditkit.verdict.judging import (
+    blocking_reason,
+    conclude,
+    format_number,
+    judge,
+    passes,
+    refuted_tests,
+)
 from auditkit.verdict.required import required_findings
 
 HONEST = "each of the further retrained runs in turn, passed off as the released model"
@@ -35,31 +55,36 @@ SENTENCES: dict[Outcome, str] = {
 
 def decide_single_model(
     arms: Arms, criteria: Criteria, test_records: int, seed: int, besides: Sequence[Finding] = ()
-) -> tuple[list[Finding], list[Control], Verdict]:
+) -> Decision:
     """Decide a claim about one run, `arms.unlearned`, and the same for runs whose answer is known.
 
-    test_records, seed, besides: see `auditkit.verdict.decide`.
+    Args:
+        arms, criteria, test_records, seed, besides: as for `auditkit.verdict.decide`.
     """
+    level = Level(criteria.alpha)
 
-    def found(case: Arms) -> list[Finding]:
+    def findings_of(case: Arms) -> Findings:
         return required_findings(case, criteria, test_records, seed)
 
     n = len(arms.retrained.accuracy)
-    originals = [found(_without(arms, k, arms.original)) for k in range(n)]
-    noop = _passed_too_often(originals, criteria.alpha)
+    originals = [findings_of(_without(arms, k, arms.original)) for k in range(n)]
+    uninformative = _passed_too_often(originals, level)
 
-    def outcomes(cases: Iterator[list[Finding]]) -> list[Outcome]:
-        return [conclude(judge(findings, noop, criteria.alpha)) for findings in cases]
+    def outcomes(cases: Iterable[Findings]) -> list[Outcome]:
+        return [conclude(judge(findings, uninformative, level)) for findings in cases]
 
-    honest = outcomes(found(arms.claiming(_run(arms.honest, k))) for k in range(len(arms.honest.accuracy)))
-    exchanged = outcomes(found(_without(arms, k, arms.retrained)) for k in range(n))
-    controls = [
+    honest = outcomes(
+        findings_of(arms.claiming(_run(arms.honest, k))) for k in range(len(arms.honest.accuracy))
+    )
+    exchanged = outcomes(findings_of(_without(arms, k, arms.retrained)) for k in range(n))
+    controls = (
         _seldom_refuted("honest retrain", HONEST, honest, _rho(arms, arms.honest, criteria), criteria),
-        _mostly_refuted("no-op", NOOP, outcomes(iter(originals)), _rho(arms, arms.original, criteria)),
+        _mostly_refuted("no-op", NOOP, outcomes(originals), _rho(arms, arms.original, criteria)),
         _seldom_refuted("exchanged labels", EXCHANGED, exchanged, None, criteria),
-    ]
-    findings = judge([*found(arms), *besides], noop, criteria.alpha)
-    return findings, controls, _verdict(findings, controls, criteria)
+    )
+    required = {**findings_of(arms), **{finding.test: finding for finding in besides}}
+    findings = judge(required, uninformative, level)
+    return Decision(findings, controls, _verdict(findings, controls, criteria))
 
 
 def _run(arm: Arm, k: int) -> Arm:
@@ -78,12 +103,15 @@ def _without(arms: Arms, k: int, arm: Arm) -> Arms:
     )
 
 
-def _passed_too_often(originals: Sequence[Sequence[Finding]], alpha: float) -> list[Finding]:
-    """A finding of each test that more original runs pass than a test at this level may let
-    through."""
-    every = [f for findings in originals for f in findings if isinstance(f, Ran) and passes(f, alpha)]
-    names = [f.name for f in every]
-    return [f for f in every if names.count(f.name) > alpha * len(originals)]
+def _passed_too_often(originals: Sequence[Findings], level: Level) -> frozenset[TestId]:
+    """The tests that more original runs pass than a test at this level may let through."""
+    times = Counter(
+        test
+        for findings in originals
+        for test, f in findings.items()
+        if isinstance(f, Ran) and passes(f, level)
+    )
+    return frozenset(test for test, n in times.items() if n > level.alpha * len(originals))
 
 
 def _seldom_refuted(
@@ -114,17 +142,15 @@ def _mostly_refuted(name: str, meaning: str, outcomes: Sequence[Outcome], rho: N
 
 def _rho(arms: Arms, arm: Arm, criteria: Criteria) -> Number:
     """Residual memory of a whole arm of runs."""
-    O, U, R = (a.margins["exact"] for a in (arms.original, arm, arms.retrained))
+    O, U, R = (a.margins[EXACT] for a in (arms.original, arm, arms.retrained))
     return rho_number(memory(O, U, R), criteria.alpha)
 
 
-def _verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria: Criteria) -> Verdict:
+def _verdict(findings: Findings, controls: Sequence[Control], criteria: Criteria) -> Verdict:
     """The answer, in words that claim no more than one run can show."""
-    decided = verdict(findings, controls, criteria)
-    rho = next(f for f in findings if f.name == "residual memory, exact")
-    refuted = [f.name for f in findings if isinstance(f, Ran) and f.result == "refuted"]
+    decided, rho = verdict(findings, controls, criteria), findings[RHO]
     sentence = SENTENCES.get(decided.outcome, decided.sentence)
-    if refuted == [PRIVACY_TEST]:
+    if refuted_tests(findings) == [DIFFERENTIAL_PRIVACY]:
         sentence = decided.sentence
     if isinstance(rho, Ran):
         sentence = sentence.format(rho=format_number(rho))
@@ -133,7 +159,7 @@ def _verdict(findings: Sequence[Finding], controls: Sequence[Control], criteria:
     return _with_outlook(decided, findings, criteria) if open_yet else decided
 
 
-def _with_outlook(decided: Verdict, findings: Sequence[Finding], criteria: Criteria) -> Verdict:
+def _with_outlook(decided: Verdict, findings: Findings, criteria: Criteria) -> Verdict:
     """What would settle it: retrained runs, as far as their noise and not that of the one run is in
     the way."""
     runs = _runs_needed(findings, criteria)
@@ -144,7 +170,7 @@ def _with_outlook(decided: Verdict, findings: Sequence[Finding], criteria: Crite
                 "No number of retrained runs can be promised to decide it: the noise of the one model stays."
             ),
         )
-    further = runs - max(f.number.n_runs for f in findings if isinstance(f, Ran))
+    further = runs - max(f.number.n_runs for f in findings.values() if isinstance(f, Ran))
     words = (
         f"It would take about {runs} runs an arm to decide, {further} further ones, if the truth is what it"
         " now seems."
@@ -152,11 +178,11 @@ def _with_outlook(decided: Verdict, findings: Sequence[Finding], criteria: Crite
     return replace(decided, runs_needed=runs, further_runs=further, outlook=words)
 
 
-def _runs_needed(findings: Sequence[Finding], criteria: Criteria) -> int | None:
+def _runs_needed(findings: Findings, criteria: Criteria) -> int | None:
     """The runs an arm with which every undecided test would pass if the value found is the true
     one; None where no number of retrained runs would do, as the noise of the one run stays."""
     needed = []
-    for f in findings:
+    for f in findings.values():
         if not blocking_reason(f):
             continue
         if isinstance(f, Skipped) or f.result != "undecided" or f.margin is None:

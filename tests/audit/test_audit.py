@@ -21,7 +21,7 @@ from auditkit.claims.claim import REPORTED, STANDARD, parse_claim
 from auditkit.core.canonical import canonical
 from auditkit.core.errors import AuditError, IntegrityError, UsageError
 from auditkit.core.progress import NullReporter
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.evidence.bundle import key_path, read_bundle
 from auditkit.evidence.report_files import report
 from auditkit.evidence.schema import Skipped

@@ -8,7 +8,7 @@ import pytest
 
 from auditkit.claims.claim import parse_claim
 from auditkit.core.progress import NullReporter
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.engine.store import contents
 from auditkit.evidence.schema import Look
 from auditkit.pipeline import audit

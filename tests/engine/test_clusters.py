@@ -21,7 +21,7 @@ import pytest
 from auditkit.claims.claim import parse_claim
 from auditkit.core.errors import AuditError, UsageError
 from auditkit.engine import backends as pools
-from auditkit.engine.cost import Resources
+from auditkit.engine.resources import Resources
 from auditkit.engine.queue import Backend, WorkerConfig, log_path, results
 from auditkit.evidence.bundle import key_path
 from auditkit.pipeline import audit

@@ -12,7 +12,6 @@ from auditkit.core.errors import AuditError
 from auditkit.engine import cost as resources
 from auditkit.engine import plan as planning
 from auditkit.engine.cost import (
-    Resources,
     cost,
     duration,
     planned,
@@ -20,6 +19,7 @@ from auditkit.engine.cost import (
     refusals,
     size,
 )
+from auditkit.engine.resources import Resources
 from auditkit.engine.plan import (
     Measured,
     Plan,

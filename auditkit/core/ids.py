@@ -1,0 +1,158 @@
+"""Identities: which arm, how its records were asked, and which test.
+
+The code passes these values; their written form, `str`, stands in files and reports alone. Seeds
+and stored results depend on the written form, so that it never changes.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, assert_never, cast, get_args
+
+ArmKind = Literal["original", "unlearned", "retrained", "honest", "shadow", "proxy"]
+"""original: trained on retain + forget. unlearned: made from an original. retrained: from scratch
+on retain only; honest: the same once more, for the control. shadow: the attacker's own. proxy: the
+claimant's own, retrained without the forget records."""
+World = Literal["plain", "swapped"]
+"""swapped: control records stand in for the forget records, which are never seen (SWAP, Tu et al.
+2025)."""
+
+
+@dataclass(frozen=True)
+class ArmKey:
+    """Which arm. state: of unlearned models that the claim is not about: another state of the
+    procedure, or a case of a gallery."""
+
+    kind: ArmKind
+    state: str | None = None
+    world: World = "plain"
+
+    def __str__(self) -> str:
+        name = self.kind if self.state is None else f"{self.kind}, {self.state}"
+        return name if self.world == "plain" else f"{self.world} {name}"
+
+    @property
+    def trained(self) -> bool:
+        """Whether its runs are trained from scratch, and not made from others."""
+        return self.kind != "unlearned"
+
+    @property
+    def parent(self) -> "ArmKey":
+        """The arm that its runs were trained in: an unlearned run was trained as its original."""
+        return self if self.trained else ArmKey("original", world=self.world)
+
+
+ORIGINAL, UNLEARNED = ArmKey("original"), ArmKey("unlearned")
+RETRAINED, HONEST = ArmKey("retrained"), ArmKey("honest")
+SHADOW, PROXY = ArmKey("shadow"), ArmKey("proxy")
+SWAPPED_ORIGINAL = ArmKey("original", world="swapped")
+SWAPPED_UNLEARNED = ArmKey("unlearned", world="swapped")
+COMPARED = (ORIGINAL, UNLEARNED, RETRAINED, HONEST)
+"""The arms that are compared; shadow runs only teach the attacker."""
+
+
+def unlearned(state: str | None) -> ArmKey:
+    """The unlearned models in a state, or made as in a case of a gallery; None: as claimed."""
+    return ArmKey("unlearned", state)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The records as they are."""
+
+    def __str__(self) -> str:
+        return "exact"
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """Inputs near the records. radius: as a share of the usual nearest-neighbour distance, to six
+    digits, as it is written: radii that are written alike are one query."""
+
+    radius: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "radius", float(f"{self.radius:g}"))
+
+    def __str__(self) -> str:
+        return f"jitter {self.radius:g}"
+
+
+Recovery = Literal["relearned", "probe", "rescaled"]
+"""How models are changed by whoever holds their weights, to show what these still hold: names in
+`auditkit.probes.RECOVERIES`."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The records as they are, asked of models that were changed. by: how."""
+
+    by: Recovery
+
+    def __str__(self) -> str:
+        return self.by
+
+
+Query = Exact | Jitter | Recovered
+"""How every record is asked about."""
+EXACT, RELEARNED = Exact(), Recovered("relearned")
+
+
+def parse_query(written: str) -> Query:
+    """The query from its written form.
+
+    Raises:
+        ValueError: where it is none.
+    """
+    if written == str(EXACT):
+        return EXACT
+    if written in get_args(Recovery):
+        return Recovered(cast(Recovery, written))
+    kind, _, radius = written.partition(" ")
+    if kind != "jitter":
+        raise ValueError(f"a query must be exact, jitter <radius> or a recovery, found {written!r}")
+    return Jitter(float(radius))
+
+
+TestKind = Literal["residual memory", "spared records", "attack gap", "test accuracy", "differential privacy"]
+
+
+@dataclass(frozen=True)
+class TestId:
+    """Which test. of: the query of a test of residual memory, the attack of an attack gap, None for
+    a test of which there is one."""
+
+    __test__: ClassVar[bool] = False  # pytest would take the class for a test
+
+    kind: TestKind
+    of: Query | str | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.of is None else f"{self.kind}, {self.of}"
+
+
+SPARED_RECORDS, TEST_ACCURACY = TestId("spared records"), TestId("test accuracy")
+DIFFERENTIAL_PRIVACY = TestId("differential privacy")
+
+
+def residual_memory(query: Query) -> TestId:
+    """The test of what memory is left when records are asked about in this way."""
+    return TestId("residual memory", query)
+
+
+def attack_gap(attack: str) -> TestId:
+    """The test of what an attack does, by its name in `auditkit.attacks.ATTACKS`."""
+    return TestId("attack gap", attack)
+
+
+def question_part(query: Query) -> str:
+    """How a query asks, as part of a question about records."""
+    match query:
+        case Exact():
+            return ""
+        case Jitter():
+            return f", asked near them ({query}),"
+        case Recovered(by="relearned"):
+            return ", one half learnt again and the other asked about,"
+        case Recovered():
+            return f", asked of models that were changed ({query}),"
+        case _:
+            assert_never(query)
