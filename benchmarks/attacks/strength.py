@@ -14,6 +14,7 @@ attack first.
 import argparse
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,12 +25,13 @@ import torch
 from torch import nn
 
 from auditkit.attacks import ATTACKS, NotApplicable
-from auditkit.data import load
+from auditkit.data import Dataset, load
 from auditkit.models.architectures import answer, mlp
 from auditkit.probes import OBSERVATIONS, NotObservable
 from auditkit.signals.signals import Signals, create_logits, open_logits
 from auditkit.statistics.roc import auc, tpr_at
 from auditkit.training import Recipe, fit, initialise
+from benchmarks.common import options
 
 FPRS = (0.01, 0.001)
 STACK = 4
@@ -123,11 +125,11 @@ def attacked(signals: Signals, targets: int, pool: int) -> list[Row]:
                 if fpr >= 3 / len(out):
                     tprs[fpr].append(tpr_at(inside, out, fpr))
         rows.append(Row(name, attack.family, int(asked.sum()), aucs, tprs, seconds))
-        print(told(rows[-1]), flush=True)
+        print(line(rows[-1]), flush=True)
     return sorted(rows, key=lambda row: -float(np.mean(row.auc)))
 
 
-def told(row: Row) -> str:
+def line(row: Row) -> str:
     """One line of the table."""
     points = [f"{_spread(100 * np.array(row.tpr[fpr]), 2)}" if row.tpr[fpr] else "refused" for fpr in FPRS]
     return (
@@ -140,9 +142,9 @@ def _spread(values: npt.NDArray[np.float64], digits: int) -> str:
     return f"{values.mean():.{digits}f} ± {values.std(ddof=1):.{digits}f}"
 
 
-def main() -> None:
-    """Train, attack, print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def arguments() -> argparse.Namespace:
+    """The options of the command."""
+    parser = options(__doc__)
     parser.add_argument("source", choices=("fashion-mnist", "mnist", "digits"))
     parser.add_argument("--directory", type=Path, help="of the data's IDX files, if they lie elsewhere")
     parser.add_argument("--pool", type=int, default=10_000)
@@ -152,54 +154,63 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="where to write the table as JSON")
-    a = parser.parse_args()
-    data = load(a.source, a.directory)
+    return parser.parse_args()
+
+
+def asked(a: argparse.Namespace, data: Dataset, folder: Path) -> Signals:
+    """The runs, trained and asked about pool and population; their logits lie in `folder`."""
     drawn = np.random.default_rng(a.seed).permutation(len(data.y))[: a.pool + a.population]
-    x, y = data.x[drawn], data.y[drawn]
-    recipe = Recipe(epochs=a.epochs, batch_size=64, learning_rate=0.001)
-    runs = a.targets + a.references
+    x, y, runs = data.x[drawn], data.y[drawn], a.targets + a.references
     members = halves(a.pool, runs, a.seed)
     begun = time.perf_counter()
-    models = trained(x, y, members, recipe)
+    models = trained(x, y, members, Recipe(epochs=a.epochs, batch_size=64, learning_rate=0.001))
     print(f"{runs} runs trained in {time.perf_counter() - begun:.0f} s", flush=True)
     member = np.zeros((runs, len(y)), dtype=bool)
     np.put_along_axis(member, members, True, axis=1)
+    logits = create_logits(folder / "logits.npy", runs, len(y), data.n_classes)
+    for row, model in zip(logits, models, strict=True):
+        row[:] = answer(model, torch.from_numpy(x))
+    begun = time.perf_counter()
+    measured = observed(models[: a.targets], x, y, members[: a.targets])
+    print(f"observed with the models in hand in {time.perf_counter() - begun:.0f} s", flush=True)
+    filled = {name: np.full((runs, len(y)), np.nan) for name in measured}
+    for name, values in measured.items():
+        filled[name][: a.targets] = values
+    return Signals(
+        logits=open_logits(folder / "logits.npy"),
+        member=member,
+        labels=y,
+        ids=data.ids[drawn],
+        arms=np.array(["original"] * a.targets + ["shadow"] * a.references),
+        seed=a.seed,
+        observed=filled,
+        inputs=x.reshape(len(x), -1),
+    )
+
+
+def accuracies(signals: Signals, targets: int, pool: int) -> Iterator[str]:
+    """The mean accuracy of the targets on their members, and on the rest of the pool."""
+    right = signals.logits[:targets, :pool].argmax(axis=-1) == signals.labels[:pool]
+    member = signals.member[:targets, :pool]
+    for what, rows in (("members", member), ("non-members", ~member)):
+        mean = np.mean([ok[own].mean() for ok, own in zip(right, rows, strict=True)])
+        yield f"accuracy of the targets on {what}: {mean:.3f}"
+
+
+def main() -> None:
+    """Train, attack, print."""
+    a = arguments()
     with TemporaryDirectory() as folder:
-        logits = create_logits(Path(folder) / "logits.npy", runs, len(y), data.n_classes)
-        for row, model in zip(logits, models, strict=True):
-            row[:] = answer(model, torch.from_numpy(x))
-        for what, rows in (("members", member[:, : a.pool]), ("non-members", ~member[:, : a.pool])):
-            right = [
-                (z[: a.pool].argmax(axis=1) == y[: a.pool])[own].mean()
-                for z, own in zip(logits[: a.targets], rows, strict=False)
-            ]
-            print(f"accuracy of the targets on {what}: {np.mean(right):.3f}")
-        begun = time.perf_counter()
-        seen = observed(models[: a.targets], x, y, members[: a.targets])
-        print(f"observed with the models in hand in {time.perf_counter() - begun:.0f} s", flush=True)
-        filled = {name: np.full((runs, len(y)), np.nan) for name in seen}
-        for name, values in seen.items():
-            filled[name][: a.targets] = values
-        arms = np.array(["original"] * a.targets + ["shadow"] * a.references)
-        signals = Signals(
-            logits=open_logits(Path(folder) / "logits.npy"),
-            member=member,
-            labels=y,
-            ids=data.ids[drawn],
-            arms=arms,
-            seed=a.seed,
-            observed=filled,
-            inputs=x.reshape(len(x), -1),
-        )
+        signals = asked(a, load(a.source, a.directory), Path(folder))
+        print(*accuracies(signals, a.targets, a.pool), sep="\n", flush=True)
         table = attacked(signals, a.targets, a.pool)
     print("\n| attack | family | AUC | TPR at 1 % | TPR at 0.1 % | s a target |\n|---|---|---|---|---|---|")
-    print("\n".join(told(row) for row in table))
+    print("\n".join(line(row) for row in table))
     if a.out:
         a.out.parent.mkdir(parents=True, exist_ok=True)
         settings = {key: str(value) for key, value in vars(a).items() if key != "directory"}
-        a.out.write_text(
-            json.dumps({"settings": settings, "rows": [vars(row) for row in table]}, indent=1) + "\n"
-        )
+        results = {"settings": settings, "rows": [vars(row) for row in table]}
+        a.out.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,18 @@
 """The attacks that only unlearning has, on digits: what they read in every arm, and that their
 nulls hold.
 
-    OMP_NUM_THREADS=1 python benchmarks/unlearning_attacks.py --canaries 4
+    OMP_NUM_THREADS=1 python -m benchmarks.attacks.unlearning
 
 The battery's own setting (MLP, 900 records, 180 of them to forget). Prints U-LiRA and the posterior
-difference for a no-op, FNN and retraining; SWAP for the same; and the Gaussian canary of several
-seeds, with the false alarms of its test on models that never saw it. Under two minutes.
+difference for a no-op, FNN and retraining, then SWAP for the same. About a minute.
 """
 
-import argparse
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from scipy import stats
 from torch import nn
 
 from auditkit.attacks import loss, posterior_difference, u_lira
@@ -24,28 +20,21 @@ from auditkit.attacks.per_class import Score
 from auditkit.data import (
     Dataset,
     ForgetRequest,
-    Sets,
     draw_sets,
     load,
-    nearest_distances,
 )
 from auditkit.models.architectures import answer, mlp
 from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
-from auditkit.statistics.roc import clopper_pearson
 from auditkit.statistics.swap import advantage, swap_advantage
 from auditkit.training import Recipe, fit, initialise, run_seed
 from auditkit.training.records import Records
 from auditkit.unlearning import fnn
-from research.gaussian_canary.input_gradients import input_gradients
-from research.gaussian_canary.noise import plant
-from research.gaussian_canary.statistic import PoisonTest, canary_scores, poison_test, unit
+from benchmarks.common import options
 
 RUNS = 8
 RECIPE = Recipe(epochs=60, batch_size=32, learning_rate=0.003)
-DRAWS = 2000
-"""Fresh canaries that models which saw none of them are tested with."""
 
 Models = Sequence[nn.Module]
 
@@ -147,89 +136,16 @@ def swap(data: Dataset, retain: Ints, forget: Ints, control: Ints) -> None:
         )
 
 
-def canary(data: Dataset, sets: Sets, seed: int, clean: Mapping[str, Models]) -> None:
-    """One canary in forget and control records: every arm, one run alone and all together."""
-    retain, forget, control, test = sets.retain, sets.forget, sets.control, sets.test
-    planted = plant(data, np.concatenate([forget, control]), seed=seed)
-    originals = trained(planted.data, np.concatenate([retain, forget]), "original")
-    arms = {"original": originals, "FNN": unlearned(planted.data, originals, retain, forget), **clean}
-    parts = {"forget": slice(0, len(forget)), "control": slice(len(forget), None)}
-    directions = {arm: directions_of(data, planted.records, models) for arm, models in arms.items()}
-    reference = directions["retrained"].mean(axis=0)
-    right = ", ".join(f"{arm} {accuracy(data, test, models):.3f}" for arm, models in arms.items())
-    print(f"\ncanary {seed}: SD {planted.scale:.3f}, test accuracy of {right}")
-    for arm, runs in directions.items():
-        for name, part in parts.items():
-
-            def tested(direction: Floats, part: slice = part) -> PoisonTest:
-                return poison_test(canary_scores(direction[part], planted.noise[part], planted.scale))
-
-            alone, together = tested(runs[0]), tested(runs.mean(axis=0))
-            line = f"  {arm:<10} {name:<8} run 0 {told(alone)}   all runs {told(together)}"
-            if arm != "retrained":
-                line += f"   against retrained {told(tested(runs.mean(axis=0) - reference))}"
-            print(line)
-
-
-def directions_of(data: Dataset, records: Ints, models: Models) -> Floats:
-    """(runs, records, features): the unit gradients at the clean inputs."""
-    return np.stack([unit(input_gradients(model, *given(data, records))) for model in models])
-
-
-def told(test: PoisonTest) -> str:
-    """A test in a line."""
-    return f"mean {test.mean:+.3f} z {test.statistic:+.2f} p {test.p:.1e}"
-
-
-def accuracy(data: Dataset, test: Ints, models: Models) -> float:
-    """The mean accuracy of an arm on these records."""
-    x, y = given(data, test)
-    return float(np.mean([(answer(model, x).argmax(axis=1) == y.numpy()).mean() for model in models]))
-
-
-def null(data: Dataset, forget: Ints, clean: Mapping[str, Models]) -> None:
-    """Fresh canaries that nobody was trained on: is every statistic N(0, 1), and how often is p
-    below 5 %?"""
-    directions = {arm: directions_of(data, forget, models) for arm, models in clean.items()}
-    mean = {arm: runs.mean(axis=0) for arm, runs in directions.items()}
-    asked: dict[str, npt.NDArray[np.float64]] = {
-        "retrained, run 0": directions["retrained"][0],
-        "retrained, all runs": mean["retrained"],
-        "honest against retrained": mean["honest"] - mean["retrained"],
-    }
-    print(f"\nthe null: {DRAWS} fresh canaries")
-    for row, (name, direction) in enumerate(asked.items()):
-        rng = np.random.default_rng([0, row])
-        scores = [canary_scores(direction, rng.normal(size=direction.shape), 1.0) for _ in range(DRAWS)]
-        tests = [poison_test(s) for s in scores]
-        alarms = int(np.sum([t.p <= 0.05 for t in tests]))
-        share = clopper_pearson(alarms, DRAWS, 0.05)
-        by_record = stats.kstest(np.concatenate(scores), "norm").pvalue
-        overall = stats.kstest([t.statistic for t in tests], "norm").pvalue
-        print(
-            f"  {name:<26} KS p: records {by_record:.2f}, statistics {overall:.2f}   false alarms"
-            f" {alarms}/{DRAWS} = {share.value:.3f} ({share.low:.3f} to {share.high:.3f})"
-        )
-
-
 def main() -> None:
     """All of it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--canaries", type=int, default=4)
-    canaries = parser.parse_args().canaries
+    options(__doc__).parse_args()
     started = time.perf_counter()
     data = load("digits")
     sets = draw_sets(
         data, ForgetRequest(fraction=0.2), train=900, control=200, test=250, population=440, seed=0
     )
-    parts = sets.retain, sets.forget, sets.control
-    battery(data, *parts)
-    swap(data, *parts)
-    clean = {arm: trained(data, sets.retain, arm) for arm in ("retrained", "honest")}
-    print(f"\nmedian distance to the nearest neighbour {np.median(nearest_distances(data.x)):.3f}")
-    for seed in range(canaries):
-        canary(data, sets, seed, clean)
-    null(data, sets.forget, clean)
+    battery(data, sets.retain, sets.forget, sets.control)
+    swap(data, sets.retain, sets.forget, sets.control)
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 

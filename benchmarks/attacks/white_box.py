@@ -8,11 +8,11 @@ each observation, as an attack, its AUC on original and on retrained models. An 
 has erased reads about 0 in every column; one that has only suppressed does so at most in the first.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +32,23 @@ from auditkit.training import fit, initialise, run_seed
 from auditkit.training.records import Records
 from auditkit.unlearning import fnn, noop
 from auditkit.unlearning.fnn_gates import fold
+from benchmarks.common import options
 
 SIDE = 100
 """Forget records, and control records, that are observed."""
 
 Models = Sequence[nn.Module]
 Ask = Callable[[nn.Module], npt.NDArray[np.float32]]
+Parts = tuple[Records, Records, Records]
+"""Records to retain, to forget, and of the control."""
+
+
+class Arms(NamedTuple):
+    """The trained runs of each arm."""
+
+    original: Models
+    retrained: Models
+    honest: Models
 
 
 def trained(study: Study, arm: str, records: Records, runs: int) -> list[nn.Module]:
@@ -84,47 +95,38 @@ def recoveries(study: Study, retain: Records, forget: Records, control: Records)
     return {"exact": lambda model: answer(model, asked), **{name: after(name) for name in RECOVERIES}}
 
 
-def main() -> None:
-    """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--runs", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    claim, problems = parse_claim({"seed": given.seed})
-    study = prepare(claim, Path(), problems, NullReporter())
-    retain, forget, control = (
-        Records(torch.from_numpy(study.data.x[rows]), torch.from_numpy(study.data.y[rows]))
-        for rows in (study.sets.retain, study.sets.forget, study.sets.control)
-    )
-    every = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
-    original = trained(study, "original", every, given.runs)
-    retrained, honest = (trained(study, arm, retain, given.runs) for arm in ("retrained", "honest"))
-    cases = {**unlearned(study, original, retain, forget), "retrained (honest)": honest}
-
-    labels, n = torch.cat([forget.y, control.y]).numpy(), len(forget.y)
+def print_recoveries(study: Study, arms: Arms, parts: Parts) -> None:
+    """rho of every case, exactly and by each recovery; then its noise, and what asking costs."""
+    retain, forget, control = parts
+    labels, n, runs = torch.cat([forget.y, control.y]).numpy(), len(forget.y), len(arms.original)
     asks = recoveries(study, retain, forget, control)
-    arms = {
-        name: [margins(arm, ask, labels, n) for arm in (original, retrained)] for name, ask in asks.items()
-    }
-    print(f"{'rho, ' + str(given.runs) + ' runs an arm':<26}" + "".join(f"{name:>12}" for name in asks))
-    found: dict[str, list[float]] = {}
-    for case, models in cases.items():
-        seen = [memory(arms[a][0], margins(models, ask, labels, n), arms[a][1]) for a, ask in asks.items()]
-        print(f"{case:<26}" + "".join(f"{rho(one):>+12.3f}" for one in seen), flush=True)
-        found[case] = [float(rho_by_run(one).std(ddof=1)) for one in seen]
-    print(f"{'SD of an honest run':<26}" + "".join(f"{sd:>12.3f}" for sd in found["retrained (honest)"]))
-    print(f"{'seconds a model':<26}" + "".join(f"{seconds(original, ask):>12.3f}" for ask in asks.values()))
-
-    x, y = torch.cat([forget.x[:SIDE], control.x[:SIDE]]), torch.cat([forget.y[:SIDE], control.y[:SIDE]])
-    print(
-        f"\n{'AUC, ' + str(SIDE) + ' against ' + str(SIDE):<26}{'original':>12}{'retrained':>12}{'seconds':>12}"
+    cases = {**unlearned(study, arms.original, retain, forget), "retrained (honest)": arms.honest}
+    O, R = (
+        [margins(arm, ask, labels, n) for ask in asks.values()] for arm in (arms.original, arms.retrained)
     )
+    print(f"{f'rho, {runs} runs an arm':<26}" + "".join(f"{name:>12}" for name in asks))
+    for case, models in cases.items():
+        U = [margins(models, ask, labels, n) for ask in asks.values()]
+        memories = [memory(*of) for of in zip(O, U, R, strict=True)]
+        print(f"{case:<26}" + "".join(f"{rho(one):>+12.3f}" for one in memories), flush=True)
+    # The last case is the honest one.
+    honest = (float(rho_by_run(one).std(ddof=1)) for one in memories)
+    print(f"{'SD of an honest run':<26}" + "".join(f"{sd:>12.3f}" for sd in honest))
+    took = (seconds(arms.original, ask) for ask in asks.values())
+    print(f"{'seconds a model':<26}" + "".join(f"{each:>12.3f}" for each in took))
+
+
+def print_observations(arms: Arms, forget: Records, control: Records, seed: int) -> None:
+    """Each observation as an attack: its AUC on two arms, and what it costs."""
+    x, y = torch.cat([forget.x[:SIDE], control.x[:SIDE]]), torch.cat([forget.y[:SIDE], control.y[:SIDE]])
+    title = f"AUC, {SIDE} against {SIDE}"
+    print(f"\n{title:<26}{'original':>12}{'retrained':>12}{'seconds':>12}")
     for name, observe in OBSERVATIONS.items():
-        ask = partial(_called, observe, x, y, given.seed)
+        ask = partial(_called, observe, x, y, seed)
         sign = -1 if name == "gradient norm" else 1
-        values = [[sign * ask(model) for model in arm] for arm in (original, retrained)]
+        values = [[sign * ask(model) for model in arm] for arm in (arms.original, arms.retrained)]
         areas = [float(np.mean([auc(row[:SIDE], row[SIDE:]) for row in rows])) for rows in values]
-        took = seconds(original, ask)
+        took = seconds(arms.original, ask)
         print(f"{name:<26}" + "".join(f"{area:>12.3f}" for area in areas) + f"{took:>12.3f}", flush=True)
 
 
@@ -139,6 +141,28 @@ def seconds(models: Models, ask: Callable[[nn.Module], object]) -> float:
     for model in models[:4]:
         ask(model)
     return (time.perf_counter() - started) / len(models[:4])
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = options(__doc__)
+    parser.add_argument("--runs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    claim, problems = parse_claim({"seed": arguments.seed})
+    study = prepare(claim, Path(), problems, NullReporter())
+    retain, forget, control = (
+        Records(torch.from_numpy(study.data.x[rows]), torch.from_numpy(study.data.y[rows]))
+        for rows in (study.sets.retain, study.sets.forget, study.sets.control)
+    )
+    every = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
+    arms = Arms(
+        trained(study, "original", every, arguments.runs),
+        trained(study, "retrained", retain, arguments.runs),
+        trained(study, "honest", retain, arguments.runs),
+    )
+    print_recoveries(study, arms, (retain, forget, control))
+    print_observations(arms, forget, control, arguments.seed)
 
 
 if __name__ == "__main__":

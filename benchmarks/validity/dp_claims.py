@@ -8,7 +8,6 @@ trains with other noise, as a multiple of what the accountant asks for. Prints o
 one a training.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -22,6 +21,7 @@ from auditkit.data import Dataset, ForgetRequest, draw_sets, load
 from auditkit.dp.dp_sgd import noise_needed
 from auditkit.dp.one_run_audit import DpAuditResult, audit_privacy
 from auditkit.models.architectures import mlp
+from benchmarks.common import options
 
 SIZES = {
     "digits": {"train": 900, "control": 100, "test": 250, "population": 540},
@@ -72,27 +72,27 @@ def summary(name: str, claimed: float, findings: Sequence[DpAuditResult]) -> str
 
 def main() -> None:
     """Audit each training with each seed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=10)
+    parser = options(__doc__, seeds=10)
     parser.add_argument("--data", choices=sorted(SIZES), default="digits")
     parser.add_argument("--directory", type=Path, help="of the IDX files")
     parser.add_argument("--epsilon", type=float, default=2.0)
     parser.add_argument("--noise", type=float, nargs="*", default=[], help="shares of the noise needed")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    data, sizes = load(options.data, options.directory), SIZES[options.data]
-    honest = Privacy(epsilon=options.epsilon)
+    data, sizes = load(arguments.data, arguments.directory), SIZES[arguments.data]
+    honest = Privacy(epsilon=arguments.epsilon)
     needed = noise_needed(honest, honest.batches(sizes["train"]))
-    shares = {"honest": 1.0, "broken": 0.0, **{f"x {share:g}": share for share in options.noise}}
+    shares = {"honest": 1.0, "broken": 0.0, **{f"x {share:g}": share for share in arguments.noise}}
     print(
-        f"{options.data}: claimed ({honest.epsilon:g}, {honest.delta:g})-DP, {honest}\n{COLUMNS}", flush=True
+        f"{arguments.data}: claimed ({honest.epsilon:g}, {honest.delta:g})-DP, {honest}\n{COLUMNS}",
+        flush=True,
     )
     summaries = []
     for name, share in shares.items():
         # Left to the accountant where it is what the accountant asks for.
         used = honest.model_copy(update={} if share == 1 else {"noise_multiplier": share * needed})
         findings = []
-        for seed in range(options.seeds):
+        for seed in range(arguments.seeds):
             start = time.perf_counter()
             findings.append(audited(data, sizes, used, seed))
             print(line(name, seed, findings[-1], time.perf_counter() - start), flush=True)

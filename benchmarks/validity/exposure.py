@@ -9,7 +9,6 @@ beside what chance would give among the records asked about in both. At last, ho
 is named if arms are drawn at random from all runs that were retrained without them.
 """
 
-import argparse
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -29,13 +28,23 @@ from auditkit.statistics.exposure import Exposure, exposure, memorised_independe
 from auditkit.statistics.margins import Ints, Margins, stacked
 from auditkit.study.planning import plan_for
 from auditkit.study.study import prepare
+from benchmarks.common import options
 
 FNN = {"name": "fnn", "options": {"rates": "rank", "t": 50.0, "repair_epochs": 10}}
-TUNED = {"name": "./fakes.py:fine_tuned", "options": {"epochs": 10}}
-HERE = Path(__file__).parent
+TUNED = {"name": "fine-tune", "options": {"epochs": 10}}
+CASES = {
+    "FNN": ("FNN", "unlearned"),
+    "fine-tuned": ("fine-tuned", "unlearned"),
+    "no-op": ("FNN", "original"),
+    "honest": ("FNN", "honest"),
+}
+"""case -> whose runs are looked at, and the arm that takes the unlearned one's place."""
+
+Named = tuple[Ints, Exposure]
+"""The forget records asked about, and what an arm exposes of them."""
 
 
-def said(**changes: Any) -> dict[str, Any]:
+def lean_claim(**changes: Any) -> dict[str, Any]:
     """A claim that asks no more than is needed here."""
     criteria = {"attacks": ["gap"], "reported": [], "recoveries": [], "jitter": [0.3]}
     return {"criteria": criteria, "runs": {"per_arm": 20, "shadow": 0}, **changes}
@@ -43,9 +52,9 @@ def said(**changes: Any) -> dict[str, Any]:
 
 def margins(seed: int, ids: Sequence[str], procedure: dict[str, Any]) -> Mapping[str, Margins]:
     """Arm -> its margins under this audit seed, forget records in the order of their ids."""
-    claim, problems = parse_claim(said(seed=seed, forget={"ids": ids}, procedure=procedure))
+    claim, problems = parse_claim(lean_claim(seed=seed, forget={"ids": ids}, procedure=procedure))
     assert not problems, problems
-    study, tell = prepare(claim, HERE, [], NullReporter()), NullReporter()
+    study, tell = prepare(claim, Path(), [], NullReporter()), NullReporter()
     plan, jobs = plan_for(study, Resources(jobs=1), None, tell)
     asked = build_queries(study)
     found = train_and_query(study, asked, plan, WorkerConfig(jobs, plan.threads, "loky", None), "", tell)
@@ -56,7 +65,7 @@ def margins(seed: int, ids: Sequence[str], procedure: dict[str, Any]) -> Mapping
     }
 
 
-def named(arms: Mapping[str, Margins], arm: str) -> tuple[Ints, Exposure]:
+def named(arms: Mapping[str, Margins], arm: str) -> Named:
     """The records asked about, and what is found of them in an arm."""
     O, R, H = arms["original"], arms["retrained"], arms["honest"]
     seen = memorised_independently(O, stacked(R, H) if arm == "honest" else H, R)
@@ -78,41 +87,45 @@ def null_rate(arms: Mapping[str, Margins], times: int) -> tuple[float, float]:
     return float(remembered), float(below)
 
 
+def named_under(seed: int, ids: Sequence[str]) -> dict[str, Named]:
+    """Every case under one audit seed, printed as it comes."""
+    arms = {"FNN": margins(seed, ids, FNN), "fine-tuned": margins(seed, ids, TUNED)}
+    by_case = {}
+    for case, (procedure, arm) in CASES.items():
+        seen, x = by_case[case] = named(arms[procedure], arm)
+        print(
+            f"seed {seed}, {case}: of {len(ids)} forget records {len(seen)} in sight, remembered"
+            f" {x.remembered.sum()}, below {x.below.sum()}; of {len(x.false)} control records"
+            f" {x.false.sum()}",
+            flush=True,
+        )
+    remembered, below = null_rate(arms["FNN"], 300)
+    print(f"seed {seed}, 300 draws of honest arms: any remembered {remembered:.3f}, any below {below:.3f}")
+    return by_case
+
+
+def agreement(first: Named, second: Named) -> str:
+    """How far two audit seeds name the same records."""
+    (seen, x), (also, y) = first, second
+    both = np.intersect1d(seen, also)
+    o = overlap(x.remembered[both], y.remembered[both])
+    share = "-" if o.jaccard is None else f"{o.jaccard:.2f}"
+    return (
+        f"{len(both)} in sight of both, named {o.first} and {o.second}, both {o.both}"
+        f" (by chance {o.by_chance:.1f}), Jaccard {share}"
+    )
+
+
 def main() -> None:
     """Audit under every seed, then compare."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seeds", type=int, default=3)
-    seeds = range(parser.parse_args().seeds)
-    claim, _ = parse_claim(said())
-    first = prepare(claim, HERE, [], NullReporter())
+    seeds = range(options(__doc__, seeds=3).parse_args().seeds)
+    claim, _ = parse_claim(lean_claim())
+    first = prepare(claim, Path(), [], NullReporter())
     ids = [str(i) for i in first.data.ids[first.sets.forget]]
-    cases = (("FNN", FNN, "unlearned"), ("fine-tuned", TUNED, "unlearned"), ("no-op", FNN, "original"))
-    found: dict[tuple[str, int], tuple[Ints, Exposure]] = {}
-    for seed in seeds:
-        by_procedure = {name: margins(seed, ids, procedure) for name, procedure, _ in cases[:2]}
-        for name, _, arm in (*cases, ("honest", FNN, "honest")):
-            arms = by_procedure["fine-tuned" if name == "fine-tuned" else "FNN"]
-            seen, x = found[name, seed] = named(arms, arm)
-            print(
-                f"seed {seed}, {name}: of {len(ids)} forget records {len(seen)} in sight, remembered"
-                f" {x.remembered.sum()}, below {x.below.sum()}; of {len(x.false)} control records"
-                f" {x.false.sum()}",
-                flush=True,
-            )
-        remembered, below = null_rate(by_procedure["FNN"], 300)
-        print(
-            f"seed {seed}, 300 draws of honest arms: any remembered {remembered:.3f}, any below {below:.3f}"
-        )
-    for name in ("FNN", "fine-tuned", "no-op", "honest"):
+    by_seed = [named_under(seed, ids) for seed in seeds]
+    for case in CASES:
         for one, other in combinations(seeds, 2):
-            (seen, x), (also, y) = found[name, one], found[name, other]
-            both = np.intersect1d(seen, also)
-            o = overlap(x.remembered[both], y.remembered[both])
-            share = "-" if o.jaccard is None else f"{o.jaccard:.2f}"
-            print(
-                f"{name}, seeds {one} and {other}: {len(both)} in sight of both, named {o.first} and"
-                f" {o.second}, both {o.both} (by chance {o.by_chance:.1f}), Jaccard {share}"
-            )
+            print(f"{case}, seeds {one} and {other}: {agreement(by_seed[one][case], by_seed[other][case])}")
 
 
 if __name__ == "__main__":

@@ -54,8 +54,7 @@ def studied(claim: Claim, folder: Path) -> Study:
 
 
 def write_answers(study: Study, path: Path) -> None:
-    """The answers of every arm on every record of the audit, as `auditkit.signals.predictions_file` reads
-    them."""
+    """Every arm's answers on every record, as `auditkit.signals.predictions_file` reads them."""
     asked = asked_records(study)
     x = torch.from_numpy(study.data.x[asked])
     arms = {

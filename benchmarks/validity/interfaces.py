@@ -46,7 +46,7 @@ HOW = (
 )
 
 
-def told(how: str, z: torch.Tensor) -> torch.Tensor:
+def behind(how: str, z: torch.Tensor) -> torch.Tensor:
     """What is answered of logits (..., classes)."""
     p = z.softmax(dim=-1)
     match how:
@@ -92,7 +92,7 @@ def decided(seed: int, ways: list[str], counts: Counter[tuple[str, str, str]]) -
     claimed = np.array([arm == "unlearned" for arm, _ in every.rows])
     assert not every.withheld["unlearned"].words
     for how in ways:
-        cut = told(how, torch.from_numpy(np.array(every.logits[claimed]))).numpy()
+        cut = behind(how, torch.from_numpy(np.array(every.logits[claimed]))).numpy()
         asked = whole.through(detect_interface(cut))
         found = train_and_query(study, asked, plan, workers, "", tell)
         signals = signals_of(study, asked, found)
@@ -106,8 +106,8 @@ def decided(seed: int, ways: list[str], counts: Counter[tuple[str, str, str]]) -
             "honest control": (controls[0].outcome, controls[0].rho),
             "no-op": (controls[1].outcome, controls[1].rho),
         }
-        said = "; ".join(asked.interface.words) or "nothing withheld"
-        print(f"seed {seed}, {how} ({said})", flush=True)
+        withheld = "; ".join(asked.interface.words) or "nothing withheld"
+        print(f"seed {seed}, {how} ({withheld})", flush=True)
         for name, (outcome, rho) in outcomes.items():
             counts[how, name, outcome] += 1
             why = f"  {' | '.join(verdict.reasons)[:300]}" if name == "honest claim" else ""

@@ -35,7 +35,7 @@ CRITERIA = Criteria(attacks=("loss",), jitter=(0.1,))
 @dataclass(frozen=True)
 class Size:
     """One wrong answer in one setting. nominal: how often it may be given at most. found: how often
-    it was, with its Monte-Carlo standard error. claimed: whether the bound is claimed to hold."""
+    it was, with its Monte-Carlo standard error."""
 
     test: str
     setting: str
@@ -44,22 +44,19 @@ class Size:
     nominal: float
     found: float
     error: float
-    claimed: bool = True
 
     @property
     def above(self) -> bool:
         """Whether it is given more often than it may, beyond chance."""
-        return self.claimed and self.found - 3 * self.error > self.nominal
+        return self.found - 3 * self.error > self.nominal
 
 
-def size(
-    test: str, setting: str, n: int, wrong: str, nominal: float, given: Iterable[bool], claimed: bool = True
-) -> Size:
-    """given: whether the wrong answer was given, one a replicate."""
-    answers = np.array(list(given))
-    found = float(answers.mean())
-    error = float(np.sqrt(max(found * (1 - found), 1 / len(answers)) / len(answers)))
-    return Size(test, setting, n, wrong, nominal, found, error, claimed)
+def size(test: str, setting: str, n: int, wrong: str, nominal: float, answers: Iterable[bool]) -> Size:
+    """answers: whether the wrong answer was given, one a replicate."""
+    wrong_ones = np.array(list(answers))
+    found = float(wrong_ones.mean())
+    error = float(np.sqrt(max(found * (1 - found), 1 / len(wrong_ones)) / len(wrong_ones)))
+    return Size(test, setting, n, wrong, nominal, found, error)
 
 
 def on_the_margin(
