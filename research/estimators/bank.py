@@ -3,7 +3,7 @@ kept.
 
 One set of originals, trained on all of `train`, serves every forget set of a data set; only the
 retrained runs are a forget set's own. Records, architecture and recipe are those of
-`auditkit/digits-fnn.toml` and `examples/{mnist,fashion-mnist}-fnn.toml`, with fewer records of the
+`auditkit/claims/digits-fnn.toml` and `examples/{mnist,fashion-mnist}-fnn.toml`, with fewer records of the
 attacker's.
 """
 

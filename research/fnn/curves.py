@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-FOUND = Path(__file__).parents[1] / "docs" / "fnn" / "reproduction.json"
+FOUND = Path(__file__).parents[2] / "docs" / "fnn" / "reproduction.json"
 VARIANTS = ("FFR", "VFR-ordered", "VFR-rank", "VFR-top-30", "VFR-random")
 TIMES = (0, 1, 2)
 

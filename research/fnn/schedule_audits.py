@@ -6,7 +6,7 @@ schedule was chosen.
 Each seed is another claim: other records, another forget set, other runs. Beside it the yardstick,
 its repair from fresh weights ("short retraining"). The schedule was searched for on seeds 0 to 3
 (`research/fnn/schedules.py`); seed 5 is that of `auditkit reproduce fnn`. Prints a line each, and
-writes benchmarks/results/erase-audits.json: residual memory with its interval, test accuracy less
+writes erase-audits.json beside this file: residual memory with its interval, test accuracy less
 that of retraining, cost as a share of retraining, and the verdict. A claim takes two to four
 minutes on one core.
 """
@@ -23,7 +23,7 @@ from auditkit.reproduction.audits import OURS, audits
 from auditkit.reproduction.table import table
 from auditkit.reproduction.values import Row, Table
 
-RESULTS = Path(__file__).parent / "results" / "erase-audits.json"
+RESULTS = Path(__file__).parent / "erase-audits.json"
 TRIED = {name: OURS[name] for name in ("FNN-erase", "short retraining")}
 
 

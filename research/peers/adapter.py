@@ -1,9 +1,9 @@
 """One peer's attacks on arrays that are given, run by the interpreter in which that peer is
 installed.
 
-    python peers_adapter.py privacyguard in.npz out.npz
+    python adapter.py privacyguard in.npz out.npz
 
-`peers.py` writes in.npz and reads out.npz; nothing of auditkit is imported here, and peers are
+`compare.py` writes in.npz and reads out.npz; nothing of auditkit is imported here, and peers are
 called as they are installed. Scores are float64 (targets, records), higher = more likely a member
 as the peer's own reports take it, NaN for records that the peer does not score.
 """

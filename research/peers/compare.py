@@ -1,6 +1,6 @@
 """auditkit's attacks beside public implementations, on identical arrays.
 
-    python research/peers/compare.py --privacyguard PYTHON --sacroml PYTHON --privacy-meter PYTHON
+    python -m research.peers.compare --privacyguard PYTHON --sacroml PYTHON --privacy-meter PYTHON
 
 PYTHON is the interpreter of an environment in which that peer is installed (ART is in auditkit's
 own); a peer without one is skipped. Models are trained once, 32 reference runs and six targets, and
@@ -20,8 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
@@ -50,7 +48,7 @@ from auditkit.statistics.one_run import fdp_one_run_epsilon
 from auditkit.statistics.roc import attainable_tpr, auc
 from auditkit.training import Recipe, fit, initialise
 
-ADAPTER = Path(__file__).parent / "peers_adapter.py"
+ADAPTER = Path(__file__).parent / "adapter.py"
 INSTALL = {
     "art": "adversarial-robustness-toolbox, which auditkit itself requires",
     "privacyguard": (
@@ -216,7 +214,7 @@ def split(signals: Signals, run: int, scores: Floats) -> tuple[Floats, Floats]:
 class Pair:
     """An attack of a peer, ours that comes nearest, and ours with the peer's choice put in.
 
-    key: the name `peers_adapter.py` gives it. same: None where the choice cannot be put in. why:
+    key: the name `adapter.py` gives it. same: None where the choice cannot be put in. why:
     the choice, and where the peer makes it.
     """
 
