@@ -82,7 +82,8 @@ def timed(compute: Callable[[], T], repeats: int) -> tuple[Time, T]:
 
 def made_up(path: Path, records: int, runs: int) -> Signals:
     """A target and reference runs, each trained on a random half; a member's own logit is
-    larger."""
+    larger.
+    """
     rng = np.random.default_rng(0)
     labels = rng.integers(0, CLASSES, records)
     member = rng.random((runs + 1, records)) < 0.5
@@ -106,7 +107,7 @@ def margins_of(signals: Signals) -> Floats:
 
 
 def both_from_margins(signals: Signals) -> tuple[Floats, Floats]:
-    """The same scores where the logits hold phi already: (runs, records, 1)."""
+    """The two scores where the logits hold phi already: (runs, records, 1)."""
 
     def first(logits: npt.NDArray[np.floating], labels: Ints) -> Floats:
         return np.asarray(logits[:, 0], dtype=np.float64)
@@ -117,8 +118,9 @@ def both_from_margins(signals: Signals) -> tuple[Floats, Floats]:
 
 
 def both_by_loop(by_record: Floats, member: npt.NDArray[np.bool_], records: int) -> tuple[Floats, Floats]:
-    """The same scores one record after the other. by_record, member: (records, runs), the target
-    first."""
+    """The two scores one record after the other. by_record, member: (records, runs), the target
+    first.
+    """
     ratio, z = np.empty((2, records))
     for i in range(records):
         x, runs, trained = by_record[i, 0], by_record[i, 1:], member[i, 1:]

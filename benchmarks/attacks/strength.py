@@ -43,7 +43,8 @@ FEW = {"boundary distance": 200}
 @dataclass(frozen=True)
 class Row:
     """One attack. auc: (targets,). tpr: false-positive rate -> (targets,). seconds: a target,
-    learning apart."""
+    learning apart.
+    """
 
     attack: str
     family: str
@@ -86,7 +87,8 @@ def observed(
     members: npt.NDArray[np.int64],
 ) -> dict[str, npt.NDArray[np.float64]]:
     """What is measured with the target models in hand: name -> (targets, records), NaN where it is
-    not asked."""
+    not asked.
+    """
     found = {}
     for name, observe in OBSERVATIONS.items():
         values = np.full((len(models), len(y)), np.nan)

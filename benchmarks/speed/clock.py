@@ -1,5 +1,6 @@
 """What the engine's benchmark measures with: a clock, the machine's peak, memory, and what others
-took."""
+took.
+"""
 
 import os
 import statistics
@@ -26,7 +27,8 @@ PEAK_SIZE = {"cpu": 1024, "cuda": 8192}
 PEAK_SECONDS = 0.3
 QUIET = 0.1
 """Share of the cores that others may take during a measurement that counts, if there are enough
-such."""
+such.
+"""
 LOOK = 0.2
 """Seconds for which it is looked how much others take."""
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -35,7 +37,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 @dataclass(frozen=True)
 class Clocked:
     """One measurement. seconds: of all runs, scaled up where fewer were made. accuracies: of those
-    made. others: the share of the machine's cores that processes other than ours took meanwhile."""
+    made. others: the share of the machine's cores that processes other than ours took meanwhile.
+    """
 
     seconds: float
     accuracies: Sequence[float]
@@ -45,7 +48,8 @@ class Clocked:
 @dataclass(frozen=True)
 class Peak:
     """GFLOP/s of float32 matrix products. together: one process on all cores. apart: as many
-    processes as cores, in sum."""
+    processes as cores, in sum.
+    """
 
     together: float
     apart: float
@@ -53,7 +57,8 @@ class Peak:
 
 class Host:
     """A process of its own, in which contenders run one at a time: what one does to its process,
-    such as keeping freed memory, is no other's gain."""
+    such as keeping freed memory, is no other's gain.
+    """
 
     def __init__(self) -> None:
         self._pool = ProcessPoolExecutor(1, get_context("spawn"))
@@ -81,7 +86,8 @@ class Patience:
     """Seconds, in all, to spend on waiting until others leave the machine alone, and on
     measurements made a second time where they did not. Two threads that wait for each other at
     every step become many times slower when a third process wants a core: that would be
-    measured."""
+    measured.
+    """
 
     def __init__(self, left: float) -> None:
         self.left = left
@@ -117,7 +123,8 @@ def _clocked(contender: Contender, job: Job, seeds: Sequence[int], limit: float)
 
 def matmul_rate(on: int, device: str) -> float:
     """GFLOP/s of float32 matrix products in this process, on so many threads: the median
-    product's."""
+    product's.
+    """
     n = PEAK_SIZE[device]
     a, b = (torch.randn(n, n, device=device) for _ in range(2))
     out = torch.empty(n, n, device=device)
@@ -145,7 +152,8 @@ def peak(device: str) -> Peak:
 
 def peak_memory() -> tuple[int, int]:
     """The most memory (bytes) that this process and those it started ever took, in sum; how many
-    they are."""
+    they are.
+    """
     family = [os.getpid(), *_descendants(os.getpid())]
     return sum(_high_water(pid) for pid in family), len(family)
 
@@ -160,7 +168,8 @@ def _high_water(pid: int) -> int:
 @contextmanager
 def others_share() -> Iterator[list[float]]:
     """Gives a list that afterwards holds the share of the cores that other processes took, and the
-    hypervisor for other machines; 0 where there is no /proc."""
+    hypervisor for other machines; 0 where there is no /proc.
+    """
     share: list[float] = []
     start, busy, own = time.perf_counter(), _busy_seconds(), _own_seconds()
     yield share

@@ -35,7 +35,8 @@ def engine(
     job: Job, seeds: Sequence[int], limit: float, *, plan: Plan, workers: int, keep: bool
 ) -> list[float]:
     """The engine: stacks as tasks, through its queue. keep: by workers that are there already, and
-    stay. The limit does not bind it."""
+    stay. The limit does not bind it.
+    """
     parts = [[seeds[k] for k in part] for part in stacks(len(seeds), plan.width)]
     tasks = [
         Task(
@@ -69,7 +70,8 @@ def kept_workers(workers: int, threads: int) -> Callable[[Sequence[Task]], Resul
 
 def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None = None) -> list[float]:
     """One model after the other over a `DataLoader`, as it is usually written. on: so many threads,
-    or as many as torch takes by itself."""
+    or as many as torch takes by itself.
+    """
 
     def train(seed: int) -> torch.nn.Module:
         torch.manual_seed(seed)
@@ -93,7 +95,8 @@ def loader_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int | None 
 
 def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int) -> list[float]:
     """One model after the other by the engine's own `fit`, with the records in memory as tensors.
-    on: so many threads."""
+    on: so many threads.
+    """
 
     def train(seed: int) -> torch.nn.Module:
         model = initialise(job.build, seed).to(job.device)
@@ -106,7 +109,7 @@ def tensor_loop(job: Job, seeds: Sequence[int], limit: float, *, on: int) -> lis
 
 
 def process_loops(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
-    """The same in a process a core, which are there already, one thread each."""
+    """The tensor loop in a process a core, which are there already, one thread each."""
     pool = one_thread_processes()
     parts = [seeds[k :: cores()] for k in range(min(cores(), len(seeds)))]
     futures = [pool.submit(tensor_loop, job, part, limit, on=1) for part in parts]
@@ -124,7 +127,8 @@ def one_thread_processes() -> ProcessPoolExecutor:
 def art(job: Job, seeds: Sequence[int], limit: float) -> list[float]:
     """ART's `ShadowModels`: told to train each on a share of the pool, it asks it about all but one
     record. It draws members, initial weights and order itself, from the first seed, and knows no
-    limit."""
+    limit.
+    """
     from art.attacks.inference.membership_inference import ShadowModels
     from art.estimators.classification import PyTorchClassifier
 
@@ -170,7 +174,8 @@ def empty_tasks(n: int, *, megabytes: int = 0, epochs: int = 0, sleep: float = 0
     """Tasks that train a perceptron of one unit, by default not at all, and ask it about one
     record.
 
-    megabytes: what each carries. sleep: seconds that each takes besides."""
+    megabytes: what each carries. sleep: seconds that each takes besides.
+    """
     members = np.zeros((1, max(1, megabytes * 125_000)), dtype=np.int64)
     return [
         Task(
@@ -205,7 +210,8 @@ def queue_seconds(backend: Backend, workers: int, n: int, megabytes: int) -> tup
 def start_workers(workers: int, threads: int, sleep: float) -> None:
     """Have so many workers of the engine's there, and have each train: the first optimiser of a
     process has much to import. sleep: how long each keeps its task, so that one that is slower to
-    start finds its own."""
+    start finds its own.
+    """
     for _ in kept_workers(workers, threads)(empty_tasks(workers, epochs=1, sleep=sleep)):
         pass
 

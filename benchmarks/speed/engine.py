@@ -56,22 +56,22 @@ def main() -> None:
     parser.add_argument("--job", choices=sorted(SIZES), action="append", help="only this one; by default all")
     parser.add_argument("--runs", type=int, help="only so many runs; by default 1 to 256")
     parser.add_argument("--out", type=Path, help=f"by default {OUT.name} in results, or none with --quick")
-    given = parser.parse_args()
-    here, started = machine(given.device), time.perf_counter()
+    arguments = parser.parse_args()
+    measured_on, started = machine(arguments.device), time.perf_counter()
     with tempfile.TemporaryDirectory() as cache:
         os.environ["AUDITKIT_CACHE"] = cache  # where the queue's workers keep their logs
         entries, results, figures = measure(
-            1 if given.quick else given.repeats,
-            given.quick,
-            given.device,
-            given.job or sorted(SIZES),
-            given.runs,
+            1 if arguments.quick else arguments.repeats,
+            arguments.quick,
+            arguments.device,
+            arguments.job or sorted(SIZES),
+            arguments.runs,
         )
-    here["minutes"] = round((time.perf_counter() - started) / 60, 1)
-    show(here, entries, results, figures)
-    if out := given.out or (None if given.quick else OUT):
+    measured_on["minutes"] = round((time.perf_counter() - started) / 60, 1)
+    show(measured_on, entries, results, figures)
+    if out := arguments.out or (None if arguments.quick else OUT):
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(document(here, entries, results, figures), indent=1) + "\n")
+        out.write_text(json.dumps(document(measured_on, entries, results, figures), indent=1) + "\n")
 
 
 def measure(
@@ -90,7 +90,7 @@ def measure(
         say("memory, warming up")
         memory = list(memory_figures(entries[0], every))
         warm_up(entries, every)
-        results = Results(list(said(turns(entries, repeats, every))))
+        results = Results(list(reported(turns(entries, repeats, every))))
         say("steps by themselves")
         figures = [f for e in entries for f in (*peak_figures(results, e), step_figure(e, repeats, every))]
         say("the queue")
@@ -99,7 +99,7 @@ def measure(
     return entries, results, figures
 
 
-def said(measurements: Iterator[Measurement]) -> Iterator[Measurement]:
+def reported(measurements: Iterator[Measurement]) -> Iterator[Measurement]:
     """The measurements, each told as it comes."""
     for m in measurements:
         others = f"others took {m.clocked.others:.0%} of the cores"

@@ -1,5 +1,6 @@
 """What the engine's benchmark tells besides seconds: share of the peak, the queue's cost,
-memory."""
+memory.
+"""
 
 import importlib.util
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,8 @@ CARRIED = 10
 def peak_figures(results: Results, entry: Entry) -> Iterator[Figure]:
     """How much of the machine's peak the engine reaches on a job: its matrix products and
     convolutions, each counted once, over the time from handing over the job to having all
-    answers."""
+    answers.
+    """
     job, runs = entry.job, entry.bracketed
     own = results.of(job.name, ENGINE, runs)
     training, answering = training_flops(job), answering_flops(job)
@@ -74,7 +76,8 @@ def scaling_figures(results: Results) -> Iterator[Figure]:
 
 def queue_figures(repeats: int, host: Host, everything: bool) -> Iterator[Figure]:
     """What an empty task costs, in this process and by loky, or by everything that is installed;
-    and how long it takes until the first is back."""
+    and how long it takes until the first is back.
+    """
     most = max(2, cores())
     cases: list[tuple[str, Backend, int, int]] = [
         ("in this process", "loky", 1, 0),
@@ -98,7 +101,8 @@ def queue_figures(repeats: int, host: Host, everything: bool) -> Iterator[Figure
 
 def memory_figures(entry: Entry, every: Hosts) -> Iterator[Figure]:
     """The most memory that all processes of the engine take, and of a loop, each in processes that
-    have done nothing else yet."""
+    have done nothing else yet.
+    """
     job, runs = entry.job.shortened(), entry.bracketed
     for name in (ENGINE, LOADER):
         host = every.of(name)

@@ -26,7 +26,8 @@ class Spread:
 @dataclass(frozen=True)
 class Figure:
     """A number besides the table of seconds, None where it could not be had. remark: what to know
-    of it."""
+    of it.
+    """
 
     name: str
     value: Spread | None
@@ -37,7 +38,8 @@ class Figure:
 @dataclass(frozen=True)
 class Measurement:
     """One contender doing one job once. around: the machine's peak before and after, if it was
-    measured."""
+    measured.
+    """
 
     job: str
     contender: str
@@ -50,7 +52,8 @@ class Measurement:
 @dataclass(frozen=True)
 class Cell:
     """What so many runs take. seconds: repeat -> of all runs. runs: how many were made, the least
-    and the most; where that is fewer, the rest is scaled from what one run took."""
+    and the most; where that is fewer, the rest is scaled from what one run took.
+    """
 
     seconds: Mapping[int, float]
     runs: tuple[int, int]
@@ -91,7 +94,8 @@ class Results:
 
     def of(self, job: str, contender: str, runs: int) -> list[Measurement]:
         """The repeats of one measurement, in order: those that others left alone, if there are
-        enough."""
+        enough.
+        """
         key = (job, contender, runs)
         every = [m for m in self.measured if (m.job, m.contender, m.runs) == key]
         quiet = [m for m in every if m.clocked.others <= QUIET]

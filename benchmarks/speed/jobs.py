@@ -76,12 +76,13 @@ class Job:
 
 def training_flops(job: Job) -> int:
     """Floating-point operations of the matrix products and convolutions of training one run:
-    forward, the gradients of all weights, and of all layers' inputs but the first's."""
+    forward, the gradients of all weights, and of all layers' inputs but the first's.
+    """
     return flops(job.work(1))
 
 
 def answering_flops(job: Job) -> int:
-    """The same, of asking one run about the pool."""
+    """Floating-point operations of asking one run about the pool."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         initialise(job.build, 0).eval()(torch.from_numpy(job.x[:100]))
     a_record: float = counter.get_total_flops() / 100

@@ -53,7 +53,7 @@ def show(
 def document(
     machine: Mapping[str, object], entries: Sequence[Entry], results: Results, figures: Sequence[Figure]
 ) -> dict[str, object]:
-    """The same as the table, and every repeat, for the JSON."""
+    """What the table shows, and every repeat, for the JSON."""
     return {
         "machine": machine,
         "others_share": asdict(results.others()),
@@ -119,7 +119,8 @@ def _seconds(cell: Cell | None, runs: int) -> str:
 
 def _advantage(results: Results, job: str, runs: int, name: str) -> list[tuple[str, Spread]]:
     """The fastest competitor, and how many times as long as the engine it takes; [] if none was
-    measured."""
+    measured.
+    """
     if runs not in results.sizes(job, ENGINE):
         return []
     against = results.best(job, runs, COMPARED[name])

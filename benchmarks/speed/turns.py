@@ -69,7 +69,8 @@ LIMIT = 10.0
 @dataclass(frozen=True)
 class Choice:
     """The plan for a number of runs. workers: as many as the machine has cores, and the plan
-    stacks, for. fresh_workers: as many as an audit would start."""
+    stacks, for. fresh_workers: as many as an audit would start.
+    """
 
     measured: Measured
     workers: int
@@ -101,7 +102,8 @@ class Entry:
 @dataclass(frozen=True)
 class Hosts:
     """The processes that contenders live in: the engine's keeps its workers, the fresh engine's
-    does not. patience: with everybody else on this machine."""
+    does not. patience: with everybody else on this machine.
+    """
 
     patience: Patience
     engine: Host = field(default_factory=Host)
@@ -116,7 +118,8 @@ class Hosts:
 @contextmanager
 def hosts(patience: float) -> Iterator[Hosts]:
     """All processes, ended afterwards. patience: seconds to wait for the machine to be quiet, in
-    all."""
+    all.
+    """
     every = Hosts(Patience(patience))
     try:
         yield every

@@ -48,7 +48,8 @@ def chosen(names: str | None) -> dict[str, GalleryCase]:
 
 def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Calibration:
     """The table of one world. honest: how many claims of exact retraining are tried, claims: of
-    every other case."""
+    every other case.
+    """
     names = [name for name in (*HONEST, *GALLERY, *LIMITS) if name in bank.names]
     cases = {EXACT: honest, **dict.fromkeys(names, claims)}
     return summed_up(
@@ -70,7 +71,8 @@ def together(worlds: list[r.Calibration]) -> r.Calibration:
 
 def line(case: r.CaseRates) -> str:
     """One case: outcomes, median residual memory, and in how many claims each kind of test refuted
-    it."""
+    it.
+    """
     caught = ", ".join(f"{times.test} {times.claims}" for times in case.caught_by if times.claims)
     rho = "   -  " if case.rho is None else f"{case.rho:+.3f}"
     return (

@@ -75,7 +75,8 @@ def named(arms: Mapping[str, Margins], arm: str) -> Named:
 def null_rate(arms: Mapping[str, Margins], times: int) -> tuple[float, float]:
     """How often any record is (remembered, below) if nothing is: arms of a third of the runs, drawn
     from all that were retrained without the records, are put in the places of unlearned, retrained
-    and honest runs."""
+    and honest runs.
+    """
     pool = stacked(arms["retrained"], arms["honest"])
     n, rng, found = pool.runs // 3, np.random.default_rng(0), []
     for _ in range(times):

@@ -79,7 +79,8 @@ def line(evidence: Evidence) -> str:
 def audits(claim: Claim, folder: Path, seeds: int) -> None:
     """Audit one honest checkpoint a seed, and one that was trained on the forget records. The
     controls of each audit judge single runs of known answer besides, as many as there are runs an
-    arm."""
+    arm.
+    """
     for kind, within in (("honest", False), ("no-op", True)):
         outcomes: Counter[str] = Counter()
         for seed in range(seeds):

@@ -31,9 +31,10 @@ PATHS = 400_000
 
 
 def brownian(planned: Sequence[tuple[int, float]], alpha: float, seed: int = 0) -> list[tuple[int, float]]:
-    """The same looks with shares at which Brownian motion crosses any of the one-sided boundaries
+    """The looks with shares at which Brownian motion crosses any of the one-sided boundaries
     first at each look with probability share x alpha, as the union bound spends it; found on
-    simulated paths."""
+    simulated paths.
+    """
     rng, n = np.random.default_rng(seed), planned[-1][0]
     total, before = np.zeros(PATHS), 0
     going_on = np.ones(PATHS, dtype=bool)

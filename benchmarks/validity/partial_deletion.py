@@ -66,7 +66,8 @@ def table(rows: list[Row]) -> str:
 
 def draw(results: dict[str, list[Row]], path: Path) -> None:
     """The figure: rho against the share kept, a line a data set, with the diagonal and the
-    margin."""
+    margin.
+    """
     figure = Figure(figsize=(6.4, 4.2))
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8, label="ρ = share")

@@ -19,7 +19,8 @@ Draw = Callable[[Rng, int], Floats]
 class Case:
     """An interval in one setting. about: what the truth is. sample: makes the replicates, once the
     truth is worked out. claimed: whether the evidence says that it covers this. one_sided: a lower
-    bound."""
+    bound.
+    """
 
     interval: str
     setting: str

@@ -23,7 +23,8 @@ class Row:
     """One interval in one setting at one level. about: what its truth is. covered, below, above:
     shares of the replicates in which it is defined, the truth inside, below or above it. error:
     Monte-Carlo standard error of `covered`. undefined: the share in which there is no interval.
-    width: median. truth: mean. claimed: whether the evidence claims to cover this truth."""
+    width: median. truth: mean. claimed: whether the evidence claims to cover this truth.
+    """
 
     interval: str
     setting: str
@@ -85,7 +86,8 @@ def rows_of(
 
 def alphas() -> list[float]:
     """The levels of one-sided tests, as the evidence makes its intervals from them: 1 - 2 alpha is
-    covered."""
+    covered.
+    """
     return [(1 - level) / 2 for level in LEVELS]
 
 
@@ -101,7 +103,8 @@ def covered(case: Case, replicates: int) -> Iterator[Row]:
 
 def rho_covered(case: RhoCase, replicates: int) -> tuple[list[Row], list[Size]]:
     """The rows of residual memory in one setting, of all forget records and of a class of them; and
-    how often its test is wrong with the margin at the truth."""
+    how often its test is wrong with the margin at the truth.
+    """
     rows: list[Row] = []
     sizes: list[Size] = []
     for name, memories in memories_of(case, replicates).items():

@@ -45,7 +45,8 @@ Assumes = Literal["nothing", "Gaussian", "wrong"]
 class Mechanism:
     """epsilon: the true one at DELTA. gaussian: whether its errors trade as those of two Gaussians.
     threshold: the one registered before the audit. scores: (included (records,), generator) ->
-    (records,)."""
+    (records,).
+    """
 
     epsilon: float
     gaussian: bool

@@ -21,7 +21,8 @@ def tpr_point(n: int, fpr: float, own: float, *, at_threshold: bool) -> Sample:
     """The mean true-positive rate of an arm. own: the share of a score's variance that belongs to
     the record and is the same in all runs. at_threshold: hold it against the rate of further
     members above the same thresholds; or against that above the threshold which further non-members
-    exceed at this rate."""
+    exceed at this rate.
+    """
     effect = 1.0
 
     def sample(rng: Rng) -> tuple[At, float]:
@@ -97,7 +98,7 @@ def one_run(rng: Rng, alpha: float) -> Bound:
 
 
 def one_run_gaussian(rng: Rng, alpha: float) -> Bound:
-    """The same of a Gaussian mechanism."""
+    """200 guesses about 500 canaries of a Gaussian mechanism."""
     found, included = gaussian(rng)
     return one_run_epsilon(500, 200, right_guesses(found, included, 200, seed=0), DELTA, alpha)
 

@@ -56,7 +56,8 @@ def auc_gap(made: World, share: float, n: int) -> Sample:
 def attacked(attack: str, n: int) -> Sample:
     """The gap of mean AUCs of an attack that learns from other runs, which all targets have in
     common: eight shadow runs, or the very arms that are compared. Unlearned runs are like retrained
-    ones, so that it is 0."""
+    ones, so that it is 0.
+    """
     made, shadows = world(), 8
     records = len(made.spread)
     arms = np.repeat(["unlearned", "retrained", "shadow"], [n, n, shadows])
@@ -131,7 +132,8 @@ def tpr_gap(made: World, share: float, fpr: float, n: int) -> Sample:
 
 def accuracies(p: float, records: int, between: float) -> Draw:
     """Draws of n runs' accuracies, p on average: on records that are hard or easy for all runs,
-    with an effect of the run."""
+    with an effect of the run.
+    """
     odds = stats.norm.ppf(p) * np.sqrt(2 + between**2)
     hardness = np.random.default_rng(3).normal(size=records)
     # The records stay the same: their own mean must be p.
@@ -170,7 +172,8 @@ def utility(between: tuple[float, float], n: int) -> Sample:
 
 def drift_slope(made: World, n: int) -> Sample:
     """The slope of unlearned runs against retrained ones on control records, through the whole of
-    `drift`."""
+    `drift`.
+    """
 
     def arm(margins: Margins) -> Arm:
         return Arm({"exact": margins}, {}, np.zeros(n))

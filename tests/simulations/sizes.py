@@ -35,7 +35,8 @@ CRITERIA = Criteria(attacks=("loss",), jitter=(0.1,))
 @dataclass(frozen=True)
 class Size:
     """One wrong answer in one setting. nominal: how often it may be given at most. found: how often
-    it was, with its Monte-Carlo standard error."""
+    it was, with its Monte-Carlo standard error.
+    """
 
     test: str
     setting: str
@@ -63,7 +64,8 @@ def on_the_margin(
     test: str, setting: str, n: int, findings: Iterator[Finding], one_sided: bool = False
 ) -> list[Size]:
     """Both answers with the truth on the margin. Refutation looks at both sides, so half of alpha
-    is at each."""
+    is at each.
+    """
     ran = [f if isinstance(f, Ran) else None for f in findings]
     passed = [f is not None and passes(f, ALPHA) for f in ran]
     refuted = [f is not None and f.p_refuted <= ALPHA for f in ran]
@@ -194,7 +196,8 @@ def family_of(arms: Arms) -> list[Finding]:
 
 def family_sizes(replicates: int) -> list[Size]:
     """Whether any of all required tests refutes an honest claim, after Holm: no verdict is wrong
-    more often."""
+    more often.
+    """
     found, n = [], 8
     for setting in ("same recipe, runs share effects", "every record drifts (SD 0.3)"):
         rng, made = np.random.default_rng(11), recipes()[setting]

@@ -40,7 +40,8 @@ class World:
 
     def mean(self, share: float, *, recipe: bool = False) -> Floats:
         """(m + c,): the mean margins, before the run's line, of runs with this share of the memory.
-        recipe: of runs made by the unlearned recipe."""
+        recipe: of runs made by the unlearned recipe.
+        """
         expected = np.concatenate([self.forget + share * self.memory, self.control])
         return expected + (self.drift if recipe else 0.0)
 
@@ -66,7 +67,8 @@ class World:
 
     def auc(self, share: float, *, recipe: bool = False) -> float:
         """The expected AUC of the margin of a run on these records: exact where the scatter is
-        normal, as the run's line does not change the order."""
+        normal, as the run's line does not change the order.
+        """
         mean, m = self.mean(share, recipe=recipe), len(self.forget)
         variance = (np.square(self.noisier if recipe else 1.0)) * np.square(self.spread)
         shared = np.broadcast_to(self.shared, mean.shape)
@@ -97,7 +99,8 @@ def world(
     far: float = 2.0,
 ) -> World:
     """Records as they are met: margins of N(0.5, far^2), memory |N(0, 1)| gap, scatter of about 1.
-    carriers: how many forget records have any memory, by default all."""
+    carriers: how many forget records have any memory, by default all.
+    """
     rng = np.random.default_rng(seed)
     memory = gap * np.abs(rng.normal(size=forget))
     memory[carriers if carriers is not None else forget :] = 0.0
@@ -111,7 +114,8 @@ def world(
 
 def arms_of(rng: Rng, made: World, n: int, share: float, accuracy: float = 0.9, loss: float = 0.0) -> Arms:
     """Four arms, with one jittered query and two attacks; the test accuracy of the unlearned runs
-    is lower by `loss`."""
+    is lower by `loss`.
+    """
 
     def arm(share: float, accuracy: float, *, recipe: bool = False) -> Arm:
         exact, near = (made.runs(rng, n, share, recipe=recipe) for _ in range(2))
