@@ -31,7 +31,7 @@ lint: $(READY)
 # About twenty minutes on two cores; prints a table and writes benchmarks/results/engine.json.
 bench: $(READY)
 	@$(call apt_install,dataset-fashion-mnist,dpkg -s dataset-fashion-mnist,random images will stand in for it)
-	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python -m benchmarks.speed.engine
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -60,7 +60,6 @@ def paired(compare: Compare) -> Callable[[Signals, int], Floats]:
 
 
 score = paired(margin_drop)
-euclidean = paired(posterior_distance)
 
 
 def original_of(signals: Signals, target: int) -> int:

@@ -76,21 +76,6 @@ def attainable_tpr(members: Floats, nonmembers: Floats, fpr: float) -> float:
     return float(np.mean(members > _attainable(nonmembers, fpr)))
 
 
-def tpr_interval_at(members: Floats, nonmembers: Floats, fpr: float, alpha: float) -> "Proportion":
-    """`tpr_at` with its exact interval over member records, at confidence 1 - alpha.
-
-    What it covers: the share of further members, drawn as these were, that score above *this*
-    threshold in *this* run. The non-members fix the threshold and the members are then independent
-    trials, so the coverage is exact. What it does not cover: other runs, and that with other
-    non-members the threshold would be another one. Its true false-positive rate is Beta(a + 1, N -
-    a) distributed where a of the N non-members are accused: above `fpr` about as often as below.
-
-    Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
-    """
-    found = int(np.sum(members > threshold_at(nonmembers, fpr)))
-    return clopper_pearson(found, len(members), alpha)
-
-
 def operating_points(members: Floats, nonmembers: Floats) -> tuple[Floats, Ints, Ints]:
     """(thresholds, members above, non-members above), lowest threshold first: one threshold between
     any two neighbouring scores, half-way; the one score there is where all are equal."""

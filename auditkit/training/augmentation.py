@@ -9,7 +9,6 @@ import torch
 
 from auditkit.models.architectures import image_size
 
-AUGMENTATIONS = ("shift", "flip")
 REACH = 8
 """A shift is at most one REACH-th of the image's height or width, as the usual 4 pixels of 32."""
 

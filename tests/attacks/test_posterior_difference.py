@@ -4,14 +4,15 @@ import pytest
 from auditkit.attacks import NotApplicable
 from auditkit.attacks.posterior_difference import (
     before_after,
-    euclidean,
     original_of,
+    paired,
     posterior_distance,
     score,
 )
 from auditkit.signals.signals import Signals, phi
 
 RECORDS, FORGET, CLASSES, N = 90, 30, 4, 5
+euclidean = paired(posterior_distance)
 ARMS = ("original", "unlearned", "retrained", "honest")
 FORGOTTEN, CONTROL = np.arange(FORGET), np.arange(FORGET, RECORDS)
 

@@ -1,5 +1,6 @@
-"""Intervals cover what they say, by a few hundred replicates of benchmarks/coverage.py, which has
-thousands."""
+"""Intervals cover what they say, by a few hundred replicates; `benchmarks.validity.coverage` has
+thousands.
+"""
 
 from collections.abc import Sequence
 
@@ -10,10 +11,10 @@ from auditkit.evidence.attack_numbers import attack_summaries
 from auditkit.evidence.numbers import accuracy_number, mean_number, ratio_number
 from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile
-from benchmarks.coverage import Row, covered, rho_covered
-from benchmarks.coverage_cases import CASES
-from benchmarks.coverage_rho import RhoCase
-from benchmarks.coverage_worlds import scores, world
+from tests.simulations.cases import CASES
+from tests.simulations.coverage import Row, covered, rho_covered
+from tests.simulations.residual import RhoCase
+from tests.simulations.worlds import scores, world
 
 REPLICATES = 250
 

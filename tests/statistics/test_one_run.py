@@ -12,7 +12,7 @@ from auditkit.statistics.one_run import (
     right_guesses,
 )
 from auditkit.statistics.roc import Mask, clopper_pearson
-from benchmarks.epsilon_nulls import BOUNDS, MECHANISMS, outcomes
+from tests.simulations.epsilon_bounds import BOUNDS, MECHANISMS, outcomes
 
 
 def p_term_by_term(m: int, r: int, v: int, epsilon: float, delta: float) -> float:

@@ -18,7 +18,6 @@ from auditkit.statistics.roc import (
     operating_points,
     threshold_at,
     tpr_at,
-    tpr_interval_at,
     upper_limit,
 )
 
@@ -250,24 +249,8 @@ def test_a_fold_without_members_is_refused() -> None:
         balanced_accuracy(x, x, mask, np.ones(4, dtype=bool))
 
 
-def test_tpr_interval_covers_the_rate_at_this_threshold() -> None:
-    """The value is tpr_at; over fresh members the interval covers the true rate at the threshold
-    that these non-members set, with at least the confidence promised; and below 3/N there is
-    none."""
-    rng, mu, missed = np.random.default_rng(0), 1.0, 0
-    for _ in range(1000):
-        members, nonmembers = rng.normal(size=60) + mu, rng.normal(size=100)
-        interval = tpr_interval_at(members, nonmembers, 0.05, 0.1)
-        truth = stats.norm.sf(threshold_at(nonmembers, 0.05) - mu)
-        missed += not interval.low <= truth <= interval.high
-        assert interval.value == tpr_at(members, nonmembers, 0.05)
-    assert clopper_pearson(missed, 1000, 0.01).low <= 0.1
-    with pytest.raises(ValueError, match=r"fpr must be in \[0\.03, 1\], got 0\.02"):
-        tpr_interval_at(members, nonmembers, 0.02, 0.1)
-
-
 def test_the_true_false_positive_rate_behind_a_threshold() -> None:
-    """As the docstring says, it is Beta(a + 1, N - a) where a of N non-members are accused."""
+    """The false-positive rate is Beta(a + 1, N - a) where a of N non-members are accused."""
     rng = np.random.default_rng(1)
     rates = [1 - threshold_at(rng.random(100), 0.05) for _ in range(2000)]
     assert stats.kstest(rates, stats.beta(6, 95).cdf).pvalue > 0.01
