@@ -8,7 +8,7 @@ import numpy as np
 from auditkit.attacks import ATTACKS, NotApplicable
 from auditkit.attacks.battery import score_arm
 from auditkit.attacks.posterior_difference import before_after
-from auditkit.evidence.numbers import METHOD, difference_number, mean_number, plain_number
+from auditkit.evidence.numbers import difference_number, mean_number, plain_number
 from auditkit.evidence.schema import (
     AgreedBy,
     Agreement,
@@ -18,6 +18,7 @@ from auditkit.evidence.schema import (
     OperatingPoint,
     SwapLine,
 )
+from auditkit.reports.method_page import METHOD
 from auditkit.signals.measurements import SetIndices
 from auditkit.signals.signals import Signals
 from auditkit.statistics.agreement import Agreement as Found

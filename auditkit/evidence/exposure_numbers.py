@@ -5,8 +5,9 @@ from dataclasses import asdict
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.evidence.numbers import METHOD, incomparable, plain_number
+from auditkit.evidence.numbers import incomparable, plain_number
 from auditkit.evidence.schema import Halves, Number, RecordExposure
+from auditkit.reports.method_page import METHOD
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.exposure import (
     FALSE_DISCOVERIES,
