@@ -17,8 +17,9 @@ def test_the_attacks_folder_is_auditkit_attacks() -> None:
 
 
 def test_links_and_package_mapping_agree() -> None:
-    """Every mapped package is also a relative link, unless this is an unpacked sdist, which has none;
-    and every package on disk is listed."""
+    """Every mapped package is also a relative link (but in an unpacked sdist, which has none), and
+    every package on disk is listed.
+    """
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     mapped = {name: folder for name, folder in tool["package-dir"].items() if name != "auditkit"}
     assert mapped == {"auditkit.attacks": "attacks", "auditkit.reports": "reports"}

@@ -13,9 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHIPPED = ("attacks", "auditkit", "benchmarks", "docs", "examples", "reports", "research", "tests", ".ci")
-LOOSE = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md")
-LOOSE += ("constraints.txt", "mkdocs.yml", "pyproject.toml")
-MADE = shutil.ignore_patterns("__pycache__", ".*_cache", ".venv", ".git", "build", "dist", "site", "*.egg-info")
+LOOSE = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md"]
+LOOSE += ["constraints.txt", "mkdocs.yml", "pyproject.toml"]
+MADE = shutil.ignore_patterns(
+    "__pycache__", ".*_cache", ".venv", ".git", "build", "dist", "site", "*.egg-info"
+)
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +45,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_sdist_holds_the_whole_tree(dist: Path) -> None:
-    """Code, tests, docs, examples, benchmarks and what builds and tests them: nothing is left out."""
+    """Code, tests, docs, examples, benchmarks, and what builds and tests them, are in it."""
     [path] = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers()}
