@@ -24,3 +24,13 @@ def test_rooms_import_only_from_lower_floors() -> None:
     assert set(graph) == set(floor)
     wrong = {(a, b) for a, others in graph.items() for b in others if floor[b] >= floor[a]}
     assert wrong == set()
+
+
+def test_functions_take_few_arguments() -> None:
+    """No function takes more than six positional arguments: what travels together is one value."""
+    assert house.many_arguments(ROOT, (*house.PACKAGE, "benchmarks")) == []
+
+
+def test_files_fit_in_the_head() -> None:
+    """No file has more than 250 lines."""
+    assert house.long_files(ROOT, (*house.PACKAGE, "benchmarks")) == []
