@@ -8,6 +8,7 @@ from typing import Any
 from warnings import catch_warnings, simplefilter
 
 from auditkit.reports.font_files import FALLBACK, MONO, REGULAR, SEMIBOLD
+from auditkit.reports.method_page import METHOD, method_page
 
 _FACES = (
     ("Report Sans", 400, REGULAR),
@@ -65,24 +66,23 @@ class PdfUnavailable(Exception):  # noqa: N818 - not a fault: the page is there 
 def pdf(html: str, evidence_json: bytes, created: str) -> bytes:
     """A report page as PDF/A-3a that also declares PDF/UA-1.
 
-    html: the page of `render`. evidence_json: attached as evidence.json, byte for byte,
-    relationship Data. created: ISO 8601 time of the attachment. Equal input gives equal bytes.
-    Nothing is fetched but the fonts that come with the report. Raises `PdfUnavailable` where
-    WeasyPrint, pikepdf or pango is missing. Source: ISO 19005-3, ISO 14289-1; the identifiers
-    declare conformance, they do not prove it.
+    Args:
+        html: the page of `render`.
+        evidence_json: attached as evidence.json, byte for byte, relationship Data; beside it
+            method.md, the page that its sources name, as a Supplement.
+        created: ISO 8601 time of the attachments.
+
+    Returns:
+        The file; equal input gives equal bytes. Nothing is fetched but the fonts of the report.
+
+    Raises:
+        PdfUnavailable: WeasyPrint, pikepdf or pango is missing.
+
+    Source: ISO 19005-3, ISO 14289-1; the identifiers declare conformance, they do not prove it.
     """
     weasyprint, pikepdf = _libraries()
     fetch = _fetcher()
     fonts = weasyprint.text.fonts.FontConfiguration()
-    time = datetime.fromisoformat(created)
-    attachment = weasyprint.Attachment(
-        string=evidence_json,
-        name="evidence.json",
-        description="All that the audit found, canonical JSON (RFC 8785)",
-        created=time,
-        modified=time,
-        relationship="Data",
-    )
     with catch_warnings():
         simplefilter(
             "ignore", ResourceWarning
@@ -90,11 +90,30 @@ def pdf(html: str, evidence_json: bytes, created: str) -> bytes:
         written = weasyprint.HTML(string=html, url_fetcher=fetch).write_pdf(
             stylesheets=[weasyprint.CSS(string=_STYLE, url_fetcher=fetch, font_config=fonts)],
             font_config=fonts,
-            attachments=[attachment],
+            attachments=_attachments(weasyprint, evidence_json, datetime.fromisoformat(created)),
             pdf_variant="pdf/a-3a",
             pdf_identifier=sha256(html.encode() + evidence_json).digest()[:16],
         )
     return _finish(pikepdf, written)
+
+
+def _attachments(weasyprint: Any, evidence_json: bytes, created: datetime) -> list[Any]:
+    """The evidence, and the page that says how its numbers are computed."""
+    contents = (
+        ("evidence.json", evidence_json, "All that the audit found, canonical JSON (RFC 8785)", "Data"),
+        (METHOD, method_page(), "How each number is computed: the page that sources name", "Supplement"),
+    )
+    return [
+        weasyprint.Attachment(
+            string=content,
+            name=name,
+            description=description,
+            created=created,
+            modified=created,
+            relationship=relationship,
+        )
+        for name, content, description, relationship in contents
+    ]
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -137,6 +156,8 @@ def _finish(pikepdf: Any, written: bytes) -> bytes:
         head, end, tail = document.Root.Metadata.read_bytes().partition(b"</rdf:RDF>")
         assert end, "WeasyPrint writes its metadata in another way"
         document.Root.Metadata.write(head + _UA.encode() + end + tail)
-        document.Root.AF = document.Root.AF[:1]  # WeasyPrint 70 lists the one attachment twice
+        # WeasyPrint 70 lists every attachment twice.
+        listed = {file.objgen: file for file in document.Root.AF}
+        document.Root.AF = pikepdf.Array(list(listed.values()))
         document.save(out, deterministic_id=True)
     return out.getvalue()

@@ -6,6 +6,8 @@ import auditkit.attacks
 import auditkit.reports
 
 ROOT = Path(__file__).resolve().parent.parent
+UNPACKED = (ROOT / "PKG-INFO").exists()
+"""Whether this tree was unpacked from an sdist: archives hold copies in place of links."""
 
 
 def test_the_attacks_folder_is_auditkit_attacks() -> None:
@@ -15,14 +17,16 @@ def test_the_attacks_folder_is_auditkit_attacks() -> None:
 
 
 def test_links_and_package_mapping_agree() -> None:
-    """Every mapped package is also a relative link, and every package on disk is listed."""
+    """Every mapped package is also a relative link (but in an unpacked sdist, which has none), and
+    every package on disk is listed.
+    """
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     mapped = {name: folder for name, folder in tool["package-dir"].items() if name != "auditkit"}
     assert mapped == {"auditkit.attacks": "attacks", "auditkit.reports": "reports"}
     for name, folder in mapped.items():
         link = ROOT / name.replace(".", "/")
-        assert link.is_symlink()
-        assert str(link.readlink()) == f"../{folder}"
+        assert link.is_symlink() or (UNPACKED and not link.exists())
+        assert not link.is_symlink() or str(link.readlink()) == f"../{folder}"
     on_disk = {"auditkit"}
     for top in ("auditkit", "attacks", "reports"):
         for init in (ROOT / top).rglob("__init__.py"):
@@ -59,3 +63,10 @@ def test_no_module_shares_its_name_with_a_public_function() -> None:
         procedures = {path.stem for path in (ROOT / "auditkit" / "unlearning").glob("*.py")}
         modules_imported_as_modules = attacks | procedures
         assert (names & exported) - modules_imported_as_modules - {"per_class"} == set(), package
+
+
+def test_the_packaged_method_page_is_the_page_of_the_docs() -> None:
+    """reports/method.md, which is installed and goes into bundles, is a link to docs/method.md."""
+    page = ROOT / "reports" / "method.md"
+    assert UNPACKED or str(page.readlink()) == "../docs/method.md"
+    assert page.read_bytes() == (ROOT / "docs" / "method.md").read_bytes()

@@ -17,11 +17,12 @@ from auditkit.core.progress import NullReporter, Reporter
 from auditkit.engine.plan import cores
 from auditkit.engine.resources import Resources
 from auditkit.reports import render_calibration
+from auditkit.reports.method_page import METHOD, method_page
 from auditkit.runs.bank import EXACT, Bank, runs_of
 from auditkit.runs.fill_bank import fill
 
 CLAIMS = 20
-FILES = ("calibration.json", "calibration.html")
+FILES = ("calibration.json", "calibration.html", METHOD)
 
 
 def calibrate(
@@ -55,7 +56,8 @@ def calibrate(
     found = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs or cores())
     calibration = summed_up(bank, claim, fakes, found)
     content = canonical(calibration)
-    _write(out, {"calibration.json": content, "calibration.html": render_calibration(content).encode()})
+    page = render_calibration(content).encode()
+    _write(out, {"calibration.json": content, "calibration.html": page, METHOD: method_page()})
     return calibration
 
 

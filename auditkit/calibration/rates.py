@@ -7,6 +7,7 @@ from statistics import median
 from typing import Literal
 
 from auditkit.calibration.trials import Trial
+from auditkit.reports.method_page import METHOD as METHOD_PAGE
 from auditkit.statistics.roc import clopper_pearson
 
 CONFIDENCE = 0.95
@@ -14,7 +15,7 @@ METHOD = (
     "share of the claims drawn from this bank, Clopper-Pearson interval; claims of one bank have runs in"
     " common, so that the interval is of these runs and narrower than of new ones"
 )
-SOURCE = "docs/calibration.md#rates"
+SOURCE = f"{METHOD_PAGE}#rates"
 ENOUGH = 0.5
 """An auditor that supports honest retraining in fewer claims than this share cannot settle claims
 like these."""

@@ -9,8 +9,9 @@ import numpy as np
 from auditkit.attacks import ATTACKS
 from auditkit.attacks.battery import NearAucs
 from auditkit.core.ids import ORIGINAL, RETRAINED, UNLEARNED, ArmKey, Query, TestId, attack_gap
-from auditkit.evidence.numbers import METHOD, difference_number, mean_number, plain_number
+from auditkit.evidence.numbers import difference_number, mean_number, plain_number
 from auditkit.evidence.schema import AttackSummary, Number, OperatingPoint
+from auditkit.reports.method_page import METHOD
 from auditkit.signals.measurements import AttackScores
 from auditkit.statistics.arms import Scores
 from auditkit.statistics.hypotheses import welch

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.ids import EXACT, UNLEARNED
-from auditkit.evidence.numbers import METHOD, incomparable, plain_number
+from auditkit.evidence.numbers import incomparable, plain_number
 from auditkit.evidence.schema import Halves, Number, RecordExposure
+from auditkit.reports.method_page import METHOD
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.exposure import (
     FALSE_DISCOVERIES,

@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from auditkit.evidence.schema import Number
+from auditkit.reports.method_page import METHOD
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile
 from auditkit.statistics.margins import Floats, Margins, comparability
 from auditkit.statistics.residual import Memory, rho, rho_interval
 from auditkit.statistics.roc import lower_limit, upper_limit
-
-METHOD = "docs/method.md"
 
 FEWEST = 10
 """With fewer right or fewer wrong answers than this, accuracies are too skewed for a t-interval

@@ -12,6 +12,7 @@ from auditkit.evidence.bundle import read_bundle, write_bundle
 from auditkit.evidence.run_record import npz, run_record
 from auditkit.evidence.schema import Evidence
 from auditkit.reports import PdfUnavailable, pdf, render
+from auditkit.reports.method_page import METHOD, method_page
 
 
 def report(out: Path, tell: Reporter | None = None) -> list[str]:
@@ -26,13 +27,14 @@ def report(out: Path, tell: Reporter | None = None) -> list[str]:
 
 
 def report_files(files: Mapping[str, bytes], tell: Reporter) -> dict[str, bytes]:
-    """report.html, summary.md and, where the libraries for it are there, report.pdf.
+    """report.html, summary.md, method.md and, where the libraries for it are there, report.pdf.
 
     files: at least evidence.json and run.json.
     """
     evidence, run = files["evidence.json"], json.loads(files["run.json"])
     rendered = render(evidence, run)
     made = {"report.html": rendered.html.encode(), "summary.md": rendered.summary.encode()}
+    made[METHOD] = method_page()
     try:
         made["report.pdf"] = pdf(rendered.html, evidence, run["finished"])
     except PdfUnavailable as unavailable:

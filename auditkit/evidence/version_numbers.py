@@ -8,8 +8,9 @@ from auditkit.attacks import ATTACKS, NotApplicable
 from auditkit.attacks.battery import score_arm
 from auditkit.attacks.posterior_difference import before_after
 from auditkit.core.ids import SWAPPED_UNLEARNED, UNLEARNED
-from auditkit.evidence.numbers import METHOD, mean_number
+from auditkit.evidence.numbers import mean_number
 from auditkit.evidence.schema import BeforeAfter, Number, SwapLine
+from auditkit.reports.method_page import METHOD
 from auditkit.signals.measurements import SetIndices
 from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Scores

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from auditkit.core.errors import UsageError
 from auditkit.reports import render_reproduction
+from auditkit.reports.method_page import METHOD, method_page
 from auditkit.reports.svg import standalone
 
 
@@ -17,6 +18,7 @@ def publish(content: bytes, out: Path) -> list[str]:
         "reproduction.json": content,
         "reproduction.html": rendered.html.encode(),
         "README.md": rendered.markdown.encode(),
+        METHOD: method_page(),
         **{f"{name}.svg": standalone(svg).encode() for name, svg in rendered.figures.items()},
     }
     try:

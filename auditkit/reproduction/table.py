@@ -17,6 +17,7 @@ from auditkit.engine.plan import threads
 from auditkit.engine.resources import Resources
 from auditkit.evidence.numbers import accuracy_number, mean_number
 from auditkit.evidence.schema import Number, Ran, Skipped
+from auditkit.reports.method_page import METHOD
 from auditkit.reproduction.cost import Cost, cost_of, cost_of_retraining
 from auditkit.reproduction.paper_attack import AttackModel, attack_accuracy
 from auditkit.reproduction.sentences import sentences
@@ -157,7 +158,7 @@ def concerning(diverged: Sequence[str], case: str) -> list[str]:
 def _number(finding: Ran | Skipped) -> Number:
     if isinstance(finding, Ran):
         return finding.number
-    return Number(None, None, None, None, 0, 0, finding.reason, "docs/method.md")
+    return Number(None, None, None, None, 0, 0, finding.reason, METHOD)
 
 
 @dataclass(frozen=True, eq=False)

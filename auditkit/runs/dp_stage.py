@@ -8,9 +8,10 @@ from auditkit.core.progress import Reporter
 from auditkit.dp.one_run_audit import audit_privacy
 from auditkit.engine.plan import Plan, threads
 from auditkit.evidence.schema import Number, PrivacySummary
+from auditkit.reports.method_page import METHOD
 from auditkit.study.study import Study
 
-METHOD = (
+LOWER_BOUND = (
     "one-run lower bound of epsilon from the guesses about canaries (Steinke, Nasr & Jagielski 2023), their"
     " number fixed in the claim"
 )
@@ -46,8 +47,8 @@ def run_dp_audit(study: Study, plan: Plan, tell: Reporter) -> PrivacySummary:
         confidence=found.confidence,
         n_runs=1,
         n_records=found.canaries,
-        method=METHOD,
-        source="docs/method.md#differential-privacy",
+        method=LOWER_BOUND,
+        source=f"{METHOD}#differential-privacy",
     )
     return PrivacySummary(
         epsilon=found.epsilon,

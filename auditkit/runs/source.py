@@ -13,8 +13,8 @@ from auditkit.claims.claim import Criteria
 from auditkit.core.environment import environment
 from auditkit.core.ids import RELEARNED, UNLEARNED, Recovered, residual_memory, unlearned
 from auditkit.core.progress import Reporter
-from auditkit.engine.resources import Resources
 from auditkit.engine.queue import WorkerConfig
+from auditkit.engine.resources import Resources
 from auditkit.evidence.assemble import Account, Attacked
 from auditkit.evidence.memory_numbers import procedure_states
 from auditkit.evidence.schema import DataSummary, NotChecked, State

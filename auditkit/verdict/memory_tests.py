@@ -4,8 +4,9 @@ import math
 
 from auditkit.claims.claim import Criteria
 from auditkit.core.ids import EXACT, SPARED_RECORDS, Query, question_part, residual_memory
-from auditkit.evidence.numbers import METHOD, ONE_RUN, incomparable, rho_number
+from auditkit.evidence.numbers import ONE_RUN, incomparable, rho_number
 from auditkit.evidence.schema import Finding, Number, Ran, Skipped
+from auditkit.reports.method_page import METHOD
 from auditkit.statistics.arms import Arms
 from auditkit.statistics.hypotheses import p_above, paired
 from auditkit.statistics.power import POWER

@@ -236,6 +236,7 @@ def test_the_bundle_holds_what_its_manifest_says(finished: Path) -> None:
     assert sorted(read_bundle(finished)) == [
         "evidence.json",
         "lock.json",
+        "method.md",
         "report.html",
         "report.pdf",
         "run.json",

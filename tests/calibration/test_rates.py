@@ -174,7 +174,7 @@ def calibration() -> Calibration:
         diverged=("unlearned, a run 1 (seed 5)",),
         confidence=0.95,
         method="share of the claims",
-        source="docs/calibration.md#rates",
+        source="method.md#rates",
         cases=rows,
         answer=answer,
         sentences=sentences,
@@ -197,7 +197,7 @@ Honest retraining by another recipe
 slower what was done | 2 | 1 0.500 [0.013, 0.987] | 0 0.000 [0.000, 0.842] | 1 0.500 [0.013, 0.987] | 0.020
 Fakes
 a <fake> what was done; it fools somebody | 2 | 1 0.500 [0.013, 0.987] | 1 0.500 [0.013, 0.987] | 0 0.000 [0.000, 0.842] | 0.460
-Computed as: share of the claims (docs/calibration.md#rates), 95 % interval. ρ: residual memory on the forget records themselves.
+Computed as: share of the claims (method.md#rates), 95 % interval. ρ: residual memory on the forget records themselves.
 Which kinds of test refuted it
 In how many claims at least one test of the kind refuted the claim, after Holm's correction.
 Case | Claims | Residual memory, exact | Residual memory, near | Spared records | Attack gaps | Test accuracy

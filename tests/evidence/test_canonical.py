@@ -126,5 +126,5 @@ def test_the_mean_of_runs_with_its_interval() -> None:
     n = mean_number(x, 40, 0.05, "the AUC")
     assert (n.value, n.low, n.high) == pytest.approx((x.mean(), low, high))
     method = "mean over runs of the AUC on these records, t-interval over runs"
-    expected = Number(n.value, n.low, n.high, 0.9, 7, 40, method, "docs/method.md#means")
+    expected = Number(n.value, n.low, n.high, 0.9, 7, 40, method, "method.md#means")
     assert n == expected

@@ -211,12 +211,12 @@ CONTROLS = (
 
 def named(n: float, of: int = 42) -> Number:
     """A count of exposed records."""
-    return Number(n, None, None, None, 20, of, "Benjamini-Hochberg", "docs/method.md#exposure")
+    return Number(n, None, None, None, 20, of, "Benjamini-Hochberg", "method.md#exposure")
 
 
 def at_most(value: float, high: float, records: int) -> Number:
     """What the worst record shows, with its upper bound."""
-    return Number(value, None, high, 0.95, 20, records, "Bonferroni", "docs/method.md#exposure")
+    return Number(value, None, high, 0.95, 20, records, "Bonferroni", "method.md#exposure")
 
 
 EXPOSURE = RecordExposure(

@@ -10,6 +10,7 @@ import pikepdf
 import pytest
 
 from auditkit.reports import PdfUnavailable, pdf, render
+from auditkit.reports.method_page import method_page
 from tests.reports import sample
 
 CREATED = str(sample.RUN["finished"])
@@ -62,10 +63,13 @@ def test_a_reader_can_be_told_what_is_on_the_page(case: tuple[str, bytes, bytes]
 
 
 def test_the_evidence_is_inside(case: tuple[str, bytes, bytes]) -> None:
-    """The attached evidence.json has the bytes of the bundle's, and is declared as data."""
+    """The attached evidence.json has the bytes of the bundle's, and is declared as data; the page
+    that its sources name is attached beside it.
+    """
     with pikepdf.open(BytesIO(case[2])) as document:
         assert document.attachments["evidence.json"].get_file().read_bytes() == case[1]
-        assert [str(file.AFRelationship) for file in document.Root.AF] == ["/Data"]
+        assert document.attachments["method.md"].get_file().read_bytes() == method_page()
+        assert [str(file.AFRelationship) for file in document.Root.AF] == ["/Data", "/Supplement"]
 
 
 def test_the_file_says_what_it_is(case: tuple[str, bytes, bytes]) -> None:
