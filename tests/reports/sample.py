@@ -103,11 +103,11 @@ def ran(name: str, question: str, number: Number, margin: float | None, **change
 
 
 FINDINGS = (
-    ran("rho_exact", "Is the memory of the forget records gone?", rho(0.031), 0.2),
-    ran("rho_jittered_0.1", "Is it gone near the forget records (jitter 0.1)?", rho(0.042), 0.2),
-    ran("rho_jittered_0.3", "Is it gone near the forget records (jitter 0.3)?", rho(0.055), 0.2),
+    ran("residual memory, exact", "Is the memory of the forget records gone?", rho(0.031), 0.2),
+    ran("residual memory, jitter 0.1", "Is it gone near the forget records (jitter 0.1)?", rho(0.042), 0.2),
+    ran("residual memory, jitter 0.3", "Is it gone near the forget records (jitter 0.3)?", rho(0.055), 0.2),
     ran(
-        "spared_records",
+        "spared records",
         "Were some forget records never removed?",
         Number(2.1, None, None, None, 20, 9, "mixture score against groups of retrained runs", "decision.md, 3"),
         None,
@@ -115,7 +115,7 @@ FINDINGS = (
         explanation="The score lies within what retrained models show among themselves.",
     ),
     ran(
-        "attack_gap_lira",
+        "attack gap, lira",
         "Does the likelihood-ratio attack see more than it sees in retrained models?",
         Number(0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "Carlini et al. 2022, eq. 4"),
         0.03,
@@ -124,7 +124,7 @@ FINDINGS = (
         explanation="The no-op control passes this test too: on these data the attack sees little in any arm.",
     ),
     ran(
-        "test_accuracy",
+        "test accuracy",
         "Is the test accuracy no worse than that of retrained models?",
         Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
         0.01,
@@ -335,7 +335,7 @@ INCONCLUSIVE = replace(
     controls=(CONTROLS[0], replace(CONTROLS[1], found="supported", outcome="supported", passed=False), replace(CONTROLS[2], rho=None)),
     findings=(
         replace(FINDINGS[0], number=rho(None), result="undecided", explanation="No weight was left to compare."),
-        Skipped("rho_relearned", "Does the memory come back when half of it is taught again?", "needs the weights"),
+        Skipped("residual memory, relearned", "Does the memory come back when half of it is taught again?", "needs the weights"),
         *FINDINGS[4:],
     ),
     residual_memory=replace(SUPPORTED.residual_memory, exact=rho(None), jittered=(), recovered=(), per_class=(), per_run={"unlearned": ()}),
