@@ -20,7 +20,7 @@ import pytest
 
 from auditkit.claims.claim import parse_claim
 from auditkit.core.errors import AuditError, UsageError
-from auditkit.engine import backends as pools
+from auditkit.engine import clusters
 from auditkit.engine.cost import Resources
 from auditkit.engine.queue import Backend, WorkerConfig, log_path, results
 from auditkit.evidence.bundle import key_path
@@ -147,7 +147,7 @@ def test_on_a_cluster_what_dies_is_tried_again_and_named(
 def test_an_address_without_a_cluster_is_told_soon(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing listens, or nothing that answers, an audit says so instead of waiting; what
     cannot be an address is an error of usage."""
-    monkeypatch.setattr(pools, "PATIENCE", 3)
+    monkeypatch.setattr(clusters, "PATIENCE", 3)
 
     def told(address: str) -> str:
         with pytest.raises(AuditError, match=backend) as error:
@@ -180,7 +180,7 @@ def test_a_dask_cluster_without_workers_or_lost_is_told(
     (tmp_path / "notes").mkdir()
     tasks = [small_task(0), *(small_task(k, sleeping(tmp_path / "notes", 3)) for k in range(1, 4))]
     with dask_scheduler() as (address, scheduler):
-        monkeypatch.setattr(pools, "PATIENCE", 3)
+        monkeypatch.setattr(clusters, "PATIENCE", 3)
         with pytest.raises(AuditError, match=r"a dask cluster with workers must answer .* workers arrived"):
             list(results(tasks, WorkerConfig(2, 1, "dask", address)))
         monkeypatch.undo()

@@ -23,14 +23,12 @@ from auditkit.engine.cost import (
 from auditkit.engine.plan import (
     Measured,
     Plan,
-    TrainingWorkload,
     fastest,
-    flops,
     measure,
     seconds,
-    stack_bytes,
     stacks,
 )
+from auditkit.engine.workload import TrainingWorkload, flops, stack_bytes
 from auditkit.models.architectures import cnn, mlp
 from auditkit.runs.tasks import Task, Train, perform
 from auditkit.training import Recipe

@@ -23,13 +23,13 @@ from auditkit.core.canonical import digest
 from auditkit.core.errors import AuditError
 from auditkit.engine.store import (
     StoredResult,
-    Tensors,
     contents,
     load,
     prune,
     save,
     store_directory,
 )
+from auditkit.engine.tensor_file import Tensors
 
 RUN = {"what": "2 original runs of digits", "lr": 0.1}
 TENSORS: Tensors = {
