@@ -98,8 +98,10 @@ def option_problems(
         table = _table(function, known)
     except Exception as error:  # noqa: BLE001 -- the annotations may be the user's own
         return [
-            f"{part}.options: the function's parameters could not be read: {describe_error(error)}; mend its"
-            " annotations"
+            (
+                f"{part}.options: the function's parameters could not be read: {describe_error(error)}; mend"
+                " its annotations"
+            )
         ]
     try:
         # Strict and as JSON: a list may stand for a tuple, but no text for a number. The function

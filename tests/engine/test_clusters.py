@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import torch
 
 from auditkit.claims.claim import parse_claim
 from auditkit.core.errors import AuditError, UsageError
@@ -123,6 +124,20 @@ def cluster(request: pytest.FixtureRequest) -> WorkerConfig:
     return WorkerConfig(2, 1, backend, request.getfixturevalue(f"{backend}_address"))
 
 
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_cluster_that_is_started_here_does_the_work(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker of a cluster of our own gives, by number, what this process gives to the bit."""
+    monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path))
+    tasks = [small_task(k) for k in range(2)]
+    by_cluster, alone = (dict(results(tasks, WorkerConfig(1, 1, kind))) for kind in (backend, "loky"))
+    assert by_cluster.keys() == alone.keys()
+    for k, tensors in by_cluster.items():
+        assert all(torch.equal(tensor, alone[k][name]) for name, tensor in tensors.items())
+
+
+@pytest.mark.slow
 def test_on_a_cluster_what_dies_is_tried_again_and_named(
     cluster: WorkerConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +158,7 @@ def test_on_a_cluster_what_dies_is_tried_again_and_named(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["dask", "ray"])
 def test_an_address_without_a_cluster_is_told_soon(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing listens, or nothing that answers, an audit says so instead of waiting; what
@@ -171,6 +187,7 @@ def test_an_extra_that_is_not_there_is_named(backend: Backend, monkeypatch: pyte
         list(results([small_task(0)], WorkerConfig(2, 1, backend)))
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_without_workers_or_lost_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,6 +249,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "running_cluster"),
     [("loky", False), ("dask", False), ("dask", True), ("ray", False), ("ray", True)],
@@ -303,6 +321,7 @@ def at_work(logs: Path, audit: int) -> int | None:
     return None
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_same_command_ends_with_the_same_bytes(
     command: Callable[[], subprocess.Popen[bytes]], alone: Path, tmp_path: Path
 ) -> None:

@@ -231,8 +231,10 @@ def test_a_gpu_that_is_not_there_is_told_at_once() -> None:
         "--device cuda needs a GPU that torch can see, found none; use another machine, or another --out"
     ]
     assert problems(Resources(), Plan(8, 1, "cuda")) == [
-        "the plan locked in this bundle needs a GPU that torch can see, found none; use another machine, or "
-        "another --out"
+        (
+            "the plan locked in this bundle needs a GPU that torch can see, found none; use another machine,"
+            " or another --out"
+        )
     ]
     assert problems(Resources(address="tcp://here:1"), None) == [
         "--address is of a cluster; name which with --backend dask or --backend ray"

@@ -98,6 +98,7 @@ def test_no_tasks_need_no_results() -> None:
     assert list(results([], TWO)) == []
 
 
+@pytest.mark.slow
 def test_lot_after_lot_goes_to_the_same_workers(tmp_path: Path) -> None:
     """Workers are hired when there is a first task, do every lot, and end with the block."""
     notes = tmp_path / "notes"
@@ -146,6 +147,7 @@ def test_results_do_not_pile_up() -> None:
         assert len(tasks.asked) <= 5 + ROOM
 
 
+@pytest.mark.slow
 def test_a_worker_may_keep_memory() -> None:
     """A worker that has grown by much more than loky's own limit is not ended, and nothing is
     warned of."""
@@ -165,6 +167,7 @@ def test_a_task_whose_worker_died_is_tried_again(tmp_path: Path, store: Path) ->
     assert list((store / "logs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_task_whose_worker_always_dies_is_named(store: Path) -> None:
     """Everything else is delivered first; then the error tells the runs, how their worker ended,
     and the log."""
@@ -180,6 +183,7 @@ def test_a_task_whose_worker_always_dies_is_named(store: Path) -> None:
     assert log.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_fault_leaves_a_traceback_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a worker died of a segmentation fault, its log tells the line of code."""
     monkeypatch.setattr(queue, "ATTEMPTS", 1)
@@ -191,6 +195,7 @@ def test_a_fault_leaves_a_traceback_in_the_log(monkeypatch: pytest.MonkeyPatch) 
     assert "small_tasks.py" in text
 
 
+@pytest.mark.slow
 def test_where_every_worker_dies_the_queue_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nothing is finished between many deaths, not every task is tried again and again."""
     monkeypatch.setattr(queue, "HOPELESS", 1)
@@ -233,6 +238,7 @@ def test_a_task_that_fails_ends_the_queue(changes: dict[str, Any], told: str) ->
     assert "Traceback" in log_path(task).read_text()
 
 
+@pytest.mark.slow
 def test_closing_ends_workers_at_once(tmp_path: Path) -> None:
     """Who stops taking results early waits for no task, and no worker is left."""
     notes = tmp_path / "notes"
@@ -257,6 +263,7 @@ for _ in results([small_task(k, sleeping(Path(sys.argv[1]), 60)) for k in range(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_workers_end_with_whoever_sent_them_work(tmp_path: Path, sign: signal.Signals) -> None:
     """Ctrl-C, and even kill -9, of the process that has them leaves no worker behind."""
@@ -275,6 +282,7 @@ def test_workers_end_with_whoever_sent_them_work(tmp_path: Path, sign: signal.Si
     assert ended(processes, 10)
 
 
+@pytest.mark.slow
 def test_a_log_that_cannot_be_written_stops_nothing(store: Path) -> None:
     """A worker that may not write where logs go does its work without one."""
     store.write_text("in the way")

@@ -109,7 +109,9 @@ FINDINGS = (
     ran(
         "spared records",
         "Were some forget records never removed?",
-        Number(2.1, None, None, None, 20, 9, "mixture score against groups of retrained runs", "decision.md, 3"),
+        Number(
+            2.1, None, None, None, 20, 9, "mixture score against groups of retrained runs", "decision.md, 3"
+        ),
         None,
         p_passed=None,
         explanation="The score lies within what retrained models show among themselves.",
@@ -117,11 +119,15 @@ FINDINGS = (
     ran(
         "attack gap, lira",
         "Does the likelihood-ratio attack see more than it sees in retrained models?",
-        Number(0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "Carlini et al. 2022, eq. 4"),
+        Number(
+            0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "Carlini et al. 2022, eq. 4"
+        ),
         0.03,
         informative=False,
         support_needs_informative=False,
-        explanation="The no-op control passes this test too: on these data the attack sees little in any arm.",
+        explanation=(
+            "The no-op control passes this test too: on these data the attack sees little in any arm."
+        ),
     ),
     ran(
         "test accuracy",
@@ -131,7 +137,7 @@ FINDINGS = (
         two_sided=False,
         support_needs_informative=False,
     ),
-)  # fmt: skip
+)
 
 STAYED = tuple(round(0.97 + 0.01 * (k * 7 % 20 - 10), 3) for k in range(20))
 FORGOT = tuple(round(0.03 + 0.012 * (k * 7 % 20 - 10), 3) for k in range(20))
@@ -199,14 +205,24 @@ CONTROLS = (
         True,
     ),
     Control(
-        "no-op", "The original models, handed in as unlearned.", "not supported", "not supported",
-        "not_supported", rho(0.968), True,
+        "no-op",
+        "The original models, handed in as unlearned.",
+        "not supported",
+        "not supported",
+        "not_supported",
+        rho(0.968),
+        True,
     ),
     Control(
-        "shuffled labels", "Runs with shuffled arm labels.", "not refuted", "inconclusive", "inconclusive",
-        rho(0.21, 0.4), True,
+        "shuffled labels",
+        "Runs with shuffled arm labels.",
+        "not refuted",
+        "inconclusive",
+        "inconclusive",
+        rho(0.21, 0.4),
+        True,
     ),
-)  # fmt: skip
+)
 
 
 def named(n: float, of: int = 42) -> Number:
@@ -238,7 +254,11 @@ SUPPORTED = Evidence(
     schema=1,
     lock_sha256="3f7c0b8e2d5a4f6191c2e7d08b6a5f4c3e2d1c0b9a8f7e6d5c4b3a2918070605",
     claim=CLAIM,
-    scope=Scope("procedure", ("What the procedure, as the auditor ran it, leaves behind.",), ("Anything of a released model.",)),
+    scope=Scope(
+        "procedure",
+        ("What the procedure, as the auditor ran it, leaves behind.",),
+        ("Anything of a released model.",),
+    ),
     data=DataSummary(
         "digits",
         "Handwritten digits, Alpaydin and Kaynak 1998",
@@ -250,25 +270,62 @@ SUPPORTED = Evidence(
         {"jitter 0.1": 1.21, "jitter 0.3": 3.63},
     ),
     interface=None,
-    environment={"python": "3.11.2", "torch": "2.9.1", "numpy": "2.3.5", "device": "cpu", "plan": "stack of 20"},
+    environment={
+        "python": "3.11.2",
+        "torch": "2.9.1",
+        "numpy": "2.3.5",
+        "device": "cpu",
+        "plan": "stack of 20",
+    },
     looks=(Look(20, 0.05, "supported", ()),),
     arms=(
-        ArmSummary("original", "Trained on retain and forget.", 20, accuracy(0.999, 810), accuracy(0.998, 90), accuracy(0.964, 250)),
-        ArmSummary("unlearned", "Original runs after the procedure.", 20, accuracy(0.996, 810), accuracy(0.962, 90), accuracy(0.958, 250)),
-        ArmSummary("retrained", "From scratch on retain only.", 20, accuracy(0.999, 810), accuracy(0.961, 90), accuracy(0.961, 250)),
+        ArmSummary(
+            "original",
+            "Trained on retain and forget.",
+            20,
+            accuracy(0.999, 810),
+            accuracy(0.998, 90),
+            accuracy(0.964, 250),
+        ),
+        ArmSummary(
+            "unlearned",
+            "Original runs after the procedure.",
+            20,
+            accuracy(0.996, 810),
+            accuracy(0.962, 90),
+            accuracy(0.958, 250),
+        ),
+        ArmSummary(
+            "retrained",
+            "From scratch on retain only.",
+            20,
+            accuracy(0.999, 810),
+            accuracy(0.961, 90),
+            accuracy(0.961, 250),
+        ),
     ),
     controls=CONTROLS,
     exposure=EXPOSURE,
     residual_memory=ResidualMemory(
         exact=rho(0.031),
         jittered=((0.1, rho(0.042)), (0.3, rho(0.055))),
-        recovered=(Recovered("relearned", rho(0.048), rho(0.006)), Recovered("probe", rho(0.029), rho(-0.011))),
+        recovered=(
+            Recovered("relearned", rho(0.048), rho(0.006)),
+            Recovered("probe", rho(0.029), rho(-0.011)),
+        ),
         honest=rho(-0.012),
-        per_class=tuple(ClassMemory(k, rho(0.01 * k - 0.03, 0.3, 9), rho(0.002 * k, 0.3, 9)) for k in range(5)),
+        per_class=tuple(
+            ClassMemory(k, rho(0.01 * k - 0.03, 0.3, 9), rho(0.002 * k, 0.3, 9)) for k in range(5)
+        ),
         per_run={"original": STAYED, "unlearned": FORGOT, "honest": HONEST},
         effective_records=Number(9.4, None, None, None, 20, 90, "Kish's formula on the weights", "Kish 1965"),
-        smallest_detectable=Number(0.12, None, None, None, 20, 90, "power 0.8 at the honest runs' spread", "decision.md, 3"),
-        could_see="The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.",
+        smallest_detectable=Number(
+            0.12, None, None, None, 20, 90, "power 0.8 at the honest runs' spread", "decision.md, 3"
+        ),
+        could_see=(
+            "The smallest residual memory that this audit would have told from none, with probability 0.8,"
+            " is 0.12."
+        ),
     ),
     states=(
         State("gate on", rho(0.81), accuracy(0.962, 250), False),
@@ -277,14 +334,26 @@ SUPPORTED = Evidence(
     ),
     findings=FINDINGS,
     attacks=ATTACKS,
-    agreement=Agreement(0.05, 4, 90, (AgreedBy(1, {"original": 31, "unlearned": 9, "retrained": 8}), AgreedBy(4, {"original": 12, "unlearned": 2, "retrained": 2}))),
+    agreement=Agreement(
+        0.05,
+        4,
+        90,
+        (
+            AgreedBy(1, {"original": 31, "unlearned": 9, "retrained": 8}),
+            AgreedBy(4, {"original": 12, "unlearned": 2, "retrained": 2}),
+        ),
+    ),
     before_after=BeforeAfter(auc(0.552), auc(0.558)),
     swap=(SwapLine("loss", "Loss threshold", auc(0.012)),),
     privacy=None,
     utility=Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
     drift=Drift(
-        Number(1.02, 0.97, 1.07, 0.9, 20, 180, "least squares of margins on retrained means", "decision.md, 2"),
-        Number(0.98, None, None, None, 20, 180, "rank correlation over that of retrained runs", "decision.md, 3"),
+        Number(
+            1.02, 0.97, 1.07, 0.9, 20, 180, "least squares of margins on retrained means", "decision.md, 2"
+        ),
+        Number(
+            0.98, None, None, None, 20, 180, "rank correlation over that of retrained runs", "decision.md, 3"
+        ),
         0.7,
         Number(1.4, None, None, None, 20, 180, "kappa", "decision.md, 3"),
         Number(0.02, None, None, None, 20, 180, "drift of control records", "decision.md, 3"),
@@ -297,24 +366,38 @@ SUPPORTED = Evidence(
     verdict=Verdict(
         "supported",
         "Supported: no test tells the unlearned models from models retrained without the records.",
-        ("All six required tests passed at the margins locked before the run.", "All three controls came out as they should."),
+        (
+            "All six required tests passed at the margins locked before the run.",
+            "All three controls came out as they should.",
+        ),
         0.2,
         0.95,
         None,
     ),
-)  # fmt: skip
+)
 
 NOT_SUPPORTED = replace(
     SUPPORTED,
     findings=(
-        replace(FINDINGS[0], number=rho(0.412), p_passed=0.99, p_refuted=0.0001, p_refuted_holm=0.0006, result="refuted",
-                explanation="The unlearned models still hold more memory than the margin allows."),
+        replace(
+            FINDINGS[0],
+            number=rho(0.412),
+            p_passed=0.99,
+            p_refuted=0.0001,
+            p_refuted_holm=0.0006,
+            result="refuted",
+            explanation="The unlearned models still hold more memory than the margin allows.",
+        ),
         *FINDINGS[1:],
     ),
     residual_memory=replace(
         SUPPORTED.residual_memory,
         exact=rho(0.412),
-        per_run={"original": STAYED, "unlearned": tuple(round(x + 0.382, 3) for x in FORGOT), "honest": HONEST},
+        per_run={
+            "original": STAYED,
+            "unlearned": tuple(round(x + 0.382, 3) for x in FORGOT),
+            "honest": HONEST,
+        },
     ),
     states=(),
     verdict=Verdict(
@@ -325,24 +408,54 @@ NOT_SUPPORTED = replace(
         0.95,
         None,
     ),
-)  # fmt: skip
+)
 
 INCONCLUSIVE = replace(
     SUPPORTED,
     exposure=None,
     interface=InterfaceSummary(("only the predicted class is answered",)),
     claim=CLAIM | {"name": "pipes | and <marks>", "auditor": None},
-    controls=(CONTROLS[0], replace(CONTROLS[1], found="supported", outcome="supported", passed=False), replace(CONTROLS[2], rho=None)),
+    controls=(
+        CONTROLS[0],
+        replace(CONTROLS[1], found="supported", outcome="supported", passed=False),
+        replace(CONTROLS[2], rho=None),
+    ),
     findings=(
-        replace(FINDINGS[0], number=rho(None), result="undecided", explanation="No weight was left to compare."),
-        Skipped("residual memory, relearned", "Does the memory come back when half of it is taught again?", "needs the weights"),
+        replace(
+            FINDINGS[0], number=rho(None), result="undecided", explanation="No weight was left to compare."
+        ),
+        Skipped(
+            "residual memory, relearned",
+            "Does the memory come back when half of it is taught again?",
+            "needs the weights",
+        ),
         *FINDINGS[4:],
     ),
-    residual_memory=replace(SUPPORTED.residual_memory, exact=rho(None), jittered=(), recovered=(), per_class=(), per_run={"unlearned": ()}),
+    residual_memory=replace(
+        SUPPORTED.residual_memory,
+        exact=rho(None),
+        jittered=(),
+        recovered=(),
+        per_class=(),
+        per_run={"unlearned": ()},
+    ),
     attacks=(replace(ATTACKS[0], points=(), near={}),),
     agreement=None,
     swap=(),
-    privacy=PrivacySummary(2.0, 1e-5, 0.0, None, Number(3.7, 3.7, None, 0.95, 1, 500, "one-run lower bound", "Steinke et al. 2023"), 4.18, 500, 200, 199, 0.0003, 0.79, "Epsilon is at least 3.70. That is above the claim, which is refuted."),
+    privacy=PrivacySummary(
+        2.0,
+        1e-5,
+        0.0,
+        None,
+        Number(3.7, 3.7, None, 0.95, 1, 500, "one-run lower bound", "Steinke et al. 2023"),
+        4.18,
+        500,
+        200,
+        199,
+        0.0003,
+        0.79,
+        "Epsilon is at least 3.70. That is above the claim, which is refuted.",
+    ),
     states=(),
     warnings=(),
     verdict=Verdict(
@@ -355,7 +468,7 @@ INCONCLUSIVE = replace(
         28,
         "It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.",
     ),
-)  # fmt: skip
+)
 
 ALL = {"supported": SUPPORTED, "not_supported": NOT_SUPPORTED, "inconclusive": INCONCLUSIVE}
 
