@@ -65,7 +65,7 @@ class PdfUnavailable(Exception):  # noqa: N818 - not a fault: the page is there 
 def pdf(html: str, evidence_json: bytes, created: str) -> bytes:
     """A report page as PDF/A-3a that also declares PDF/UA-1. Equal input gives equal bytes.
 
-    Nothing is fetched but the fonts that come with the report. Source: ISO 19005-3, ISO 14289-1; the
+    Nothing is fetched but the fonts that come with the report. Source: ISO 19005-3, ISO 14289-1;
     the identifiers declare conformance, they do not prove it.
 
     Args:

@@ -50,7 +50,7 @@ def reproduce(
     given: Resources | None = None,
     tell: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Make every experiment of this size that is not there yet, and leave page, figures and numbers.
+    """Make every experiment of this size that is not there yet; leave page, figures and numbers.
 
     Interrupted, the same call goes on.
 
@@ -103,7 +103,7 @@ def _pieces_folder(out: Path) -> Path:
 
 
 def _tables(
-    size: str, source: str, commitment: object, given: Resources, tell: Reporter
+    size: str, source: str, commitment: str, given: Resources, tell: Reporter
 ) -> Iterator[Experiment]:
     """The tables of procedures on one data set, each as an experiment."""
     for name, audit in audits(size, source).items():
