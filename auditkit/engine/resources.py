@@ -13,7 +13,7 @@ class Resources:
 
     Attributes:
         jobs: workers.
-        backend, address: see `auditkit.engine.backends.WorkerConfig`.
+        backend, address: see `auditkit.engine.workers.WorkerConfig`.
         device: "auto", "cpu" or "cuda".
         width, threads: of the plan, in place of measuring.
         memory: bytes of all processes together.

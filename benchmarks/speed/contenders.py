@@ -19,9 +19,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from auditkit.core.environment import environment
 from auditkit.engine.plan import Plan, cores, stacks, threads
-from auditkit.engine.queue import Backend, Results, WorkerConfig, results, worker_session
+from auditkit.engine.queue import Results, WorkerConfig, results, worker_session
+from auditkit.engine.resources import Backend
 from auditkit.models.architectures import mlp
-from auditkit.runs.tasks import Task, Train
+from auditkit.runs.specs import Train
+from auditkit.runs.tasks import Task
 from auditkit.training import Recipe, fit, initialise
 from benchmarks.speed.jobs import Job
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from auditkit.engine.cost import cost
-from auditkit.engine.resources import Resources
 from auditkit.engine.plan import (
     Measured,
     Plan,
@@ -17,6 +16,7 @@ from auditkit.engine.plan import (
     most_workers,
     stacks,
 )
+from auditkit.engine.resources import Resources
 from benchmarks.speed import contenders
 from benchmarks.speed.clock import Host, Patience, others_share, peak
 from benchmarks.speed.contenders import Contender

@@ -17,7 +17,8 @@ from torch import nn
 from auditkit.core.environment import environment
 from auditkit.engine.plan import Plan
 from auditkit.models.architectures import Build, mlp
-from auditkit.runs.tasks import Task, Train
+from auditkit.runs.specs import Train
+from auditkit.runs.tasks import Task
 from auditkit.training import Recipe
 
 
