@@ -10,8 +10,8 @@ from auditkit.attacks.errors import NotApplicable
 from auditkit.core.ids import COMPARED, ArmKey, Query
 from auditkit.signals.measurements import AttackScores, Measured, SetIndices
 from auditkit.signals.signals import Signals, asked_near
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
+from auditkit.statistics.scores import Scores
 
 NearAucs = Mapping[str, Mapping[Query, Mapping[ArmKey, Floats]]]
 """attack -> query -> arm -> AUC (runs,)."""

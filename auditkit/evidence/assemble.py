@@ -32,8 +32,8 @@ from auditkit.evidence.schema import (
 )
 from auditkit.evidence.scope import UNLEARNED_MEANING, UNSAID
 from auditkit.signals.arm_arrays import arm_arrays
+from auditkit.signals.arms import Arm, Arms
 from auditkit.signals.measurements import Measured, accuracy, build_arms
-from auditkit.statistics.arms import Arm, Arms
 
 MEANINGS: Mapping[ArmKey, str] = {
     ORIGINAL: "trained on retain and forget records",

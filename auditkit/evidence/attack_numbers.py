@@ -13,7 +13,6 @@ from auditkit.evidence.numbers import difference_number, mean_number, plain_numb
 from auditkit.evidence.schema import AttackSummary, Number, OperatingPoint
 from auditkit.reports.method_page import METHOD
 from auditkit.signals.measurements import AttackScores
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import (
@@ -23,6 +22,7 @@ from auditkit.statistics.roc import (
     tpr_at,
     upper_limit,
 )
+from auditkit.statistics.scores import Scores
 
 Key = TypeVar("Key")
 

@@ -9,7 +9,7 @@ from auditkit.core.ids import EXACT, UNLEARNED
 from auditkit.evidence.numbers import incomparable, plain_number
 from auditkit.evidence.schema import Halves, Number, RecordExposure
 from auditkit.reports.method_page import METHOD
-from auditkit.statistics.arms import Arms
+from auditkit.signals.arms import Arms
 from auditkit.statistics.exposure import (
     FALSE_DISCOVERIES,
     Exposure,

@@ -29,7 +29,7 @@ from auditkit.evidence.schema import (
     ResidualMemory,
     State,
 )
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import t_quantile
 from auditkit.statistics.margins import (

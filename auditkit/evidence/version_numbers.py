@@ -13,8 +13,8 @@ from auditkit.evidence.schema import BeforeAfter, Number, SwapLine
 from auditkit.reports.method_page import METHOD
 from auditkit.signals.measurements import SetIndices
 from auditkit.signals.signals import Signals
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Ints
+from auditkit.statistics.scores import Scores
 from auditkit.statistics.swap import swap_advantage
 
 

@@ -26,8 +26,8 @@ from auditkit.reproduction.values import Decided, Row, Table
 from auditkit.runs.bank import Bank
 from auditkit.runs.fill_bank import build_bank, measured_alike, open_session, widened
 from auditkit.runs.stacks import UnlearnedArm
+from auditkit.signals.arms import Arms, common_queries
 from auditkit.signals.measurements import Measured, accuracy
-from auditkit.statistics.arms import Arms, common_queries
 from auditkit.statistics.margins import Ints
 from auditkit.study.study import Study, prepare
 from auditkit.verdict import decide, with_diverged

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from auditkit.core.errors import AuditError, IntegrityError
 from auditkit.core.ids import ORIGINAL, RETRAINED
 from auditkit.signals.arm_arrays import arm_arrays, arms_in
-from auditkit.statistics.arms import Arm, Arms, common_queries
+from auditkit.signals.arms import Arm, Arms, common_queries
 from auditkit.statistics.margins import Ints
 
 EXACT = "exact retraining"

@@ -29,9 +29,9 @@ from auditkit.runs.queries import build_queries
 from auditkit.runs.session import TrainingSession
 from auditkit.runs.source import measured_in
 from auditkit.runs.stacks import UnlearnedArm
+from auditkit.signals.arms import Arm, joined
 from auditkit.signals.interface import NOTHING, Interface
 from auditkit.signals.measurements import Measured, build_arm
-from auditkit.statistics.arms import Arm, joined
 from auditkit.study.planning import plan_for
 from auditkit.study.study import Study, prepare
 

@@ -25,9 +25,9 @@ from auditkit.runs.dp_stage import run_dp_audit
 from auditkit.runs.gather import RunAnswers
 from auditkit.runs.queries import QueryPlan, build_queries
 from auditkit.runs.session import TrainingSession
+from auditkit.signals.arms import Arms
 from auditkit.signals.measurements import Measured, SetIndices, build_arm, group_records
 from auditkit.signals.signals import OverlayArray, Signals
-from auditkit.statistics.arms import Arms
 from auditkit.statistics.sequential import schedule
 from auditkit.study.lock import LockedAudit
 from auditkit.study.source import Source

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.ids import parse_query
-from auditkit.statistics.arms import Arm, Scores
+from auditkit.signals.arms import Arm
 from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.scores import Scores
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 ACCURACY = "/accuracy/test"

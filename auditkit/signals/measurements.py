@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.ids import COMPARED, EXACT, ArmKey, Query
+from auditkit.signals.arms import Arm, Arms
 from auditkit.signals.hinge import hinge
 from auditkit.signals.interface import Interface
 from auditkit.signals.signals import Signals
-from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.margins import Floats, Ints, Margins
+from auditkit.statistics.scores import Scores
 
 Near = Mapping[ArmKey, Mapping[Query, Floats]]
 """arm -> query -> `jittered_margins` of forget then control records: (runs, records)."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import Mask, threshold_at
+from auditkit.statistics.scores import Scores
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.hypotheses import paired, t_quantile
 from auditkit.statistics.margins import Floats
+from auditkit.statistics.scores import Scores
 
 
 @dataclass(frozen=True, eq=False)

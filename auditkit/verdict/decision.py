@@ -29,7 +29,7 @@ from auditkit.evidence.schema import (
     Skipped,
     Verdict,
 )
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.sequential import Level
 from auditkit.verdict.judging import (
     blocking_findings,

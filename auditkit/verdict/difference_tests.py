@@ -7,8 +7,9 @@ from auditkit.claims.claim import Criteria
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TEST_ACCURACY, attack_gap
 from auditkit.evidence.numbers import difference_number
 from auditkit.evidence.schema import Finding, PrivacySummary, Ran, Skipped
-from auditkit.statistics.arms import Arms, record_error
+from auditkit.signals.arms import Arms
 from auditkit.statistics.hypotheses import Equivalence, equivalence, not_worse, welch
+from auditkit.statistics.scores import record_error
 from auditkit.verdict.finding import equivalence_finding
 
 

@@ -7,7 +7,7 @@ from auditkit.core.ids import EXACT, SPARED_RECORDS, Query, question_part, resid
 from auditkit.evidence.numbers import ONE_RUN, incomparable, rho_number
 from auditkit.evidence.schema import Finding, Number, Ran, Skipped
 from auditkit.reports.method_page import METHOD
-from auditkit.statistics.arms import Arms
+from auditkit.signals.arms import Arms
 from auditkit.statistics.hypotheses import p_above, paired
 from auditkit.statistics.power import POWER
 from auditkit.statistics.prediction import rho_equivalence, spared_one

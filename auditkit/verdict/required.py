@@ -9,7 +9,7 @@ import numpy as np
 from auditkit.claims.claim import Criteria
 from auditkit.claims.required import queries
 from auditkit.evidence.schema import Finding, Findings, Skipped
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
 from auditkit.verdict.memory_tests import residual_finding, spared_finding
 

@@ -26,7 +26,7 @@ from auditkit.evidence.schema import (
     Skipped,
     Verdict,
 )
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.prediction import most_by_chance, runs_to_settle
 from auditkit.statistics.residual import memory
 from auditkit.statistics.sequential import Level

@@ -25,8 +25,8 @@ from auditkit.data import (
 )
 from auditkit.models.architectures import answer, mlp
 from auditkit.signals.signals import Signals
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
+from auditkit.statistics.scores import Scores
 from auditkit.statistics.swap import advantage, swap_advantage
 from auditkit.training import Recipe, fit, initialise, run_seed
 from auditkit.training.records import Records

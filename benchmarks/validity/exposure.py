@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from auditkit.runs.assemble import set_indices, signals_of
 
 from auditkit.claims.claim import parse_claim
 from auditkit.core.progress import NullReporter
-from auditkit.engine.resources import Resources
 from auditkit.engine.queue import WorkerConfig
-from auditkit.runs.assemble import set_indices, signals_of
+from auditkit.engine.resources import Resources
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
 from auditkit.signals.measurements import COMPARED, margins_of

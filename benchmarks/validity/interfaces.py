@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from auditkit.runs.assemble import set_indices, signals_of
 from torch import nn
 
 from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import parse_claim
 from auditkit.core.progress import NullReporter
-from auditkit.engine.resources import Resources
 from auditkit.engine.queue import WorkerConfig
+from auditkit.engine.resources import Resources
 from auditkit.evidence.schema import Number, Ran
-from auditkit.runs.assemble import set_indices, signals_of
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
 from auditkit.signals.interface import detect_interface

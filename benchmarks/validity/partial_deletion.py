@@ -20,8 +20,8 @@ from auditkit.calibration import fakes_by_training as retraining
 from auditkit.calibration.gallery import GalleryCase
 from auditkit.calibration.trials import Trial, trials
 from auditkit.core.progress import ConsoleReporter
-from auditkit.engine.resources import Resources
 from auditkit.engine.plan import cores
+from auditkit.engine.resources import Resources
 from auditkit.runs.bank import EXACT
 from auditkit.runs.fill_bank import fill
 from benchmarks.common import DOCS, RESULTS, claim_in, claim_options

@@ -17,9 +17,9 @@ from auditkit.attacks.battery import ARMS, run_battery
 from auditkit.attacks.modified_entropy import _log_one_minus
 from auditkit.attacks.per_class import class_thresholds
 from auditkit.attacks.shadows import once
+from auditkit.signals.arms import Arms
 from auditkit.signals.measurements import SetIndices, build_arms
 from auditkit.signals.signals import Signals, create_logits, log_softmax, open_logits, phi
-from auditkit.statistics.arms import Arms
 from auditkit.statistics.roc import best_threshold
 from tests.attacks.synthetic_signals import CLASSES, OUTSIDE, synthetic_signals
 

@@ -11,8 +11,9 @@ from auditkit.calibration.trials import trials
 from auditkit.claims.claim import Criteria
 from auditkit.core.errors import AuditError, IntegrityError
 from auditkit.runs.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
-from auditkit.statistics.arms import Arm, Scores
+from auditkit.signals.arms import Arm
 from auditkit.statistics.margins import Margins
+from auditkit.statistics.scores import Scores
 from tests.statistics.simulated_arms import simulated_arms
 
 N = 5

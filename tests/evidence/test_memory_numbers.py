@@ -13,11 +13,12 @@ from auditkit.evidence.attack_numbers import (
     operating_points,
 )
 from auditkit.evidence.memory_numbers import drift, residual_memory, states, utility
-from auditkit.statistics.arms import Arm, Arms, Scores
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import rho, rho_interval
 from auditkit.statistics.roc import auc
+from auditkit.statistics.scores import Scores
 from tests.statistics.simulated_arms import memory_of, simulated_arms
 
 LABELS = np.repeat([0, 3], 20)

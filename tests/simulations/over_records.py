@@ -8,11 +8,11 @@ from scipy import stats
 
 from auditkit.evidence.attack_numbers import _tpr_number, _tprs
 from auditkit.evidence.schema import Number
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.epsilon import Bound, clopper_pearson_epsilon, counts_at, gdp_epsilon
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.one_run import fdp_one_run_epsilon, one_run_epsilon, right_guesses
 from auditkit.statistics.roc import Mask, clopper_pearson, threshold_at
+from auditkit.statistics.scores import Scores
 from tests.simulations.case import At, Case, Sample
 from tests.simulations.worlds import Rng
 

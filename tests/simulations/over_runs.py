@@ -10,10 +10,11 @@ from auditkit.evidence.attack_numbers import _balanced_number, _tprs, balanced_a
 from auditkit.evidence.memory_numbers import drift
 from auditkit.evidence.numbers import accuracy_number, difference_number, mean_number
 from auditkit.evidence.schema import Number
+from auditkit.signals.arms import Arm, Arms
 from auditkit.signals.signals import Signals
-from auditkit.statistics.arms import Arm, Arms, Scores
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.scores import Scores
 from auditkit.statistics.swap import swap_advantage
 from tests.simulations.case import At, Draw, Sample
 from tests.simulations.worlds import Rng, World, scores, world

@@ -13,7 +13,7 @@ import numpy as np
 from auditkit.claims.claim import Criteria
 from auditkit.evidence.memory_numbers import residual_memory
 from auditkit.evidence.schema import Finding, Ran
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
 from auditkit.statistics.margins import Floats, Margins, calibrated
 from auditkit.statistics.power import POWER

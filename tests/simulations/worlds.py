@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
-from auditkit.statistics.arms import Arm, Arms, Scores
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.scores import Scores
 
 Rng = np.random.Generator
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from auditkit.statistics.arms import Arm, Arms, Scores
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Floats, Margins
 from auditkit.statistics.residual import Memory, memory
+from auditkit.statistics.scores import Scores
 
 QUERIES = ("exact", "jitter 0.1")
 ATTACKS = ("loss", "gap")

@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from auditkit.statistics.agreement import Agreement, agreement, found, mean_score
-from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats
+from auditkit.statistics.scores import Scores
 
 NAN = np.nan
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from auditkit.statistics.arms import Arm, Scores
+from auditkit.signals.arms import Arm
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
+from auditkit.statistics.scores import Scores
 from tests.statistics.simulated_arms import simulated_arms
 
 

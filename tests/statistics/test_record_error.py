@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from auditkit.statistics.arms import Scores, record_error
 from auditkit.statistics.roc import auc, placements
+from auditkit.statistics.scores import Scores, record_error
 
 
 def test_placements_are_the_auc_record_by_record() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from auditkit.statistics.arms import Arms
+from auditkit.signals.arms import Arms
 from auditkit.statistics.margins import Margins, drift_line, stacked
 from auditkit.statistics.power import POWER
 from auditkit.statistics.spared import Spared, excess_spread, null_statistics, spared

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from auditkit.statistics.arms import Scores
+from auditkit.statistics.scores import Scores
 from auditkit.statistics.swap import advantage, swap_advantage
 
 N, F, T = 6, 40, 50

@@ -7,7 +7,7 @@ import pytest
 
 from auditkit.claims.claim import Criteria
 from auditkit.evidence.schema import Control, Outcome, Ran, Skipped
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Margins
 from auditkit.verdict import decide
 from auditkit.verdict import memory_tests as memory

@@ -6,7 +6,7 @@ import pytest
 from auditkit.claims.claim import Criteria
 from auditkit.claims.required import required_tests
 from auditkit.evidence.schema import Finding, Ran, Skipped
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.hypotheses import equivalence, ratio_equivalence, welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import rho, rho_interval

@@ -4,7 +4,7 @@ import numpy as np
 
 from auditkit.claims.claim import ONE_RUN_MARGINS, Criteria
 from auditkit.evidence.schema import Ran
-from auditkit.statistics.arms import Arm, Arms
+from auditkit.signals.arms import Arm, Arms
 from auditkit.verdict import decide_single_model
 from auditkit.verdict.decision import conclude, judge
 from auditkit.verdict.required import required_findings
