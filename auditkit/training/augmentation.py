@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from auditkit.models.architectures import image_size
+from auditkit.models.images import image_size
 
 AUGMENTATIONS = ("shift", "flip")
 REACH = 8
