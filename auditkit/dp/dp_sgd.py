@@ -68,12 +68,22 @@ class Private:
 def train_privately(
     build: Build, x: npt.NDArray[np.float32], y: Ints, privacy: Privacy, *, batches: int, seed: int
 ) -> Private:
-    """Train a new model on records (n, *shape) with labels (n,), on the CPU.
+    """Train a new model by DP-SGD (Abadi et al., algorithm 1), on the CPU. Equal arguments give
+    equal weights, as long as the number of torch's threads stays the same.
 
-    batches: of an epoch; every record is in each of them with probability 1 / batches. The same
-    arguments give the same weights, as long as the number of torch's threads stays the same;
-    torch's global generator is left as it was. Raises UsageError for a model that Opacus cannot
-    train, or if no noise suffices for the claim.
+    Args:
+        build: Builds one model.
+        x: float32 (n, *shape), the records.
+        y: int64 (n,), their labels.
+        privacy: What is claimed, and how it is reached.
+        batches: Of an epoch; every record is in each of them with probability 1 / batches.
+        seed: Of weights, batches, noise and dropout. Torch's global generator is left as it was.
+
+    Returns:
+        The model and what its training cost.
+
+    Raises:
+        UsageError: For a model that Opacus cannot train, or if no noise suffices for the claim.
     """
     model = initialise(build, run_seed(seed, "private weights", 0))
     if flaws := module_problems(model):
@@ -120,8 +130,18 @@ def train_privately(
 
 def noise_needed(privacy: Privacy, batches: int) -> float:
     """The noise multiplier of the claim, else the least with which the accountant arrives at its
-    (epsilon, delta), within .01 of epsilon. batches: of an epoch. UsageError where there is
-    none."""
+    (epsilon, delta), within .01 of epsilon.
+
+    Args:
+        privacy: What is claimed.
+        batches: Of an epoch.
+
+    Returns:
+        The standard deviation of the noise, in clipping norms.
+
+    Raises:
+        UsageError: If no noise suffices.
+    """
     if privacy.noise_multiplier is not None:
         return privacy.noise_multiplier
     try:

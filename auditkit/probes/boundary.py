@@ -35,13 +35,23 @@ class _Lost(Exception):  # noqa: N818 -- ends a search
 
 
 def boundary_distances(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
-    """The L2 distance of each record to the nearest input found that is labelled otherwise, 0 for a
-    record that is labelled wrongly: float64 (n,), in the unit of the input.
+    """The distance of each record to the nearest input found that is labelled otherwise.
 
-    model: in eval mode, giving logits; only its labels are used. x: float32 (n, *shape), y: int64
-    (n,). Inputs stay in the range of x. A search starts from the nearest of these records with
-    another label, and draws the same directions for every record from `seed`. NotObservable where
-    the model gives all records one label.
+    A search starts from the nearest of these records with another label. Inputs stay in the range
+    of x.
+
+    Args:
+        model: In eval mode, giving logits; only its labels are used.
+        x: float32 (n, *shape), two records with different predicted labels at least.
+        y: int64 (n,), the labels.
+        seed: Of the directions, which are one draw for every record.
+
+    Returns:
+        float64 (n,), L2 distances in the unit of the input; 0 for a record that is labelled
+        wrongly.
+
+    Raises:
+        NotObservable: If the model gives all records one label.
     """
     logits = answer(model, x)
     predicted = logits.argmax(axis=1)

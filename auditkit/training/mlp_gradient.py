@@ -44,7 +44,7 @@ def _flattens(part: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def descend(layers: Sequence[Layer], x: torch.Tensor, y: torch.Tensor) -> None:
+def write_gradients(layers: Sequence[Layer], x: torch.Tensor, y: torch.Tensor) -> None:
     """Write into every weight's `grad` the gradient of each run's mean cross-entropy.
 
     x: (runs, batch, inputs); y: int64 (runs, batch).

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from auditkit.training import Recipe, initialise, run_seed
+from auditkit.training.descent import minimise
 from auditkit.training.records import Records
-from auditkit.unlearning.descent import descend
 from auditkit.unlearning.fnn_gates import attach, fold, gateable, mean_activations, set_time
 
 By = Literal["forget", "contrast"]
@@ -126,7 +126,7 @@ def run_gate_epochs(
         if unlearning != "gate":
             now = replace(recipe, epochs=1, learning_rate=recipe.rate(epoch), schedule="constant")
             own = run_seed(seed, "epoch", epoch)
-            descend(model, loss(model, forget, unlearning, own), len(forget.x), now, seed=own)
+            minimise(model, loss(model, forget, unlearning, own), len(forget.x), now, seed=own)
 
 
 def loss(
