@@ -37,8 +37,24 @@ def cf_k(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models, their last k layers trained on for so many epochs on retain.
-    learning_rate: by default the recipe's. AuditError where a model has fewer layers."""
+    """CF-k: the models, their last k layers trained on, on retain.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget; not looked at.
+        seeds: One a model.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        k: How many layers with a matrix of weights are trained, counted from the last.
+        epochs: Passes over retain.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+
+    Raises:
+        AuditError: If a model has fewer than k such layers.
+    """
     del forget
     found = [copy.deepcopy(model) for model in models]
     return _fit_last(found, retain, further(recipe, epochs, learning_rate), seeds, k)
@@ -55,9 +71,24 @@ def eu_k(
     epochs: Epochs | None = None,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models, their last k layers drawn anew and trained on retain. epochs,
-    learning_rate: by default the recipe's. AuditError where a model has fewer layers, or one that
-    cannot be drawn anew."""
+    """EU-k: the models, their last k layers drawn anew and trained on retain.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget; not looked at.
+        seeds: One a model, from which layers are drawn.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        k: How many layers with a matrix of weights are retrained, counted from the last.
+        epochs: Passes over retain, by default the recipe's.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+
+    Raises:
+        AuditError: If a model has fewer than k such layers, or one that cannot be drawn anew.
+    """
     del forget
     found = [initialise(partial(_redrawn, model, k), seed) for model, seed in zip(models, seeds, strict=True)]
     return _fit_last(

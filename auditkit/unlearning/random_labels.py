@@ -33,8 +33,21 @@ def unlearn(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many epochs on retain and relabelled forget records, all as one
-    stack. learning_rate: by default the recipe's."""
+    """Random labels: the models after more epochs on retain and relabelled forget records, all as
+    one stack.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: One a model, from which its labels are drawn.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        epochs: Passes over both.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+    """
     found = [copy.deepcopy(model) for model in models]
     classes = answer(found[0], forget.x[:1]).shape[1]
     # Every run has labels of its own, and so its own copy of the forget records behind retain.

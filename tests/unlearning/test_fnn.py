@@ -18,7 +18,7 @@ from auditkit.models.architectures import answer, cnn, mlp
 from auditkit.probes.copies import plain_copy
 from auditkit.training import Recipe, fit, initialise, run_seed
 from auditkit.training.records import Records
-from auditkit.unlearning import OTHER_STATES, UNLEARNERS, fnn
+from auditkit.unlearning import UNLEARNERS, fnn
 from auditkit.unlearning.binding import bind_procedure, option_problems
 from auditkit.unlearning.fnn_gates import gateable, mean_activations, set_time
 from auditkit.unlearning.fnn_rates import Rates, ranks
@@ -474,7 +474,9 @@ def test_switching_off_the_published_gate_brings_the_memory_back() -> None:
         return cross_entropy(net(FORGET.x), FORGET.y).item()
 
     on, off = (
-        UNLEARNERS["fnn-rank"]([original], RETAIN, FORGET, seeds=[SEED], recipe=recipe, state=state)[0]
+        UNLEARNERS["fnn-rank"].function([original], RETAIN, FORGET, seeds=[SEED], recipe=recipe, state=state)[
+            0
+        ]
         for state in ("gate on", "gate off")
     )
     assert loss(off) <= loss(original)
@@ -579,10 +581,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def test_presets_are_the_published_protocol(name: str) -> None:
     """Each named variant does what the protocol of the public code does, with its rates, to the
     letter."""
-    known = inspect.signature(UNLEARNERS[name]).parameters
+    known = inspect.signature(UNLEARNERS[name].function).parameters
     written = {**PUBLISHED, **VARIANTS[name]}
     assert {option: known[option].default for option in written} == written
-    (found,) = UNLEARNERS[name]([model()], RETAIN, FORGET, seeds=[SEED], recipe=RECIPE)
+    (found,) = UNLEARNERS[name].function([model()], RETAIN, FORGET, seeds=[SEED], recipe=RECIPE)
     expected = unlearned(model(), **PUBLISHED, **VARIANTS[name])
     assert_same(found, expected)
     np.testing.assert_array_equal(logits(found), logits(expected))
@@ -604,11 +606,11 @@ def test_a_published_run_ends_right_after_unlearning() -> None:
 
 
 def test_every_preset_is_a_procedure_with_its_states() -> None:
-    """Each preset is in both tables; its last state is the one it is in if a claim says nothing."""
+    """Each preset is in the table; its last state is the one it is in if a claim says nothing."""
     for name in ("fnn", *fnn.PRESETS):
-        default = inspect.signature(UNLEARNERS[name]).parameters["state"].default
-        assert OTHER_STATES[name][-1] == default
-        assert sorted(OTHER_STATES[name]) == sorted(fnn.STATES)
+        default = inspect.signature(UNLEARNERS[name].function).parameters["state"].default
+        assert UNLEARNERS[name].states[-1] == default
+        assert sorted(UNLEARNERS[name].states) == sorted(fnn.STATES)
 
 
 @pytest.mark.parametrize("name", sorted(fnn.PRESETS))
@@ -618,8 +620,8 @@ def test_a_claim_may_set_any_option_of_a_preset_otherwise(name: str, tmp_path: P
     every: dict[str, Any] = {
         "rates": "rank", "spacing": "geometric", "tau": 3.0, "span": [1.0, 9.0], "top": 2, "by": "contrast",
         "recompute": False, "layers": ["1", "5"], "t": 2.0, "clock": "constant", "unlearning": "ascent",
-        "unlearning_epochs": 1, "fold": "every turn", "fresh": 0.5, "learn": "retain", "turns": 2, "repair_epochs": 1,
-        "repair_rate": 0.5, "repair_schedule": "cosine", "state": "folded and repaired",
+        "unlearning_epochs": 1, "fold": "every turn", "fresh": 0.5, "learn": "retain", "turns": 2,
+        "repair_epochs": 1, "repair_rate": 0.5, "repair_schedule": "cosine", "state": "folded and repaired",
     }  # fmt: skip
     assert option_problems(UNLEARNERS[name], every) == []
     assert option_problems(UNLEARNERS[name], {"layers": "linear"}) == []
@@ -632,7 +634,7 @@ def test_a_claim_may_set_any_option_of_a_preset_otherwise(name: str, tmp_path: P
 @pytest.mark.parametrize("name", sorted(fnn.PRESETS))
 def test_presets_can_be_sent_to_a_worker(name: str) -> None:
     """Pickled and back, a preset is the same function with the same options."""
-    sent = pickle.loads(pickle.dumps(UNLEARNERS[name]))
+    sent = pickle.loads(pickle.dumps(UNLEARNERS[name])).function
     assert (sent.func, sent.keywords) == (fnn.unlearn, dict(fnn.PRESETS[name]))
 
 
