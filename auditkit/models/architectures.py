@@ -23,7 +23,7 @@ from torch import nn
 
 from auditkit.core.user_code import resolve
 from auditkit.models.images import image_size, to_image
-from auditkit.models.residual import resnet as resnet
+from auditkit.models.residual import resnet
 from auditkit.models.transformer import Block, FirstToken, Tokens
 
 Build = Callable[[], nn.Module]

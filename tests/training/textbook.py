@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from auditkit.models.architectures import mlp, resnet
+from auditkit.models.architectures import mlp
+from auditkit.models.residual import resnet
 from auditkit.training import Recipe, initialise
 
 PIXELS, CLASSES = 36, 3
