@@ -99,14 +99,7 @@ def train_privately(
         wrapped, optimiser, loss, loader = engine.make_private(
             module=model.train(),
             optimizer=torch.optim.Adam(model.parameters(), lr=privacy.learning_rate),
-            data_loader=DataLoader(
-                records,
-                collate_fn=_as_it_is,
-                batch_sampler=UniformWithReplacementSampler(  # Opacus reads the sampling rate off its length
-                    num_samples=len(records), sample_rate=1 / batches, steps=batches
-                ),
-                generator=torch.Generator().manual_seed(batch_seed),
-            ),
+            data_loader=_loader(records, batches, batch_seed),
             noise_multiplier=noise_multiplier,
             max_grad_norm=privacy.clipping_norm,
             criterion=nn.CrossEntropyLoss(reduction="sum"),
@@ -118,14 +111,26 @@ def train_privately(
         # rate that it accounts for, and for where it ends an epoch.
         optimiser.attach_step_hook(engine.accountant.get_optimizer_hook_fn(sample_rate=1 / batches))
         endless = itertools.chain.from_iterable(itertools.repeat(loader))
-        for seen, labels in itertools.islice(endless, privacy.epochs * batches):
+        for inputs, labels in itertools.islice(endless, privacy.epochs * batches):
             optimiser.zero_grad()
-            loss(wrapped(seen), labels).backward()
+            loss(wrapped(inputs), labels).backward()
             optimiser.step()
         epsilon = engine.get_epsilon(privacy.delta)
     plain = initialise(build, 0)  # Opacus leaves attributes behind on the weights it has trained
     plain.load_state_dict(wrapped.to_standard_module().state_dict())
     return Private(plain.eval(), noise_multiplier, float(epsilon))
+
+
+def _loader(records: "Rows", batches: int, seed: int) -> DataLoader[Batch]:
+    """Batches that take every record with probability 1 / batches."""
+    return DataLoader(
+        records,
+        collate_fn=_as_it_is,
+        batch_sampler=UniformWithReplacementSampler(  # Opacus reads the sampling rate off its length
+            num_samples=len(records), sample_rate=1 / batches, steps=batches
+        ),
+        generator=torch.Generator().manual_seed(seed),
+    )
 
 
 def noise_needed(privacy: Privacy, batches: int) -> float:
@@ -165,11 +170,11 @@ def noise_needed(privacy: Privacy, batches: int) -> float:
 def module_problems(model: nn.Module) -> list[str]:
     """Why Opacus cannot train this model, [] if it can: e.g. batch norm ties the records of a batch
     together."""
-    found = [str(error) for error in ModuleValidator.validate(model.train(), strict=False)]
+    flaws = [str(error) for error in ModuleValidator.validate(model.train(), strict=False)]
     every = list(model.named_parameters(remove_duplicate=False))
     if len(every) > len(list(model.parameters())):
-        found.append("weights that several layers share")
-    return [f"model must be one that Opacus can train privately, found: {flaw}" for flaw in found]
+        flaws.append("weights that several layers share")
+    return [f"model must be one that Opacus can train privately, found: {flaw}" for flaw in flaws]
 
 
 class Rows(Dataset[Batch]):

@@ -62,7 +62,7 @@ class DpAuditResult:
     def words(self) -> str:
         """The finding in a few sentences."""
         claimed = f"({self.epsilon:g}, {self.delta:g})-differential privacy"
-        found = (
+        guessed = (
             f"The attacker was right about {self.right} of {self.guesses} canaries: epsilon is at least"
             f" {self.bound:.2f} at {self.confidence:.0%} confidence (had they been right about all:"
             f" {self.ceiling:.2f})."
@@ -74,7 +74,7 @@ class DpAuditResult:
                 f"That is not above the claim of {claimed}. It does not support it either: a lower bound"
                 " cannot, since a better attacker might show more."
             )
-        return f"{found} {verdict} {self._vouched}"
+        return f"{guessed} {verdict} {self._vouched}"
 
     @property
     def _vouched(self) -> str:

@@ -66,21 +66,13 @@ def unlearn(
         AuditError: If a layer cannot be drawn anew (it needs `reset_parameters`).
     """
     longer = further(recipe, epochs, learning_rate)
-    return [
-        _misled(
-            copy.deepcopy(model).eval(),
-            retain,
-            forget,
-            longer,
-            seed=seed,
-            share=share,
-            temperature=temperature,
-        )
-        for model, seed in zip(models, seeds, strict=True)
-    ]
+    students = [copy.deepcopy(model).eval() for model in models]
+    for student, seed in zip(students, seeds, strict=True):
+        _mislead(student, retain, forget, longer, seed=seed, share=share, temperature=temperature)
+    return students
 
 
-def _misled(
+def _mislead(
     student: nn.Module,
     retain: Records,
     forget: Records,
@@ -89,14 +81,14 @@ def _misled(
     seed: int,
     share: float,
     temperature: float,
-) -> nn.Module:
-    """The student, changed in place."""
+) -> None:
+    """Train the student, in place."""
     x, wanted = lesson(student, retain, forget, share=share, seed=seed)
 
     def loss(batch: torch.Tensor) -> torch.Tensor:
         return divergence(wanted[batch], student(x[batch]), temperature)
 
-    return minimise(student, loss, len(x), recipe, seed=seed)
+    minimise(student, loss, len(x), recipe, seed=seed)
 
 
 def lesson(

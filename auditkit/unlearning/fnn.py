@@ -149,14 +149,14 @@ def unlearn(
                 for model, seed in zip(models, of_turn(seeds, "rates", turn), strict=True)
             ]
         times = gate_times(clock, t, turn, unlearning_epochs)
-        for model, own, seed in zip(models, gates, of_turn(seeds, "unlearning", turn), strict=True):
-            open_gates(model, own)
+        for model, constants, seed in zip(models, gates, of_turn(seeds, "unlearning", turn), strict=True):
+            open_gates(model, constants)
             run_gate_epochs(model, forget, times, unlearning, steps, seed=seed)
         if last and state != "folded and repaired":
             break
-        for model, own, seed in zip(models, gates, of_turn(seeds, "fresh", turn), strict=True):
+        for model, constants, seed in zip(models, gates, of_turn(seeds, "fresh", turn), strict=True):
             if last or fold == "every turn":
-                fold_in(model, own, times[-1], fresh=fresh, seed=seed)
+                fold_in(model, constants, times[-1], fresh=fresh, seed=seed)
             else:
                 close_gates(model)
         fit(models, lesson.x, lesson.y, repair, seeds=of_turn(seeds, "repair", turn))
@@ -189,14 +189,14 @@ def flaws(
     fresh: float,
 ) -> list[str]:
     """In what these options of `unlearn` contradict each other, or the model cannot follow them."""
-    found = []
+    flawed = []
     if not 0 < span[0] <= span[1]:
-        found.append(f"span must be (least, most) with 0 < least <= most, found {span}; correct it")
+        flawed.append(f"span must be (least, most) with 0 < least <= most, found {span}; correct it")
     if rates == "fixed" and spacing != "equidistant":
-        found.append(f"fixed rates have one constant, tau, found spacing = {spacing!r}; leave it out")
+        flawed.append(f"fixed rates have one constant, tau, found spacing = {spacing!r}; leave it out")
     if by == "contrast" and rates not in BY_RANK:
-        found.append(f"rates = {rates!r} look at no activation, found by = 'contrast'; leave it out")
-    return found + (unfading(model, layers) or (undrawable(model, fading(model, layers)) if fresh else []))
+        flawed.append(f"rates = {rates!r} look at no activation, found by = 'contrast'; leave it out")
+    return flawed + (unfading(model, layers) or (undrawable(model, fading(model, layers)) if fresh else []))
 
 
 PUBLISHED: Mapping[str, Any] = {

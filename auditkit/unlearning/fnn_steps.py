@@ -42,9 +42,9 @@ def unfading(model: nn.Module, layers: Sequence[str] | None) -> list[str]:
     able, names = gateable(model), fading(model, layers)
     if names and set(names) <= set(able):
         return []
-    found = f"found {layers!r}; name some of them, or leave it out and all of them fade"
+    remedy = f"found {layers!r}; name some of them, or leave it out and all of them fade"
     return [
-        f"layers must name layers of the model that can fade ({', '.join(able) or 'it has none'}), {found}"
+        f"layers must name layers of the model that can fade ({', '.join(able) or 'it has none'}), {remedy}"
     ]
 
 
@@ -125,8 +125,8 @@ def run_gate_epochs(
         set_time(model, t)
         if unlearning != "gate":
             now = replace(recipe, epochs=1, learning_rate=recipe.rate(epoch), schedule="constant")
-            own = run_seed(seed, "epoch", epoch)
-            minimise(model, loss(model, forget, unlearning, own), len(forget.x), now, seed=own)
+            epoch_seed = run_seed(seed, "epoch", epoch)
+            minimise(model, loss(model, forget, unlearning, epoch_seed), len(forget.x), now, seed=epoch_seed)
 
 
 def loss(

@@ -57,10 +57,10 @@ def unlearn(
     ascent = further(
         recipe, epochs, SLOWER * recipe.learning_rate if learning_rate is None else learning_rate
     )
-    found = [copy.deepcopy(model) for model in models]
-    for model, seed in zip(found, seeds, strict=True):
+    copies = [copy.deepcopy(model) for model in models]
+    for model, seed in zip(copies, seeds, strict=True):
         minimise(model, partial(_negated, model, forget), len(forget.y), ascent, seed=seed)
-    return found
+    return copies
 
 
 def _negated(model: nn.Module, forget: Records, batch: torch.Tensor) -> torch.Tensor:

@@ -56,8 +56,8 @@ def cf_k(
         AuditError: If a model has fewer than k such layers.
     """
     del forget
-    found = [copy.deepcopy(model) for model in models]
-    return _fit_last(found, retain, further(recipe, epochs, learning_rate), seeds, k)
+    copies = [copy.deepcopy(model) for model in models]
+    return _fit_last(copies, retain, further(recipe, epochs, learning_rate), seeds, k)
 
 
 def eu_k(
@@ -90,9 +90,9 @@ def eu_k(
         AuditError: If a model has fewer than k such layers, or one that cannot be drawn anew.
     """
     del forget
-    found = [initialise(partial(_redrawn, model, k), seed) for model, seed in zip(models, seeds, strict=True)]
+    fresh = [initialise(partial(_redrawn, model, k), seed) for model, seed in zip(models, seeds, strict=True)]
     return _fit_last(
-        found, retain, further(recipe, recipe.epochs if epochs is None else epochs, learning_rate), seeds, k
+        fresh, retain, further(recipe, recipe.epochs if epochs is None else epochs, learning_rate), seeds, k
     )
 
 
@@ -132,7 +132,7 @@ def _fit_last(
     frozen = [weight for weight in wanted if id(weight) not in last]
     for weight in frozen:
         weight.requires_grad_(False)
-    found = fit(models, *retain, recipe, seeds=seeds)
+    fit(models, *retain, recipe, seeds=seeds)
     for weight in frozen:
         weight.requires_grad_(True)
-    return found
+    return list(models)

@@ -54,10 +54,10 @@ def unlearn(
         New models, in eval mode.
     """
     longer = further(recipe, epochs, learning_rate)
-    found = [copy.deepcopy(model) for model in models]
-    for model, seed in zip(found, seeds, strict=True):
+    copies = [copy.deepcopy(model) for model in models]
+    for model, seed in zip(copies, seeds, strict=True):
         _unlearn(model, retain, forget, longer, seed, beta)
-    return found
+    return copies
 
 
 def _unlearn(

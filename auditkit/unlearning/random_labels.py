@@ -48,8 +48,8 @@ def unlearn(
     Returns:
         New models, in eval mode.
     """
-    found = [copy.deepcopy(model) for model in models]
-    classes = answer(found[0], forget.x[:1]).shape[1]
+    copies = [copy.deepcopy(model) for model in models]
+    classes = answer(copies[0], forget.x[:1]).shape[1]
     # Every run has labels of its own, and so its own copy of the forget records behind retain.
     labels = [relabelled(forget.y, classes, run_seed(seed, "labels", 0)) for seed in seeds]
     x, y = torch.cat([retain.x, *(forget.x for _ in seeds)]), torch.cat([retain.y, *labels])
@@ -58,7 +58,7 @@ def unlearn(
         [np.r_[:kept, kept + k * gone : kept + (k + 1) * gone] for k in range(len(seeds))], dtype=np.int64
     )
     longer = further(recipe, epochs, learning_rate)
-    return fit(found, x, y, longer, seeds=seeds, members=members)
+    return fit(copies, x, y, longer, seeds=seeds, members=members)
 
 
 def relabelled(y: torch.Tensor, classes: int, seed: int) -> torch.Tensor:

@@ -24,6 +24,7 @@ records like them; a procedure is given no held-out records.
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -79,23 +80,14 @@ def unlearn(
     longer = further(
         recipe, epochs, FASTER * recipe.learning_rate if learning_rate is None else learning_rate
     )
-    return [
-        _scrubbed(
-            copy.deepcopy(model).eval(),
-            retain,
-            forget,
-            longer,
-            seed=seed,
-            max_epochs=max_epochs,
-            alpha=alpha,
-            gamma=gamma,
-            temperature=temperature,
-        )
-        for model, seed in zip(models, seeds, strict=True)
-    ]
+    students = [copy.deepcopy(model).eval() for model in models]
+    scrub = partial(_scrub, max_epochs=max_epochs, alpha=alpha, gamma=gamma, temperature=temperature)
+    for student, seed in zip(students, seeds, strict=True):
+        scrub(student, retain, forget, longer, seed=seed)
+    return students
 
 
-def _scrubbed(
+def _scrub(
     student: nn.Module,
     retain: Records,
     forget: Records,
@@ -106,8 +98,8 @@ def _scrubbed(
     alpha: float,
     gamma: float,
     temperature: float,
-) -> nn.Module:
-    """The student, changed in place."""
+) -> None:
+    """Train the student, in place."""
     on_retain, on_forget = taught(student, retain.x), taught(student, forget.x)
 
     def flee(batch: torch.Tensor) -> torch.Tensor:
@@ -122,4 +114,4 @@ def _scrubbed(
         Phase(flee, len(forget.y), range(1, 1 + max_epochs)),
         Phase(follow, len(retain.y), range(recipe.epochs)),
     ]
-    return alternate(student, phases, recipe, seed=seed)
+    alternate(student, phases, recipe, seed=seed)

@@ -139,13 +139,13 @@ def unlearn(
     Raises:
         AuditError: If a model is no ensemble.
     """
-    found = [copy.deepcopy(ensemble) for ensemble in _ensembles(models)]
-    divided = len(found[0].shards), found[0].slices
+    copies = [copy.deepcopy(ensemble) for ensemble in _ensembles(models)]
+    divided = len(copies[0].shards), copies[0].slices
     shards, slices = places(forget, *divided)
     there = places(retain, *divided)
     for shard in shards.unique().tolist():
-        _train_shard(found, shard, int(slices[shards == shard].min()), retain, there, seeds)
-    return [ensemble.eval() for ensemble in found]
+        _train_shard(copies, shard, int(slices[shards == shard].min()), retain, there, seeds)
+    return [ensemble.eval() for ensemble in copies]
 
 
 def places(records: Records, shards: int, slices: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -180,17 +180,19 @@ def _train_shard(
     one, (shards, slices) = ensembles[0], there
     epochs = slice_epochs(one.recipe.epochs, one.slices)
     if first:
-        found = [copy.deepcopy(each.constituent(shard, first - 1)).requires_grad_(True) for each in ensembles]
+        constituents = [
+            copy.deepcopy(each.constituent(shard, first - 1)).requires_grad_(True) for each in ensembles
+        ]
     else:
-        found = [
+        constituents = [
             _drawn(each, run_seed(seed, f"shard {shard}", 0))
             for each, seed in zip(ensembles, seeds, strict=True)
         ]
     for last in range(first, one.slices):
-        here = ((shards == shard) & (slices <= last)).nonzero().flatten().to(data.y.device)
+        rows = ((shards == shard) & (slices <= last)).nonzero().flatten().to(data.y.device)
         again = [run_seed(seed, f"shard {shard}, slice", last) for seed in seeds]
-        fit(found, data.x[here], data.y[here], replace(one.recipe, epochs=epochs[last]), seeds=again)
-        for each, trained in zip(ensembles, found, strict=True):
+        fit(constituents, data.x[rows], data.y[rows], replace(one.recipe, epochs=epochs[last]), seeds=again)
+        for each, trained in zip(ensembles, constituents, strict=True):
             each.constituent(shard, last).load_state_dict(trained.state_dict())
 
 

@@ -13,7 +13,7 @@ import pytest
 from torch import nn
 
 from auditkit.claims.claim import Claim
-from auditkit.data import load
+from auditkit.data import Dataset, load
 from auditkit.models.architectures import mlp
 from auditkit.study.checks import claim_problems
 from auditkit.study.model_checks import fit_problems
@@ -30,6 +30,12 @@ from auditkit.unlearning.binding import (
 )
 
 by_name = pytest.mark.parametrize("name", sorted(UNLEARNERS))
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    """Loaded once."""
+    return load("digits")
 
 
 def parameters(name: str) -> dict[str, inspect.Parameter]:
@@ -87,7 +93,7 @@ def test_an_entry_lets_the_model_through_that_it_is_made_for(name: str) -> None:
 
 @by_name
 def test_what_an_entry_refuses_is_refused_before_training(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check of a claim asks the entry, whichever it is, about the model as it is built, with
     every option as set or by default; and tells what it says."""
@@ -99,9 +105,7 @@ def test_what_an_entry_refuses_is_refused_before_training(
 
     claim = Claim.model_validate({"procedure": {"name": name}})
     monkeypatch.setitem(UNLEARNERS, name, replace(UNLEARNERS[name], problems=problems))
-    assert fit_problems(claim, load("digits"), tmp_path) == [
-        "Sequential must be larger, found small; enlarge it"
-    ]
+    assert fit_problems(claim, digits, tmp_path) == ["Sequential must be larger, found small; enlarge it"]
 
 
 @by_name
