@@ -53,7 +53,11 @@ def test_a_gradient_is_that_of_the_last_batch_alone() -> None:
     """Gradients do not add up from batch to batch, and only the weights that learn are given
     one."""
     w, other = point(), point()
-    gradient = gradient_of(lambda b: (b * w * other).sum(), [w])
+
+    def loss(batch: float) -> torch.Tensor:
+        return (batch * w * other).sum()
+
+    gradient = gradient_of(loss, [w])
     gradient(1.0)
     assert gradient(3.0).item() == 3.0
     assert w.grad is not None

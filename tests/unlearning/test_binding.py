@@ -69,7 +69,7 @@ def test_own_procedure_is_called_once_a_model(ours: Callable[..., Path]) -> None
     folder, given, (retain, forget) = ours(), models(), some()
     procedure = bind_procedure("./ours.py:unlearn", folder, {"share": 0.25}, RECIPE)
     found = procedure(given, retain, forget, SEEDS)
-    calls = resolve("./ours.py:unlearn", folder).function.__globals__["CALLS"]  # type: ignore[attr-defined]
+    calls = resolve("./ours.py:unlearn", folder).function.__globals__["CALLS"]
     assert len(calls) == len(found) == 3
     for call, model, seed, done in zip(calls, given, SEEDS, found, strict=True):
         assert call[0] is model
