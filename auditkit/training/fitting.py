@@ -216,9 +216,9 @@ def stackable(models: Sequence[nn.Module], x: torch.Tensor, y: torch.Tensor) -> 
     except Exception:  # noqa: BLE001 -- whatever stands in the way, it is trained one run at a time
         return False
     same = torch.allclose(together, alone, rtol=1e-3, atol=1e-4)
-    kept = all(
-        torch.equal(buffer, before[name])
-        for model, before in zip(models, state, strict=True)
-        for name, buffer in model.named_buffers()
-    )
-    return same and kept
+    return same and all(_keeps(model, before) for model, before in zip(models, state, strict=True))
+
+
+def _keeps(model: nn.Module, before: dict[str, torch.Tensor]) -> bool:
+    """Whether all buffers are what they were."""
+    return all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())

@@ -107,10 +107,11 @@ def bind_procedure(name: str, folder: Path, options: Mapping[str, Any], recipe: 
     def one_by_one(
         models: Sequence[nn.Module], retain: Records, forget: Records, seeds: Sequence[int]
     ) -> list[nn.Module]:
-        return [
-            call_user_code(name, partial(function, model, retain, forget, seed=seed, **keywords), seed)
-            for model, seed in zip(models, seeds, strict=True)
-        ]
+        unlearned = []
+        for model, seed in zip(models, seeds, strict=True):
+            call = partial(function, model, retain, forget, seed=seed, **keywords)
+            unlearned.append(call_user_code(name, call, seed))
+        return unlearned
 
     return one_by_one
 

@@ -144,10 +144,8 @@ def unlearn(
     for turn in range(turns):
         last = turn == turns - 1
         if turn == 0 or recompute:
-            gates = [
-                rated(model, seed=seed)
-                for model, seed in zip(models, of_turn(seeds, "rates", turn), strict=True)
-            ]
+            drawn = zip(models, of_turn(seeds, "rates", turn), strict=True)
+            gates = [rated(model, seed=seed) for model, seed in drawn]
         times = gate_times(clock, t, turn, unlearning_epochs)
         for model, constants, seed in zip(models, gates, of_turn(seeds, "unlearning", turn), strict=True):
             open_gates(model, constants)

@@ -181,13 +181,16 @@ def redrawn(model: nn.Module, names: Sequence[str]) -> nn.Module:
 
 def undrawable(model: nn.Module, names: Sequence[str]) -> list[str]:
     """What keeps the named layers from being drawn anew; [] if nothing does."""
-    layers = {name: model.get_submodule(name) for name in names}
-    return [
-        f"fresh > 0 needs layers that can be drawn anew, found {name!r}, a {type(layer).__name__} without "
-        "reset_parameters; give it one, as torch's own layers have, or set fresh to 0"
-        for name, layer in layers.items()
-        if _draw_of(layer) is None
-    ]
+    problems = []
+    for name in dict.fromkeys(names):
+        layer = model.get_submodule(name)
+        if _draw_of(layer) is None:
+            problems.append(
+                f"fresh > 0 needs layers that can be drawn anew, found {name!r}, a"
+                f" {type(layer).__name__} without reset_parameters; give it one, as torch's own layers"
+                " have, or set fresh to 0"
+            )
+    return problems
 
 
 def _draw_of(layer: nn.Module) -> Any:

@@ -76,13 +76,13 @@ def unlearn(
         recipe, epochs, SLOWER * recipe.learning_rate if learning_rate is None else learning_rate
     )
     alpha = len(retain.y) / len(forget.y) if alpha is None else alpha
-    return [
-        _relabelled(copy.deepcopy(model).eval(), retain, forget, longer, seed=seed, share=share, alpha=alpha)
-        for model, seed in zip(models, seeds, strict=True)
-    ]
+    copies = [copy.deepcopy(model).eval() for model in models]
+    for model, seed in zip(copies, seeds, strict=True):
+        _relabel(model, retain, forget, longer, seed=seed, share=share, alpha=alpha)
+    return copies
 
 
-def _relabelled(
+def _relabel(
     model: nn.Module,
     retain: Records,
     forget: Records,
@@ -91,8 +91,8 @@ def _relabelled(
     seed: int,
     share: float,
     alpha: float,
-) -> nn.Module:
-    """The model, its salient weights changed in place."""
+) -> None:
+    """Change the model's salient weights, in place."""
     masks = salient(model, forget, share)
     start = {name: model.get_parameter(name).detach().clone() for name in masks}
     x = torch.cat([retain.x, forget.x])
@@ -115,7 +115,6 @@ def _relabelled(
     with torch.no_grad():
         for name, weight in weights().items():
             model.get_parameter(name).copy_(weight)
-    return model
 
 
 def salient(model: nn.Module, forget: Records, share: float) -> Masks:

@@ -152,11 +152,11 @@ def places(records: Records, shards: int, slices: int) -> tuple[torch.Tensor, to
     """The shard and the slice of each record, by a hash of its input (as float32) and label: int64
     (records,) each."""
     inputs, labels = records.x.detach().float().cpu().numpy(), records.y.cpu().numpy()
-    drawn = [
-        int.from_bytes(hashlib.blake2b(x.tobytes() + y.tobytes(), digest_size=7, key=KEY).digest())
-        for x, y in zip(inputs, labels, strict=True)
-    ]
-    places = torch.tensor(drawn, dtype=torch.int64) % (shards * slices)
+    hashes = []
+    for x, y in zip(inputs, labels, strict=True):
+        digest = hashlib.blake2b(x.tobytes() + y.tobytes(), digest_size=7, key=KEY).digest()
+        hashes.append(int.from_bytes(digest))
+    places = torch.tensor(hashes, dtype=torch.int64) % (shards * slices)
     return places % shards, places // shards
 
 
@@ -184,10 +184,8 @@ def _train_shard(
             copy.deepcopy(each.constituent(shard, first - 1)).requires_grad_(True) for each in ensembles
         ]
     else:
-        constituents = [
-            _drawn(each, run_seed(seed, f"shard {shard}", 0))
-            for each, seed in zip(ensembles, seeds, strict=True)
-        ]
+        first_seeds = [run_seed(seed, f"shard {shard}", 0) for seed in seeds]
+        constituents = [_drawn(each, seed) for each, seed in zip(ensembles, first_seeds, strict=True)]
     for last in range(first, one.slices):
         rows = ((shards == shard) & (slices <= last)).nonzero().flatten().to(data.y.device)
         again = [run_seed(seed, f"shard {shard}, slice", last) for seed in seeds]

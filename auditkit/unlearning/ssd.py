@@ -66,10 +66,8 @@ def unlearn(
         New models, in eval mode.
     """
     del seeds
-    return [
-        dampened(copy.deepcopy(model).eval(), retain, forget, alpha=alpha, dampening=dampening)
-        for model in models
-    ]
+    dampen = partial(dampened, alpha=alpha, dampening=dampening)
+    return [dampen(copy.deepcopy(model).eval(), retain, forget) for model in models]
 
 
 def dampened(
