@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from auditkit.training import Recipe, fit, initialise
+from auditkit.training.descent import minimise
 from auditkit.training.records import Records
 from auditkit.unlearning import retrain
 
@@ -237,13 +238,15 @@ def _distil(
 ) -> None:
     with torch.no_grad():
         wanted = (teacher(x) / softness).softmax(dim=1)
-    rng = np.random.default_rng(seed)
     # Larger batches at a higher rate: students are trained one by one.
-    size = 4 * recipe.batch_size
-    optimiser = replace(recipe, learning_rate=2 * recipe.learning_rate).optimise(list(student.parameters()))
-    student.train()
-    for _ in range(recipe.epochs):
-        for batch in torch.from_numpy(rng.permutation(len(x))).to(x.device).split(size):
-            optimiser.zero_grad()
-            nn.functional.cross_entropy(student(x[batch]) / softness, wanted[batch]).backward()
-            optimiser.step()
+    larger = replace(
+        recipe,
+        batch_size=4 * recipe.batch_size,
+        learning_rate=2 * recipe.learning_rate,
+        schedule="constant",
+    )
+
+    def loss(batch: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(student(x[batch]) / softness, wanted[batch])
+
+    minimise(student, loss, len(x), larger, seed=seed)

@@ -27,10 +27,17 @@ class Canaries:
 
 
 def draw_canaries(y: Ints, classes: int, m: int, seed: int) -> Canaries:
-    """m canaries from records with the true labels y: distinct records drawn uniformly, the label
-    of each uniform over the wrong ones, and a fair coin each.
+    """Draw canaries: distinct records, uniformly; the label of each uniform over the wrong ones;
+    and a fair coin each.
 
-    y: int64 (records,), in 0..classes - 1. ValueError for fewer than m records or two classes.
+    Args:
+        y: int64 (records,), their true labels, in 0..classes - 1.
+        classes: Two at least.
+        m: How many canaries, at most as many as there are records.
+        seed: Of all that is drawn.
+
+    Raises:
+        ValueError: For fewer than m records or two classes.
     """
     if m > len(y) or classes < 2:
         raise ValueError(f"{m} canaries need as many records and two classes, got {len(y)} and {classes}")
@@ -41,8 +48,13 @@ def draw_canaries(y: Ints, classes: int, m: int, seed: int) -> Canaries:
 
 
 def canary_scores(logits: npt.NDArray[np.floating], canaries: Canaries) -> Floats:
-    """float64 (m,): the log odds of the wrong label, higher = more likely trained on.
+    """The log odds of each canary's wrong label, higher = more likely trained on.
 
-    logits: (m, classes), the model's answers on the canaries.
+    Args:
+        logits: (m, classes), the model's answers on the canaries.
+        canaries: As they were drawn.
+
+    Returns:
+        float64 (m,), in nats.
     """
     return phi(logits, canaries.labels)

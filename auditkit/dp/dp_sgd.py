@@ -68,12 +68,22 @@ class Private:
 def train_privately(
     build: Build, x: npt.NDArray[np.float32], y: Ints, privacy: Privacy, *, batches: int, seed: int
 ) -> Private:
-    """Train a new model on records (n, *shape) with labels (n,), on the CPU.
+    """Train a new model by DP-SGD (Abadi et al., algorithm 1), on the CPU. Equal arguments give
+    equal weights, as long as the number of torch's threads stays the same.
 
-    batches: of an epoch; every record is in each of them with probability 1 / batches. The same
-    arguments give the same weights, as long as the number of torch's threads stays the same;
-    torch's global generator is left as it was. Raises UsageError for a model that Opacus cannot
-    train, or if no noise suffices for the claim.
+    Args:
+        build: Builds one model.
+        x: float32 (n, *shape), the records.
+        y: int64 (n,), their labels.
+        privacy: What is claimed, and how it is reached.
+        batches: Of an epoch; every record is in each of them with probability 1 / batches.
+        seed: Of weights, batches, noise and dropout. Torch's global generator is left as it was.
+
+    Returns:
+        The model and what its training cost.
+
+    Raises:
+        UsageError: For a model that Opacus cannot train, or if no noise suffices for the claim.
     """
     model = initialise(build, run_seed(seed, "private weights", 0))
     if flaws := module_problems(model):
@@ -89,14 +99,7 @@ def train_privately(
         wrapped, optimiser, loss, loader = engine.make_private(
             module=model.train(),
             optimizer=torch.optim.Adam(model.parameters(), lr=privacy.learning_rate),
-            data_loader=DataLoader(
-                records,
-                collate_fn=_as_it_is,
-                batch_sampler=UniformWithReplacementSampler(  # Opacus reads the sampling rate off its length
-                    num_samples=len(records), sample_rate=1 / batches, steps=batches
-                ),
-                generator=torch.Generator().manual_seed(batch_seed),
-            ),
+            data_loader=_loader(records, batches, batch_seed),
             noise_multiplier=noise_multiplier,
             max_grad_norm=privacy.clipping_norm,
             criterion=nn.CrossEntropyLoss(reduction="sum"),
@@ -108,9 +111,9 @@ def train_privately(
         # rate that it accounts for, and for where it ends an epoch.
         optimiser.attach_step_hook(engine.accountant.get_optimizer_hook_fn(sample_rate=1 / batches))
         endless = itertools.chain.from_iterable(itertools.repeat(loader))
-        for seen, labels in itertools.islice(endless, privacy.epochs * batches):
+        for inputs, labels in itertools.islice(endless, privacy.epochs * batches):
             optimiser.zero_grad()
-            loss(wrapped(seen), labels).backward()
+            loss(wrapped(inputs), labels).backward()
             optimiser.step()
         epsilon = engine.get_epsilon(privacy.delta)
     plain = initialise(build, 0)  # Opacus leaves attributes behind on the weights it has trained
@@ -118,10 +121,32 @@ def train_privately(
     return Private(plain.eval(), noise_multiplier, float(epsilon))
 
 
+def _loader(records: "Rows", batches: int, seed: int) -> DataLoader[Batch]:
+    """Batches that take every record with probability 1 / batches."""
+    return DataLoader(
+        records,
+        collate_fn=_as_it_is,
+        batch_sampler=UniformWithReplacementSampler(  # Opacus reads the sampling rate off its length
+            num_samples=len(records), sample_rate=1 / batches, steps=batches
+        ),
+        generator=torch.Generator().manual_seed(seed),
+    )
+
+
 def noise_needed(privacy: Privacy, batches: int) -> float:
     """The noise multiplier of the claim, else the least with which the accountant arrives at its
-    (epsilon, delta), within .01 of epsilon. batches: of an epoch. UsageError where there is
-    none."""
+    (epsilon, delta), within .01 of epsilon.
+
+    Args:
+        privacy: What is claimed.
+        batches: Of an epoch.
+
+    Returns:
+        The standard deviation of the noise, in clipping norms.
+
+    Raises:
+        UsageError: If no noise suffices.
+    """
     if privacy.noise_multiplier is not None:
         return privacy.noise_multiplier
     try:
@@ -145,11 +170,11 @@ def noise_needed(privacy: Privacy, batches: int) -> float:
 def module_problems(model: nn.Module) -> list[str]:
     """Why Opacus cannot train this model, [] if it can: e.g. batch norm ties the records of a batch
     together."""
-    found = [str(error) for error in ModuleValidator.validate(model.train(), strict=False)]
+    flaws = [str(error) for error in ModuleValidator.validate(model.train(), strict=False)]
     every = list(model.named_parameters(remove_duplicate=False))
     if len(every) > len(list(model.parameters())):
-        found.append("weights that several layers share")
-    return [f"model must be one that Opacus can train privately, found: {flaw}" for flaw in found]
+        flaws.append("weights that several layers share")
+    return [f"model must be one that Opacus can train privately, found: {flaw}" for flaw in flaws]
 
 
 class Rows(Dataset[Batch]):

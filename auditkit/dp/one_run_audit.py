@@ -62,7 +62,7 @@ class DpAuditResult:
     def words(self) -> str:
         """The finding in a few sentences."""
         claimed = f"({self.epsilon:g}, {self.delta:g})-differential privacy"
-        found = (
+        guessed = (
             f"The attacker was right about {self.right} of {self.guesses} canaries: epsilon is at least"
             f" {self.bound:.2f} at {self.confidence:.0%} confidence (had they been right about all:"
             f" {self.ceiling:.2f})."
@@ -74,7 +74,7 @@ class DpAuditResult:
                 f"That is not above the claim of {claimed}. It does not support it either: a lower bound"
                 " cannot, since a better attacker might show more."
             )
-        return f"{found} {verdict} {self._vouched}"
+        return f"{guessed} {verdict} {self._vouched}"
 
     @property
     def _vouched(self) -> str:
@@ -106,11 +106,25 @@ def audit_privacy(
 ) -> DpAuditResult:
     """Train one model as claimed, canaries among its records, and say how much it gives away.
 
-    x_train, y_train: the records to train on. x_own, y_own: the attacker's own with their true
-    labels, at least privacy.canaries. x_test, y_test: where accuracy is read. x: float32 (records,
-    *shape), y: int64 (records,). alpha: the chance that a true claim is refuted is at most this.
-    Everything random depends on seed. Raises AuditError if the model answers with anything but
-    finite numbers, and what `train_privately` raises.
+    Args:
+        build: Builds one model.
+        x_train: float32 (records, *shape), the records to train on.
+        y_train: int64 (records,), their labels.
+        x_own: float32 (records, *shape), the attacker's own, at least privacy.canaries.
+        y_own: int64 (records,), their true labels.
+        x_test: float32 (records, *shape), where accuracy is read.
+        y_test: int64 (records,), their labels.
+        classes: How many there are.
+        privacy: What is claimed, and how the model is trained.
+        seed: Everything random depends on it.
+        alpha: The chance that a true claim is refuted is at most this.
+
+    Returns:
+        The measured lower bound of epsilon beside the claimed one.
+
+    Raises:
+        AuditError: If the model answers with anything but finite numbers.
+        UsageError: As `train_privately`.
     """
     canaries = draw_canaries(y_own, classes, privacy.canaries, run_seed(seed, "canaries", 0))
     x_canary = x_own[canaries.rows]
@@ -152,8 +166,12 @@ def measured(
 ) -> tuple[int, Bound]:
     """How many of the guesses are right, and the epsilon they prove at the claim's delta.
 
-    logits: (m, classes), the model's answers on the canaries. seed: puts canaries with equal scores
-    in order.
+    Args:
+        logits: (m, classes), the model's answers on the canaries.
+        canaries: As they were drawn.
+        privacy: What is claimed; it says how many guesses there are.
+        alpha: One less the confidence of the bound.
+        seed: Puts canaries with equal scores in order.
     """
     m, r = privacy.canaries, privacy.guesses
     ties = run_seed(seed, "canary ties", 0)

@@ -35,13 +35,23 @@ class _Lost(Exception):  # noqa: N818 -- ends a search
 
 
 def boundary_distances(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
-    """The L2 distance of each record to the nearest input found that is labelled otherwise, 0 for a
-    record that is labelled wrongly: float64 (n,), in the unit of the input.
+    """The distance of each record to the nearest input found that is labelled otherwise.
 
-    model: in eval mode, giving logits; only its labels are used. x: float32 (n, *shape), y: int64
-    (n,). Inputs stay in the range of x. A search starts from the nearest of these records with
-    another label, and draws the same directions for every record from `seed`. NotObservable where
-    the model gives all records one label.
+    A search starts from the nearest of these records with another label. Inputs stay in the range
+    of x.
+
+    Args:
+        model: In eval mode, giving logits; only its labels are used.
+        x: float32 (n, *shape), two records with different predicted labels at least.
+        y: int64 (n,), the labels.
+        seed: Of the directions, which are one draw for every record.
+
+    Returns:
+        float64 (n,), L2 distances in the unit of the input; 0 for a record that is labelled
+        wrongly.
+
+    Raises:
+        NotObservable: If the model gives all records one label.
     """
     logits = answer(model, x)
     predicted = logits.argmax(axis=1)
@@ -51,10 +61,10 @@ def boundary_distances(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed:
         return distances
     starts = _starts(x, predicted)[right]
     bounds = float(x.min()), float(x.max())
-    found = _searched(model, x[right], starts, bounds, classes=logits.shape[1], seed=seed)
-    own = torch.from_numpy(predicted[right])
+    reached = _searched(model, x[right], starts, bounds, classes=logits.shape[1], seed=seed)
+    label = torch.from_numpy(predicted[right])
     # A search ends somewhere beyond the boundary, a start lies far beyond: the way back finds it.
-    ends = [_way_back(model, x[right], far, own) for far in (found, starts)]
+    ends = [_way_back(model, x[right], far, label) for far in (reached, starts)]
     distances[right] = np.minimum(*ends)
     return distances
 
@@ -67,9 +77,9 @@ def _starts(x: torch.Tensor, predicted: npt.NDArray[np.int64]) -> torch.Tensor:
         )
     label, flat = torch.from_numpy(predicted).to(x.device), x.flatten(1)
     nearest = []
-    for part, own in zip(flat.split(256), label.split(256), strict=True):
+    for part, labels in zip(flat.split(256), label.split(256), strict=True):
         far = torch.cdist(part, flat, compute_mode="donot_use_mm_for_euclid_dist")
-        nearest.append(far.masked_fill(own[:, None] == label, torch.inf).argmin(dim=1))
+        nearest.append(far.masked_fill(labels[:, None] == label, torch.inf).argmin(dim=1))
     return x[torch.cat(nearest)]
 
 
@@ -99,9 +109,9 @@ def _searched(
         # ART asks in float64 now and then.
         return answer(model, torch.from_numpy(inputs.astype(np.float32)))
 
-    asked = BlackBoxClassifier(predict, tuple(x.shape[1:]), classes, clip_values=bounds)
-    attack = HopSkipJump(asked, 4096, max_iter=STEPS, init_eval=DIRECTIONS, verbose=False)
-    found = starts.clone()
+    estimator = BlackBoxClassifier(predict, tuple(x.shape[1:]), classes, clip_values=bounds)
+    attack = HopSkipJump(estimator, 4096, max_iter=STEPS, init_eval=DIRECTIONS, verbose=False)
+    reached = starts.clone()
     state = np.random.get_state()
     try:
         for i in range(len(x)):
@@ -109,13 +119,13 @@ def _searched(
             np.random.seed(seed % 2**32)
             pair = (part[i : i + 1].cpu().numpy() for part in (x, starts))
             with suppress(_Lost):
-                found[i] = torch.from_numpy(attack.generate(next(pair), x_adv_init=next(pair))[0])
+                reached[i] = torch.from_numpy(attack.generate(next(pair), x_adv_init=next(pair))[0])
     finally:
         np.random.set_state(state)
-    return found
+    return reached
 
 
-def _way_back(model: nn.Module, x: torch.Tensor, far: torch.Tensor, own: torch.Tensor) -> Floats:
+def _way_back(model: nn.Module, x: torch.Tensor, far: torch.Tensor, label: torch.Tensor) -> Floats:
     """How far from x, on the straight line to `far`, the label is no longer `own`: (n,); infinite
     where it is so at `far` too."""
     step = (far - x).cpu().double()
@@ -124,7 +134,7 @@ def _way_back(model: nn.Module, x: torch.Tensor, far: torch.Tensor, own: torch.T
 
     def same(share: torch.Tensor) -> torch.Tensor:
         labels = answer(model, (x.cpu() + share * step).float()).argmax(axis=1)
-        return (torch.from_numpy(labels) == own).reshape(low.shape)
+        return (torch.from_numpy(labels) == label).reshape(low.shape)
 
     lost = same(high).flatten()
     for _ in range(BISECTIONS):

@@ -19,13 +19,20 @@ NUMBERS = 2**24
 
 
 def gradient_norms(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
-    """The L2 norm of each record's gradient of the cross-entropy with respect to all parameters:
-    float64 (n,).
+    """How steep each record's own loss is: the norm of the gradient of its cross-entropy with
+    respect to all parameters. A gate is folded first, so that the weights count that are used.
 
-    model: in eval mode, giving logits (n, classes); a gate is folded first, so that it is the
-    weights that are used which count. x: float32 (n, *shape), y: int64 (n,), where the model is.
-    seed: unused. NotObservable where Opacus cannot tell the records' gradients apart, as with batch
-    norm.
+    Args:
+        model: In eval mode, giving logits (n, classes). It is left as it was.
+        x: float32 (n, *shape), where the model is.
+        y: int64 (n,), the labels.
+        seed: Not looked at: nothing is drawn.
+
+    Returns:
+        float64 (n,), L2 norms, in nats a unit of weight.
+
+    Raises:
+        NotObservable: If Opacus cannot tell the records' gradients apart, as with batch norm.
     """
     del seed
     with log_left_alone():

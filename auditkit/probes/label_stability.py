@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from auditkit.models.architectures import answer, image_size
+from auditkit.models.architectures import answer
+from auditkit.models.images import image_size
 from auditkit.probes.errors import NotObservable
 from auditkit.statistics.margins import Floats
 from auditkit.training.augmentation import Moves, moved
@@ -29,12 +30,20 @@ beyond telling."""
 
 def under_noise(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
     """The share of right labels over COPIES copies of each record with Gaussian noise at each of
-    LEVELS: (n,) float64 in [0, 1].
+    LEVELS.
 
-    model: in eval mode, giving logits. x: float32 (n, *shape), y: int64 (n,). The data's spread is
-    the root mean square over features of their standard deviation over these records. The noise
-    depends on `seed` alone and is the same for every record, so that neither their order nor their
-    number counts for it.
+    The data's spread is the root mean square over features of their standard deviation over these
+    records.
+
+    Args:
+        model: In eval mode, giving logits (n, classes). It is left as it was.
+        x: float32 (n, *shape), where the model is.
+        y: int64 (n,), the labels.
+        seed: Of the noise, which is one draw for every record, so that neither their order nor
+            their number counts for it.
+
+    Returns:
+        float64 (n,), in [0, 1].
     """
     spread = float(x.double().var(dim=0, correction=0).mean().sqrt())
     generator = torch.Generator().manual_seed(seed % 2**63)
@@ -45,11 +54,19 @@ def under_noise(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -
 
 def under_shifts(model: nn.Module, x: torch.Tensor, y: torch.Tensor, seed: int) -> Floats:
     """The share of right labels over all shifts by at most REACH pixels either way, no shift
-    included: (n,) float64 in [0, 1].
+    included. Zeros come in at the edge.
 
-    model: in eval mode, giving logits. x: float32 (n, *shape), y: int64 (n,). Zeros come in at the
-    edge. seed: unused. NotObservable for records that are no images
-    (`auditkit.models.architectures.image_size`).
+    Args:
+        model: In eval mode, giving logits (n, classes). It is left as it was.
+        x: float32 (n, *shape), where the model is.
+        y: int64 (n,), the labels.
+        seed: Not looked at: nothing is drawn.
+
+    Returns:
+        float64 (n,), in [0, 1].
+
+    Raises:
+        NotObservable: For records that are no images (`auditkit.models.images.image_size`).
     """
     del seed
     shape = x.shape[1:]

@@ -15,6 +15,7 @@ from auditkit.models.architectures import answer
 from auditkit.probes.copies import plain_copy
 from auditkit.probes.errors import NotObservable
 from auditkit.training import Recipe
+from auditkit.training.descent import descend, gradient_of
 from auditkit.training.records import Records
 
 RIDGE = 1e-2
@@ -31,13 +32,25 @@ thousandth."""
 def linear_probe(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Logits of the fresh last layer on forget, then on control records: float32 (forget + control,
-    classes).
+    """Ask a fresh last layer, learnt on the features that the layers below still give.
 
     The layer is a multinomial logistic regression on retain records. It sees each feature less its
     mean over them and divided by its standard deviation, so that features count however small they
-    were made. model: in eval mode. control: float32 (records, *shape). recipe, seed: unused.
-    NotObservable where the model's logits are not what its last Linear layer answers.
+    were made.
+
+    Args:
+        model: In eval mode, giving logits. It is left as it was.
+        retain: The records that were kept, on which the layer learns.
+        forget: The records that were to be forgotten.
+        control: float32 (records, *shape), which no run has seen.
+        recipe: Not looked at.
+        seed: Not looked at: nothing is drawn.
+
+    Returns:
+        float32 (forget + control records, classes): logits on forget, then on control records.
+
+    Raises:
+        NotObservable: If the model's logits are not what its last Linear layer answers.
     """
     del recipe, seed
     copied = plain_copy(model)
@@ -87,11 +100,9 @@ def _regression(features: torch.Tensor, y: torch.Tensor, classes: int) -> tuple[
         parameters, max_iter=STEPS, tolerance_grad=FLAT, history_size=20, line_search_fn="strong_wolfe"
     )
 
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
-        value = nn.functional.cross_entropy(features @ weight.T + bias, y) + RIDGE / 2 * weight.square().sum()
-        value.backward()
-        return value
+    def loss(x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.cross_entropy(x @ weight.T + bias, y) + RIDGE / 2 * weight.square().sum()
 
-    optimiser.step(loss)
+    # One step of it goes all the way; the first length that it tries is the "rate".
+    descend(gradient_of(loss, parameters), optimiser, [[features]], lambda _: 1.0)
     return weight.detach(), bias.detach()

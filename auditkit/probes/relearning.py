@@ -16,6 +16,7 @@ from auditkit.models.architectures import answer
 from auditkit.probes.copies import plain_copy
 from auditkit.probes.errors import NotObservable
 from auditkit.training import Recipe
+from auditkit.training.descent import descend
 from auditkit.training.records import Records
 
 STEPS = 50
@@ -29,12 +30,23 @@ CHUNK = 512
 def relearn(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Logits on the forget records, each from a copy that was tuned on the half it is not in, then
-    on control records, the mean of both copies': float32 (forget + control, classes).
+    """Ask each forget record of a copy that was tuned on the half it is not in, and each control
+    record of both copies, whose mean counts.
 
-    model: in eval mode, in which it stays while it learns: no dropout. retain: unused. control:
-    float32 (records, *shape). recipe: its optimiser and first learning rate are used, without
-    weight decay. seed: of the halves; the same for all runs that are compared.
+    Args:
+        model: In eval mode, giving logits. It is left as it was; a copy stays in eval mode while it
+            learns: no dropout.
+        retain: The records that were kept; not looked at.
+        forget: The records that were to be forgotten.
+        control: float32 (records, *shape), which no run has seen.
+        recipe: Its optimiser and first learning rate are used, without weight decay.
+        seed: Of the halves; one for all runs that are compared.
+
+    Returns:
+        float32 (forget + control records, classes): logits on forget, then on control records.
+
+    Raises:
+        NotObservable: If there is only one forget record.
     """
     del retain
     if len(forget.y) < 2:
@@ -59,10 +71,12 @@ def halves(n: int, seed: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int
 def _tuned(model: nn.Module, x: torch.Tensor, y: torch.Tensor, recipe: Recipe) -> nn.Module:
     """A copy of the model after STEPS steps on the mean cross-entropy of all these records."""
     tuned = plain_copy(model).requires_grad_(True)
-    optimiser = replace(recipe, weight_decay=0.0).optimise(list(tuned.parameters()))
-    for _ in range(STEPS):
-        optimiser.zero_grad()
+
+    def gradient(_step: int) -> None:
+        tuned.zero_grad()
         for part, labels in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
             (nn.functional.cross_entropy(tuned(part), labels, reduction="sum") / len(x)).backward()
-        optimiser.step()
+
+    plain = replace(recipe, weight_decay=0.0, schedule="constant")
+    descend(gradient, plain.optimise(list(tuned.parameters())), [range(STEPS)], plain.rate)
     return tuned

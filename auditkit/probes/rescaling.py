@@ -27,11 +27,22 @@ from auditkit.training.records import Records
 def rescale(
     model: nn.Module, retain: Records, forget: Records, control: torch.Tensor, recipe: Recipe, seed: int
 ) -> npt.NDArray[np.float32]:
-    """Logits on forget, then on control records, of the model with its gates off and its units at
-    unit length: float32 (forget + control, classes).
+    """Ask the model with its gates off and its units at unit length.
 
-    model: in eval mode. control: float32 (records, *shape). retain, recipe, seed: unused.
-    NotObservable with batch norm, whose running statistics belong to the lengths that were there.
+    Args:
+        model: In eval mode, giving logits. It is left as it was.
+        retain: The records that were kept; not looked at.
+        forget: The records that were to be forgotten.
+        control: float32 (records, *shape), which no run has seen.
+        recipe: Not looked at.
+        seed: Not looked at: nothing is drawn.
+
+    Returns:
+        float32 (forget + control records, classes): logits on forget, then on control records.
+
+    Raises:
+        NotObservable: With batch norm, whose running statistics belong to the lengths that were
+            there.
     """
     del retain, recipe, seed
     if any(isinstance(module, _BatchNorm) for module in model.modules()):

@@ -22,6 +22,7 @@ from auditkit.reproduction.paper_attack import AttackModel, attack_accuracy
 from auditkit.reproduction.sizes import Parts
 from auditkit.signals.signals import log_softmax
 from auditkit.training import Recipe, initialise
+from auditkit.training.descent import descend, gradient_of
 from auditkit.training.records import Records
 from auditkit.unlearning.fnn_gates import Forgetting, attach, mean_activations, set_time
 
@@ -137,16 +138,20 @@ class Trajectory:
         """One pass over the records in minibatches in a fresh order, with dropout, at the rate of
         this epoch."""
         device = records.y.device
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.rate(self.epochs)
         order = torch.from_numpy(self.rng.permutation(len(records.y))).to(device)
+
+        def loss(batch: torch.Tensor) -> torch.Tensor:
+            return nn.functional.cross_entropy(self.model(records.x[batch]), records.y[batch])
+
         self.model.train()
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(int(self.rng.integers(2**63)))
-            for batch in order.split(self.recipe.batch_size):
-                self.optimiser.zero_grad(set_to_none=True)
-                nn.functional.cross_entropy(self.model(records.x[batch]), records.y[batch]).backward()
-                self.optimiser.step()
+            descend(
+                gradient_of(loss, list(self.model.parameters())),
+                self.optimiser,
+                [order.split(self.recipe.batch_size)],
+                lambda _: self.recipe.rate(self.epochs),
+            )
         self.model.eval()
 
 

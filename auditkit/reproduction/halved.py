@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auditkit.data import load
-from auditkit.models.architectures import image_size
+from auditkit.models.images import image_size
 
 
 def mnist() -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from auditkit.models.architectures import image_size
+from auditkit.models.images import image_size
 from auditkit.reproduction.course import CHUNK
 from auditkit.training.records import Records
 from auditkit.unlearning.fnn_gates import retention, set_time

@@ -12,7 +12,7 @@ import torch
 
 from auditkit.core.errors import UsageError
 from auditkit.data import Dataset
-from auditkit.models.architectures import image_size
+from auditkit.models.images import image_size
 from auditkit.reproduction.paper_attack import AttackModel
 from auditkit.training.records import Records
 

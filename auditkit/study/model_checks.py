@@ -12,7 +12,8 @@ from auditkit.claims.claim import Claim
 from auditkit.core.errors import UsageError
 from auditkit.core.user_code import describe_error, option_problems, resolve
 from auditkit.data import Dataset
-from auditkit.models.architectures import MODELS, Build, answer, builder, image_size
+from auditkit.models.architectures import MODELS, Build, answer, builder
+from auditkit.models.images import image_size
 from auditkit.training import initialise
 from auditkit.unlearning.binding import model_problems as procedure_model_problems
 from auditkit.unlearning.binding import option_problems as procedure_option_problems

@@ -35,7 +35,7 @@ from auditkit.models.architectures import Build, builder
 from auditkit.study.checkpoint import Checkpoint, load_checkpoint
 from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
 from auditkit.training import Recipe, run_seed
-from auditkit.unlearning import OTHER_STATES
+from auditkit.unlearning.binding import states_of
 
 SETS = ("retain", "forget", "control", "test", "population")
 TRAINED = (ORIGINAL, RETRAINED, HONEST, SHADOW, SWAPPED_ORIGINAL)
@@ -85,7 +85,7 @@ class Study:
         """The states in which the procedure's models can be seen; none for most procedures."""
         if self.released:
             return ()
-        return OTHER_STATES.get(self.claim.procedure.name, ())
+        return states_of(self.claim.procedure.name)
 
     @property
     def state(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from auditkit.models.architectures import image_size
+from auditkit.models.images import image_size
 
 REACH = 8
 """A shift is at most one REACH-th of the image's height or width, as the usual 4 pixels of 32."""

@@ -34,9 +34,10 @@ def linear_layers(model: nn.Module, shape: Sequence[int]) -> list[str] | None:
         return None
     linear = [name for name, part in parts.items() if isinstance(part, nn.Linear)]
     # No bias is left out, and no weight tied to another or computed by a hook, as pruning does.
-    own = {f"{name}.{weight}" for name in linear for weight in ("weight", "bias")}
-    found = dict(model.named_parameters())
-    return linear if found.keys() == own and all(weight.requires_grad for weight in found.values()) else None
+    expected_names = {f"{name}.{weight}" for name in linear for weight in ("weight", "bias")}
+    weights = dict(model.named_parameters())
+    plain = weights.keys() == expected_names and all(weight.requires_grad for weight in weights.values())
+    return linear if plain else None
 
 
 def _flattens(part: nn.Module) -> bool:
@@ -44,25 +45,25 @@ def _flattens(part: nn.Module) -> bool:
 
 
 @torch.no_grad()
-def descend(layers: Sequence[Layer], x: torch.Tensor, y: torch.Tensor) -> None:
+def write_gradients(layers: Sequence[Layer], x: torch.Tensor, y: torch.Tensor) -> None:
     """Write into every weight's `grad` the gradient of each run's mean cross-entropy.
 
     x: (runs, batch, inputs); y: int64 (runs, batch).
     """
-    seen = [x]
+    inputs = [x]
     for weight, bias in layers[:-1]:
-        seen.append(torch.baddbmm(bias.unsqueeze(1), seen[-1], weight.mT).relu_())
+        inputs.append(torch.baddbmm(bias.unsqueeze(1), inputs[-1], weight.mT).relu_())
     weight, bias = layers[-1]
     # d loss / d logits = (softmax - one-hot) / batch
-    delta = torch.baddbmm(bias.unsqueeze(1), seen[-1], weight.mT).softmax(-1)
+    delta = torch.baddbmm(bias.unsqueeze(1), inputs[-1], weight.mT).softmax(-1)
     delta.scatter_add_(-1, y.unsqueeze(-1), delta.new_full((*y.shape, 1), -1.0))
     delta /= y.shape[-1]
     for k in reversed(range(len(layers))):
         weight, bias = layers[k]
-        torch.bmm(delta.mT, seen[k], out=_gradient(weight))
+        torch.bmm(delta.mT, inputs[k], out=_gradient(weight))
         torch.sum(delta, dim=1, out=_gradient(bias))
         if k:
-            delta = torch.ops.aten.threshold_backward(torch.bmm(delta, weight), seen[k], 0)
+            delta = torch.ops.aten.threshold_backward(torch.bmm(delta, weight), inputs[k], 0)
 
 
 def _gradient(weight: torch.Tensor) -> torch.Tensor:

@@ -11,12 +11,19 @@ import torch
 class Recipe:
     """Minibatch training by cross-entropy descent, each epoch in a fresh random order.
 
-    epochs: passes over the records. batch_size: records a step (the last batch of an epoch may be
-    smaller). learning_rate, weight_decay, momentum: as torch.optim defines them for `optimiser`,
-    one of OPTIMISERS; momentum is SGD's. schedule: the learning rate of epoch e of E (0-based) is
-    multiplied by 1 ("constant"), (1 + cos(pi e / E)) / 2 ("cosine", Loshchilov & Hutter 2017, eq. 5
-    without restarts) or gamma^e ("step"). augment: what is done to an image each time it is seen,
-    see `auditkit.training.augmentation`.
+    Attributes:
+        epochs: Passes over the records.
+        batch_size: Records a step (the last batch of an epoch may be smaller).
+        learning_rate: Of the first epoch, as torch.optim defines it for `optimiser`.
+        weight_decay: As torch.optim defines it.
+        optimiser: One of OPTIMISERS.
+        momentum: SGD's; the others have none.
+        schedule: One of SCHEDULES. The learning rate of epoch e of E (0-based) is multiplied by 1
+            ("constant"), (1 + cos(pi e / E)) / 2 ("cosine", Loshchilov & Hutter 2017, eq. 5 without
+            restarts) or gamma^e ("step").
+        gamma: Of the schedule "step".
+        augment: What is done to an image each time it is seen, some of
+            `auditkit.training.augmentation.AUGMENTATIONS`.
     """
 
     epochs: int
@@ -30,8 +37,15 @@ class Recipe:
     augment: tuple[str, ...] = ()
 
     def optimise(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
-        """The optimiser over `parameters`. All of them act on each number by itself, so stacked
-        runs stay independent of each other."""
+        """The optimiser over some weights. All of them act on each number by itself, so stacked
+        runs stay independent of each other.
+
+        Args:
+            parameters: The weights that learn, of any shapes, on one device.
+
+        Raises:
+            ValueError: For a name that is not in OPTIMISERS.
+        """
         rate, decay = self.learning_rate, self.weight_decay
         match self.optimiser:
             case "adam":
@@ -45,7 +59,14 @@ class Recipe:
         raise ValueError(f"optimiser must be one of {OPTIMISERS}, got {self.optimiser!r}")
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0."""
+        """The learning rate of an epoch.
+
+        Args:
+            epoch: Counted from 0.
+
+        Raises:
+            ValueError: For a schedule that is not in SCHEDULES.
+        """
         match self.schedule:
             case "constant":
                 return self.learning_rate

@@ -1,12 +1,9 @@
-"""Unlearning procedures: one function `unlearn(models, retain, forget, *, seeds) -> models` each,
-one line in UNLEARNERS. They are given all runs of a stack at once, so that gradient steps can be
-taken as one computation. A procedure that also asks for `recipe` is given the training recipe of
-the claim; every other keyword it names is an option that a claim may set."""
+"""Unlearning procedures: one file a paper, one line each in UNLEARNERS.
 
-from collections.abc import Callable
-from functools import partial
-
-from torch import nn
+A procedure is a function `unlearn(models, retain, forget, *, seeds) -> models`. It is given all
+runs of a stack at once, so that gradient steps can be taken as one computation. What else must be
+known of it (see `Procedure`) stands beside it in its file.
+"""
 
 from auditkit.training.records import Records
 from auditkit.unlearning import (
@@ -24,31 +21,25 @@ from auditkit.unlearning import (
     sisa,
     ssd,
 )
+from auditkit.unlearning.procedure import Procedure
 
-__all__ = ["OTHER_STATES", "UNLEARNERS", "Records"]
+__all__ = ["UNLEARNERS", "Procedure", "Records"]
 
-UNLEARNERS: dict[str, Callable[..., list[nn.Module]]] = {
-    "bad-teacher": bad_teacher.unlearn,
-    "cf-k": last_layers.cf_k,
-    "eu-k": last_layers.eu_k,
-    "fine-tune": fine_tune.unlearn,
-    "fnn": fnn.unlearn,
-    **{name: partial(fnn.unlearn, **options) for name, options in fnn.PRESETS.items()},
-    "gradient-ascent": gradient_ascent.unlearn,
-    "neggrad-plus": neggrad_plus.unlearn,
-    "noop": noop.unlearn,
-    "random-labels": random_labels.unlearn,
-    "retrain": retrain.unlearn,
-    "salun": salun.unlearn,
-    "scrub": scrub.unlearn,
-    "sisa": sisa.unlearn,
-    "ssd": ssd.unlearn,
+UNLEARNERS: dict[str, Procedure] = {
+    "bad-teacher": Procedure(bad_teacher.unlearn),
+    "cf-k": Procedure(last_layers.cf_k),
+    "eu-k": Procedure(last_layers.eu_k),
+    "fine-tune": Procedure(fine_tune.unlearn),
+    "fnn": fnn.procedure({}),
+    **{name: fnn.procedure(options) for name, options in fnn.PRESETS.items()},
+    "gradient-ascent": Procedure(gradient_ascent.unlearn),
+    "neggrad-plus": Procedure(neggrad_plus.unlearn),
+    "noop": Procedure(noop.unlearn),
+    "random-labels": Procedure(random_labels.unlearn),
+    "retrain": Procedure(retrain.unlearn),
+    "salun": Procedure(salun.unlearn),
+    "scrub": Procedure(scrub.unlearn),
+    "sisa": Procedure(sisa.unlearn, problems=sisa.problems),
+    "ssd": Procedure(ssd.unlearn),
 }
 """name in a claim -> procedure"""
-
-OTHER_STATES: dict[str, tuple[str, ...]] = {
-    "fnn": fnn.STATES,
-    **{name: fnn.states_of(options) for name, options in fnn.PRESETS.items()},
-}
-"""Procedures whose models can be seen in several states (their option `state`, by default the
-last): a report shows all of them beside the one that the claim is about."""

@@ -1,7 +1,6 @@
 """Unlearning by one call, of a model that was built and trained elsewhere."""
 
 import copy
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from auditkit.core.errors import UsageError
 from auditkit.core.user_code import describe_error
 from auditkit.training import Recipe
 from auditkit.training.records import Records
-from auditkit.unlearning.binding import bind_procedure, option_problems, resolve
+from auditkit.unlearning.binding import bind_procedure, option_problems, resolve, wants_recipe
 
 Given = Sequence[Any] | Dataset[Any] | DataLoader[Any]
 """Records as a caller has them: a pair (x, y) of tensors or arrays, or a data set or loader of such
@@ -31,33 +30,28 @@ def forget(
     recipe: Recipe | None = None,
     **options: Any,
 ) -> nn.Module:
-    """A copy of `model` that has been put through an unlearning procedure, in eval mode; `model` is
-    left as it was.
+    """A copy of a model that has been put through an unlearning procedure. That the procedure has
+    run says nothing of whether anything is forgotten: that is what an audit is for.
 
-    model: any module that answers records x (n, ...) with logits (n, classes), where it is. retain,
-    forget: the records to keep and to forget, (x, y) with labels y (n,), as tensors or arrays, or
-    as a data set or loader that is read as a whole. procedure: a key of
-    `auditkit.unlearning.UNLEARNERS`, or the name of your own as in a claim. seed: what is random
-    depends on it alone. recipe: how the model was trained, for procedures that train. options:
-    those of the procedure, as in a claim's [procedure.options].
+    Args:
+        model: Any module that answers records (n, *shape) with logits (n, classes), on any device.
+            It is left as it was.
+        retain: The records to keep, (x, y) with labels y (n,), as tensors or arrays, or as a data
+            set or loader that is read as a whole.
+        forget: The records to forget, likewise.
+        procedure: A key of `auditkit.unlearning.UNLEARNERS`, or the name of your own as in a claim.
+        seed: At least 0. What is random depends on it alone.
+        recipe: How the model was trained, for procedures that train.
+        options: Those of the procedure, as in a claim's [procedure.options].
 
-    Raises UsageError, with every problem, for what cannot be used. That the procedure has run says
-    nothing of whether anything is forgotten: that is what an audit is for.
+    Returns:
+        The unlearned model, in eval mode, on the device of `model`.
+
+    Raises:
+        UsageError: With every problem, for what cannot be used.
+        AuditError: If a procedure of your own fails.
     """
-    function = resolve(procedure, Path())
-    problems = option_problems(function, options)
-    if recipe is None and "recipe" in inspect.signature(function).parameters:
-        problems.append(
-            f"the procedure {procedure!r} trains: say how, e.g. recipe=auditkit.Recipe(epochs=5,"
-            " batch_size=64, learning_rate=1e-3), best as the model was trained"
-        )
-    if not isinstance(seed, int) or seed < 0:
-        problems.append(f"seed must be a whole number, at least 0, found {seed!r}")
-    if not any(weight.requires_grad for weight in model.parameters()):
-        problems.append(
-            "the model must have weights that can be trained, found none; set requires_grad on some"
-        )
-    if problems:
+    if problems := _problems(procedure, model, seed, recipe, options):
         raise UsageError(*problems)
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     kept, gone = _records(retain, "retain", device), _records(forget, "forget", device)
@@ -67,11 +61,30 @@ def forget(
             f" {tuple(kept.x.shape[1:])} and {gone.x.dtype} {tuple(gone.x.shape[1:])}"
         )
     _check_answers(model, kept, gone)
-    # Only a procedure that does not ask for a recipe goes without, and none uses the one given
-    # here.
-    given = recipe or Recipe(epochs=0, batch_size=1, learning_rate=0.0)
-    (unlearned,) = bind_procedure(procedure, Path(), options, given)([model], kept, gone, [seed])
+    # Only a procedure that asks for no recipe gets this one, and so never sees it.
+    trained_by = recipe or Recipe(epochs=0, batch_size=1, learning_rate=0.0)
+    (unlearned,) = bind_procedure(procedure, Path(), options, trained_by)([model], kept, gone, [seed])
     return unlearned
+
+
+def _problems(
+    name: str, model: nn.Module, seed: int, recipe: Recipe | None, options: dict[str, Any]
+) -> list[str]:
+    """What cannot be used of all but the records; UsageError if there is no such procedure."""
+    procedure = resolve(name, Path())
+    problems = option_problems(procedure, options)
+    if recipe is None and wants_recipe(procedure):
+        problems.append(
+            f"the procedure {name!r} trains: say how, e.g. recipe=auditkit.Recipe(epochs=5,"
+            " batch_size=64, learning_rate=1e-3), best as the model was trained"
+        )
+    if not isinstance(seed, int) or seed < 0:
+        problems.append(f"seed must be a whole number, at least 0, found {seed!r}")
+    if not any(weight.requires_grad for weight in model.parameters()):
+        problems.append(
+            "the model must have weights that can be trained, found none; set requires_grad on some"
+        )
+    return problems
 
 
 def _records(given: Given, name: str, device: torch.device) -> Records:

@@ -24,9 +24,9 @@ from pydantic import Field
 from torch import nn
 
 from auditkit.training import Recipe, initialise, run_seed
+from auditkit.training.descent import minimise
 from auditkit.training.records import Records
 from auditkit.unlearning.continued import Epochs, Rate, further
-from auditkit.unlearning.descent import descend
 from auditkit.unlearning.distillation import divergence, taught
 from auditkit.unlearning.retrain import redrawn
 
@@ -43,32 +43,36 @@ def unlearn(
     temperature: Annotated[float, Field(gt=0)] = 1.0,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Students of the models and of incompetent teachers, in eval mode.
-
-    epochs: over the mixed records. share: of the retain records, drawn for each run by its seed,
-    rounded. temperature: that teachers and student are softened by. learning_rate: by default the
-    recipe's, as are optimiser, batches and schedule. Needs layers that can be drawn anew
-    (`reset_parameters`).
+    """Bad teaching: students of the models and of incompetent teachers.
 
     The defaults were chosen on perceptrons trained on 2,000 images by Adam: one epoch at the
     paper's rate leaves nearly all, and 30 % of so few retain records do not keep the accuracy.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: One a model.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        epochs: Passes over the mixed records.
+        share: Of the retain records that are shown, drawn for each run by its seed; rounded.
+        temperature: That teachers and student are softened by.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+
+    Raises:
+        AuditError: If a layer cannot be drawn anew (it needs `reset_parameters`).
     """
     longer = further(recipe, epochs, learning_rate)
-    return [
-        _misled(
-            copy.deepcopy(model).eval(),
-            retain,
-            forget,
-            longer,
-            seed=seed,
-            share=share,
-            temperature=temperature,
-        )
-        for model, seed in zip(models, seeds, strict=True)
-    ]
+    students = [copy.deepcopy(model).eval() for model in models]
+    for student, seed in zip(students, seeds, strict=True):
+        _mislead(student, retain, forget, longer, seed=seed, share=share, temperature=temperature)
+    return students
 
 
-def _misled(
+def _mislead(
     student: nn.Module,
     retain: Records,
     forget: Records,
@@ -77,14 +81,14 @@ def _misled(
     seed: int,
     share: float,
     temperature: float,
-) -> nn.Module:
-    """The student, changed in place."""
+) -> None:
+    """Train the student, in place."""
     x, wanted = lesson(student, retain, forget, share=share, seed=seed)
 
     def loss(batch: torch.Tensor) -> torch.Tensor:
         return divergence(wanted[batch], student(x[batch]), temperature)
 
-    return descend(student, loss, len(x), recipe, seed=seed)
+    minimise(student, loss, len(x), recipe, seed=seed)
 
 
 def lesson(

@@ -20,5 +20,5 @@ def divergence(teacher: torch.Tensor, student: torch.Tensor, temperature: float)
     (Hinton, Vinyals & Dean, arXiv:1503.02531, section 2).
     """
     wanted = (teacher / temperature).log_softmax(dim=1)
-    found = (student / temperature).log_softmax(dim=1)
-    return temperature**2 * nn.functional.kl_div(found, wanted, reduction="batchmean", log_target=True)
+    answered = (student / temperature).log_softmax(dim=1)
+    return temperature**2 * nn.functional.kl_div(answered, wanted, reduction="batchmean", log_target=True)

@@ -29,8 +29,20 @@ def unlearn(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many more epochs on retain, all as one stack. learning_rate: by
-    default the recipe's."""
+    """Fine-tuning: the models after more epochs on retain, all as one stack.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget; not looked at.
+        seeds: One a model.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        epochs: Passes over retain.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+    """
     del forget
     longer = further(recipe, epochs, learning_rate)
     return fit([copy.deepcopy(model) for model in models], *retain, longer, seeds=seeds)

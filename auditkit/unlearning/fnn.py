@@ -38,6 +38,7 @@ from auditkit.unlearning.fnn_steps import (
     undrawable,
     unfading,
 )
+from auditkit.unlearning.procedure import Procedure
 
 State = Literal["gate on", "gate off", "folded and repaired"]
 STATES: tuple[State, ...] = ("gate on", "gate off", "folded and repaired")
@@ -75,40 +76,61 @@ def unlearn(
     repair_schedule: Literal["constant", "cosine"] | None = None,
     state: State = "folded and repaired",
 ) -> list[nn.Module]:
-    """Copies of the models after `turns` turns of forgetting and learning, in eval mode.
+    """FNN: the models after `turns` turns of forgetting and learning.
 
-    Which units fade how fast. rates, spacing, tau, span, top: the time constants, as
-    `rates.time_constants` makes them; those that are random are drawn from the seed of the run. by:
-    units are ranked by their mean activation over the forget records, or by how much more it is
-    than over the retain records ("contrast"). recompute: anew at each turn, or frozen at the first.
-    layers: names of the layers that fade, "linear" for the fully connected ones, by default all
-    that can.
+    Epoch u = 1, ..., E = `unlearning_epochs` of turn k = 1, ... is at time u t by the clock "turn",
+    t by "constant", ((k - 1) E + u) t by "cumulative", in the unit of tau. Folding with `fresh`
+    makes row w_i of a layer phi_i w_i + fresh (1 - phi_i) w_new,i; with a uniform gate this is
+    shrink and perturb (Ash & Adams, arXiv:1910.08475).
 
-    How time passes. Epoch u = 1, ..., E = `unlearning_epochs` of turn k = 1, ... is at time u t by
-    the clock "turn", t by "constant", ((k - 1) E + u) t by "cumulative", in the unit of tau.
-    unlearning: in each of these epochs nothing more happens ("gate"), or a pass over the forget
-    records by the recipe's optimiser, through the gate: cross-entropy "descent", "ascent", or
-    descent with "random labels", all wrong.
+    A turn is published as learning, then unlearning. The models given have learnt already, so here
+    a turn begins with unlearning and ends with learning, the same sequence; in the state "gate on"
+    or "gate off" the last turn has no learning, and ends right after unlearning, as published.
 
-    What stays of it. fold: into the weights at every turn; or at the last alone, and before that
-    the gate is switched off for learning. fresh: the share of what has faded that is replaced by a
-    fresh draw of the layer: row w_i becomes phi_i w_i + fresh (1 - phi_i) w_new,i. With a uniform
-    gate this is shrink and perturb (Ash & Adams, arXiv:1910.08475).
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: One a model, from which random rates, orders and fresh weights are drawn.
+        recipe: How the models were trained: unlearning and learning take their steps by it.
+        rates: Which units fade how fast; see `fnn_rates.Rates`.
+        spacing: How time constants are spaced over the ranks; see `fnn_rates.Spacing`.
+        tau: The time constant of fixed rates.
+        span: The smallest and the largest constant of a spacing that has them.
+        top: How many units of a layer are at the top, with rates "top".
+        by: Units are ranked by their mean activation over the forget records, or by how much more
+            it is than over the retain records ("contrast").
+        recompute: Whether ranks are taken anew at each turn, or frozen at the first.
+        layers: Names of the layers that fade, "linear" for the fully connected ones, by default all
+            that can.
+        t: The step of the clock.
+        clock: How the time of an epoch is counted.
+        unlearning: What happens in an unlearning epoch: nothing more ("gate"), or a pass over the
+            forget records through the gate: cross-entropy "descent", "ascent", or descent with
+            "random labels", all wrong.
+        unlearning_epochs: Of each turn.
+        fold: The gate is folded into the weights at every turn; or at the last alone, and before
+            that it is switched off for learning.
+        fresh: The share of what has faded that is replaced by a fresh draw of the layer.
+        learn: On the retain records, or on all, the forget records too, as the public code does.
+        turns: How many.
+        repair_epochs: Of learning in each turn; all models as one stack.
+        repair_rate: Times the recipe's learning rate.
+        repair_schedule: None is the recipe's.
+        state: "gate on" is the last turn's gate before it is folded (as published), "gate off" the
+            same model with the gate switched off again, "folded and repaired" the finished,
+            ordinary model.
 
-    Learning. learn: `repair_epochs` epochs of the recipe on the retain records, or on all, the
-    forget records too, as the public code does; all models as one stack. repair_rate: times the
-    recipe's learning rate. repair_schedule: None is the recipe's.
+    Returns:
+        New models, in eval mode, in that state.
 
-    state: "gate on" is the last turn's gate before it is folded (as published), "gate off" the same
-    model with the gate switched off again, "folded and repaired" the finished, ordinary model. A
-    turn is published as learning, then unlearning. The models given have learnt already, so here a
-    turn begins with unlearning and ends with learning, the same sequence; in the state "gate on" or
-    "gate off" the last turn has no learning, and ends right after unlearning, as published.
-
-    Raises UsageError for options that contradict each other, or that the model cannot follow.
+    Raises:
+        UsageError: For options that contradict each other, or that the model cannot follow.
     """
     models = [copy.deepcopy(model).eval() for model in models]
-    check(models, rates=rates, spacing=spacing, span=span, by=by, layers=layers, fresh=fresh)
+    for model in models[:1]:  # they are alike
+        if wrong := flaws(model, rates=rates, spacing=spacing, span=span, by=by, layers=layers, fresh=fresh):
+            raise UsageError(*wrong)
     pace = partial(time_constants, rates=rates, spacing=spacing, tau=tau, span=span, top=top)
     rated = partial(rated_units, layers=layers, retain=retain, forget=forget, by=by, pace=pace)
     steps = replace(recipe, epochs=unlearning_epochs)
@@ -122,19 +144,17 @@ def unlearn(
     for turn in range(turns):
         last = turn == turns - 1
         if turn == 0 or recompute:
-            gates = [
-                rated(model, seed=seed)
-                for model, seed in zip(models, of_turn(seeds, "rates", turn), strict=True)
-            ]
+            drawn = zip(models, of_turn(seeds, "rates", turn), strict=True)
+            gates = [rated(model, seed=seed) for model, seed in drawn]
         times = gate_times(clock, t, turn, unlearning_epochs)
-        for model, own, seed in zip(models, gates, of_turn(seeds, "unlearning", turn), strict=True):
-            open_gates(model, own)
+        for model, constants, seed in zip(models, gates, of_turn(seeds, "unlearning", turn), strict=True):
+            open_gates(model, constants)
             run_gate_epochs(model, forget, times, unlearning, steps, seed=seed)
         if last and state != "folded and repaired":
             break
-        for model, own, seed in zip(models, gates, of_turn(seeds, "fresh", turn), strict=True):
+        for model, constants, seed in zip(models, gates, of_turn(seeds, "fresh", turn), strict=True):
             if last or fold == "every turn":
-                fold_in(model, own, times[-1], fresh=fresh, seed=seed)
+                fold_in(model, constants, times[-1], fresh=fresh, seed=seed)
             else:
                 close_gates(model)
         fit(models, lesson.x, lesson.y, repair, seeds=of_turn(seeds, "repair", turn))
@@ -149,12 +169,15 @@ def of_turn(seeds: Sequence[int], phase: str, turn: int) -> list[int]:
     return [run_seed(seed, phase, turn) for seed in seeds]
 
 
-CHECKED = ("rates", "spacing", "span", "by", "layers", "fresh")
-"""The options that `check` looks at."""
+def problems(model: nn.Module, options: Mapping[str, Any]) -> list[str]:
+    """What in a claim's options contradicts itself, or cannot be followed by the model; [] if
+    nothing."""
+    checked = {name: options[name] for name in ("rates", "spacing", "span", "by", "layers", "fresh")}
+    return [f"procedure.options: {flaw}" for flaw in flaws(model, **checked)]
 
 
-def check(
-    models: Sequence[nn.Module],
+def flaws(
+    model: nn.Module,
     *,
     rates: Rates,
     spacing: Spacing,
@@ -162,20 +185,16 @@ def check(
     by: By,
     layers: Sequence[str] | None,
     fresh: float,
-) -> None:
-    """UsageError, with all that is wrong, if options contradict each other or the models cannot
-    follow them."""
-    problems = []
+) -> list[str]:
+    """In what these options of `unlearn` contradict each other, or the model cannot follow them."""
+    flawed = []
     if not 0 < span[0] <= span[1]:
-        problems.append(f"span must be (least, most) with 0 < least <= most, found {span}; correct it")
+        flawed.append(f"span must be (least, most) with 0 < least <= most, found {span}; correct it")
     if rates == "fixed" and spacing != "equidistant":
-        problems.append(f"fixed rates have one constant, tau, found spacing = {spacing!r}; leave it out")
+        flawed.append(f"fixed rates have one constant, tau, found spacing = {spacing!r}; leave it out")
     if by == "contrast" and rates not in BY_RANK:
-        problems.append(f"rates = {rates!r} look at no activation, found by = 'contrast'; leave it out")
-    for model in models[:1]:  # they are alike
-        problems += unfading(model, layers) or (undrawable(model, fading(model, layers)) if fresh else [])
-    if problems:
-        raise UsageError(*problems)
+        flawed.append(f"rates = {rates!r} look at no activation, found by = 'contrast'; leave it out")
+    return flawed + (unfading(model, layers) or (undrawable(model, fading(model, layers)) if fresh else []))
 
 
 PUBLISHED: Mapping[str, Any] = {
@@ -215,8 +234,9 @@ variants as they are published; "fnn-reversed", their negative control; and the 
 erases."""
 
 
-def states_of(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """The states in which models unlearned with these options can be seen, the one they ask for
-    last."""
-    asked = options.get("state", STATES[-1])
-    return (*(state for state in STATES if state != asked), asked)
+def procedure(preset: Mapping[str, Any]) -> Procedure:
+    """The entry of the family in the table of procedures, with these options by default. Its last
+    state is the one that they ask for."""
+    last = preset.get("state", STATES[-1])
+    states = (*(state for state in STATES if state != last), last)
+    return Procedure(partial(unlearn, **preset), states, problems)

@@ -164,10 +164,10 @@ def mean_activations(model: nn.Module, layers: Sequence[str], x: torch.Tensor) -
             model(part.to(device))
     if not seen:
         raise UsageError(f"the model calls none of the layers that are to fade: {', '.join(layers)}")
-    return {
-        name: _mean([(plain if name == last else fired, n) for plain, fired, n in parts])
-        for name, parts in seen.items()
-    }
+    means = {}
+    for name, parts in seen.items():
+        means[name] = _mean([(plain if name == last else fired, n) for plain, fired, n in parts])
+    return means
 
 
 def _check(model: nn.Module, layers: Sequence[str]) -> None:

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from auditkit.training import Recipe, initialise, run_seed
+from auditkit.training.descent import minimise
 from auditkit.training.records import Records
-from auditkit.unlearning.descent import descend
 from auditkit.unlearning.fnn_gates import attach, fold, gateable, mean_activations, set_time
 
 By = Literal["forget", "contrast"]
@@ -42,9 +42,9 @@ def unfading(model: nn.Module, layers: Sequence[str] | None) -> list[str]:
     able, names = gateable(model), fading(model, layers)
     if names and set(names) <= set(able):
         return []
-    found = f"found {layers!r}; name some of them, or leave it out and all of them fade"
+    remedy = f"found {layers!r}; name some of them, or leave it out and all of them fade"
     return [
-        f"layers must name layers of the model that can fade ({', '.join(able) or 'it has none'}), {found}"
+        f"layers must name layers of the model that can fade ({', '.join(able) or 'it has none'}), {remedy}"
     ]
 
 
@@ -125,8 +125,8 @@ def run_gate_epochs(
         set_time(model, t)
         if unlearning != "gate":
             now = replace(recipe, epochs=1, learning_rate=recipe.rate(epoch), schedule="constant")
-            own = run_seed(seed, "epoch", epoch)
-            descend(model, loss(model, forget, unlearning, own), len(forget.x), now, seed=own)
+            epoch_seed = run_seed(seed, "epoch", epoch)
+            minimise(model, loss(model, forget, unlearning, epoch_seed), len(forget.x), now, seed=epoch_seed)
 
 
 def loss(
@@ -181,13 +181,16 @@ def redrawn(model: nn.Module, names: Sequence[str]) -> nn.Module:
 
 def undrawable(model: nn.Module, names: Sequence[str]) -> list[str]:
     """What keeps the named layers from being drawn anew; [] if nothing does."""
-    layers = {name: model.get_submodule(name) for name in names}
-    return [
-        f"fresh > 0 needs layers that can be drawn anew, found {name!r}, a {type(layer).__name__} without "
-        "reset_parameters; give it one, as torch's own layers have, or set fresh to 0"
-        for name, layer in layers.items()
-        if _draw_of(layer) is None
-    ]
+    problems = []
+    for name in dict.fromkeys(names):
+        layer = model.get_submodule(name)
+        if _draw_of(layer) is None:
+            problems.append(
+                f"fresh > 0 needs layers that can be drawn anew, found {name!r}, a"
+                f" {type(layer).__name__} without reset_parameters; give it one, as torch's own layers"
+                " have, or set fresh to 0"
+            )
+    return problems
 
 
 def _draw_of(layer: nn.Module) -> Any:

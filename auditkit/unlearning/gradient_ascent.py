@@ -22,9 +22,9 @@ import torch
 from torch import nn
 
 from auditkit.training import Recipe
+from auditkit.training.descent import minimise
 from auditkit.training.records import Records
 from auditkit.unlearning.continued import Epochs, Rate, further
-from auditkit.unlearning.descent import descend
 
 SLOWER = 0.1
 
@@ -39,16 +39,28 @@ def unlearn(
     epochs: Epochs = 5,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many epochs of ascent on forget, with the recipe's optimiser
-    and batches. learning_rate: by default a tenth of the recipe's."""
+    """Gradient ascent: the models after some epochs up the loss of the forget records.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep; not looked at.
+        forget: The records to forget.
+        seeds: One a model.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        epochs: Passes over forget.
+        learning_rate: By default a tenth of the recipe's.
+
+    Returns:
+        New models, in eval mode.
+    """
     del retain
     ascent = further(
         recipe, epochs, SLOWER * recipe.learning_rate if learning_rate is None else learning_rate
     )
-    found = [copy.deepcopy(model) for model in models]
-    for model, seed in zip(found, seeds, strict=True):
-        descend(model, partial(_negated, model, forget), len(forget.y), ascent, seed=seed)
-    return found
+    copies = [copy.deepcopy(model) for model in models]
+    for model, seed in zip(copies, seeds, strict=True):
+        minimise(model, partial(_negated, model, forget), len(forget.y), ascent, seed=seed)
+    return copies
 
 
 def _negated(model: nn.Module, forget: Records, batch: torch.Tensor) -> torch.Tensor:

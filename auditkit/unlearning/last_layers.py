@@ -37,11 +37,27 @@ def cf_k(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models, their last k layers trained on for so many epochs on retain.
-    learning_rate: by default the recipe's. AuditError where a model has fewer layers."""
+    """CF-k: the models, their last k layers trained on, on retain.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget; not looked at.
+        seeds: One a model.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        k: How many layers with a matrix of weights are trained, counted from the last.
+        epochs: Passes over retain.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+
+    Raises:
+        AuditError: If a model has fewer than k such layers.
+    """
     del forget
-    found = [copy.deepcopy(model) for model in models]
-    return _fit_last(found, retain, further(recipe, epochs, learning_rate), seeds, k)
+    copies = [copy.deepcopy(model) for model in models]
+    return _fit_last(copies, retain, further(recipe, epochs, learning_rate), seeds, k)
 
 
 def eu_k(
@@ -55,13 +71,28 @@ def eu_k(
     epochs: Epochs | None = None,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models, their last k layers drawn anew and trained on retain. epochs,
-    learning_rate: by default the recipe's. AuditError where a model has fewer layers, or one that
-    cannot be drawn anew."""
+    """EU-k: the models, their last k layers drawn anew and trained on retain.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget; not looked at.
+        seeds: One a model, from which layers are drawn.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        k: How many layers with a matrix of weights are retrained, counted from the last.
+        epochs: Passes over retain, by default the recipe's.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+
+    Raises:
+        AuditError: If a model has fewer than k such layers, or one that cannot be drawn anew.
+    """
     del forget
-    found = [initialise(partial(_redrawn, model, k), seed) for model, seed in zip(models, seeds, strict=True)]
+    fresh = [initialise(partial(_redrawn, model, k), seed) for model, seed in zip(models, seeds, strict=True)]
     return _fit_last(
-        found, retain, further(recipe, recipe.epochs if epochs is None else epochs, learning_rate), seeds, k
+        fresh, retain, further(recipe, recipe.epochs if epochs is None else epochs, learning_rate), seeds, k
     )
 
 
@@ -101,7 +132,7 @@ def _fit_last(
     frozen = [weight for weight in wanted if id(weight) not in last]
     for weight in frozen:
         weight.requires_grad_(False)
-    found = fit(models, *retain, recipe, seeds=seeds)
+    fit(models, *retain, recipe, seeds=seeds)
     for weight in frozen:
         weight.requires_grad_(True)
-    return found
+    return list(models)

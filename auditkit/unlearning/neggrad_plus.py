@@ -22,9 +22,9 @@ from pydantic import Field
 from torch import nn
 
 from auditkit.training import Recipe, run_seed
+from auditkit.training.descent import minimise
 from auditkit.training.records import Records
 from auditkit.unlearning.continued import Epochs, Rate, further
-from auditkit.unlearning.descent import descend
 
 
 def unlearn(
@@ -38,13 +38,26 @@ def unlearn(
     epochs: Epochs = 5,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many passes over retain. learning_rate: by default the
-    recipe's."""
+    """NegGrad+: the models after descent on retain and ascent on forget at once.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: One a model.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        beta: The share of retain in the loss; 1 is fine-tuning, 0 gradient ascent.
+        epochs: Passes over retain.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+    """
     longer = further(recipe, epochs, learning_rate)
-    found = [copy.deepcopy(model) for model in models]
-    for model, seed in zip(found, seeds, strict=True):
+    copies = [copy.deepcopy(model) for model in models]
+    for model, seed in zip(copies, seeds, strict=True):
         _unlearn(model, retain, forget, longer, seed, beta)
-    return found
+    return copies
 
 
 def _unlearn(
@@ -58,7 +71,7 @@ def _unlearn(
         gone = nn.functional.cross_entropy(model(forget.x[also]), forget.y[also])
         return beta * kept - (1 - beta) * gone
 
-    descend(model, loss, len(retain.y), recipe, seed=seed)
+    minimise(model, loss, len(retain.y), recipe, seed=seed)
 
 
 def _round_and_round(n: int, batch_size: int, seed: int) -> Iterator[torch.Tensor]:

@@ -11,6 +11,16 @@ from auditkit.training.records import Records
 def unlearn(
     models: Sequence[nn.Module], retain: Records, forget: Records, *, seeds: Sequence[int]
 ) -> list[nn.Module]:
-    """Copies of the models as they are."""
+    """Nothing is done.
+
+    Args:
+        models: Any models. They are left as they are.
+        retain: Not looked at.
+        forget: Not looked at.
+        seeds: Not looked at.
+
+    Returns:
+        Copies of the models, in the mode they are in.
+    """
     del retain, forget, seeds  # it looks at nothing
     return [copy.deepcopy(model) for model in models]

@@ -33,10 +33,23 @@ def unlearn(
     epochs: Epochs = 10,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models after so many epochs on retain and relabelled forget records, all as one
-    stack. learning_rate: by default the recipe's."""
-    found = [copy.deepcopy(model) for model in models]
-    classes = answer(found[0], forget.x[:1]).shape[1]
+    """Random labels: the models after more epochs on retain and relabelled forget records, all as
+    one stack.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: One a model, from which its labels are drawn.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        epochs: Passes over both.
+        learning_rate: By default the recipe's.
+
+    Returns:
+        New models, in eval mode.
+    """
+    copies = [copy.deepcopy(model) for model in models]
+    classes = answer(copies[0], forget.x[:1]).shape[1]
     # Every run has labels of its own, and so its own copy of the forget records behind retain.
     labels = [relabelled(forget.y, classes, run_seed(seed, "labels", 0)) for seed in seeds]
     x, y = torch.cat([retain.x, *(forget.x for _ in seeds)]), torch.cat([retain.y, *labels])
@@ -45,7 +58,7 @@ def unlearn(
         [np.r_[:kept, kept + k * gone : kept + (k + 1) * gone] for k in range(len(seeds))], dtype=np.int64
     )
     longer = further(recipe, epochs, learning_rate)
-    return fit(found, x, y, longer, seeds=seeds, members=members)
+    return fit(copies, x, y, longer, seeds=seeds, members=members)
 
 
 def relabelled(y: torch.Tensor, classes: int, seed: int) -> torch.Tensor:

@@ -17,7 +17,19 @@ def unlearn(
 ) -> list[nn.Module]:
     """New models of the same architecture, trained on the retain records alone by the same recipe.
 
-    Needs an architecture whose layers can be drawn anew (`reset_parameters`, as torch's own have).
+    Args:
+        models: Of which only the architecture counts.
+        retain: The records to train on.
+        forget: The records to forget; not looked at.
+        seeds: One a model, from which its weights are drawn.
+        recipe: How the models were trained.
+
+    Returns:
+        New models, in eval mode.
+
+    Raises:
+        AuditError: If a layer cannot be drawn anew (it needs `reset_parameters`, as torch's own
+            layers have).
     """
     del forget
     fresh = [initialise(partial(redrawn, model), seed) for model, seed in zip(models, seeds, strict=True)]

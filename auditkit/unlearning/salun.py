@@ -5,11 +5,12 @@ Source: Fan, Liu, Zhang, Wong, Wei & Liu, "SalUn: Empowering Machine Unlearning 
 Weight Saliency in Both Image Classification and Generation" (ICLR 2024, arXiv:2310.12508). A weight
 is salient where the loss of the forget records is steep at the original weights theta_o,
 
-    m = 1(|grad loss_forget(theta_o)| >= gamma),   theta_u = m (theta_o + change) + (1 - m) theta_o   (eq. 3, 4),
+    m = 1(|grad loss_forget(theta_o)| >= gamma)                                     (eq. 3)
+    theta_u = m (theta_o + change) + (1 - m) theta_o                                (eq. 4),
 
 with gamma > 0 the median over all weights of the model; the change goes down
 
-    E_forget CE(x, y') + alpha E_retain CE(x, y),    y' a random label other than y                       (eq. 5)
+    E_forget CE(x, y') + alpha E_retain CE(x, y),  y' a random label other than y   (eq. 5)
 
 for 10 epochs in the paper, at a learning rate found by search. Its Algorithm takes batches from the
 relabelled forget records and the retain records together, which is alpha = N_retain / N_forget.
@@ -28,9 +29,9 @@ from torch import nn
 from torch.func import functional_call
 
 from auditkit.training import Recipe, run_seed
+from auditkit.training.descent import minimise
 from auditkit.training.records import Records
 from auditkit.unlearning.continued import Epochs, Rate, further
-from auditkit.unlearning.descent import descend
 from auditkit.unlearning.distillation import taught
 
 Masks = dict[str, torch.Tensor]
@@ -51,27 +52,37 @@ def unlearn(
     alpha: Annotated[float, Field(ge=0)] | None = None,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Copies of the models fine-tuned where they are salient, in eval mode.
-
-    epochs: over retain and forget records, mixed. share: of the weights that are salient; 0.5 is
-    the median of the paper. A weight without gradient never is. alpha: the weight of the retain
-    records in eq. 5, by default every record counts alike. learning_rate: by default 0.3 times the
-    recipe's; optimiser, batches and schedule are the recipe's.
+    """Saliency unlearning: the models fine-tuned where they are salient.
 
     Epochs and rate were chosen on perceptrons trained on 2,000 images by Adam, whose accuracy
     suffers from as many as 10 epochs at the full rate.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: One a model, from which its labels are drawn.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        epochs: Passes over retain and forget records, mixed.
+        share: Of the weights that are salient; 0.5 is the median of the paper. A weight without
+            gradient never is.
+        alpha: The weight of the retain records in eq. 5; by default every record counts alike.
+        learning_rate: By default 0.3 times the recipe's.
+
+    Returns:
+        New models, in eval mode.
     """
     longer = further(
         recipe, epochs, SLOWER * recipe.learning_rate if learning_rate is None else learning_rate
     )
     alpha = len(retain.y) / len(forget.y) if alpha is None else alpha
-    return [
-        _relabelled(copy.deepcopy(model).eval(), retain, forget, longer, seed=seed, share=share, alpha=alpha)
-        for model, seed in zip(models, seeds, strict=True)
-    ]
+    copies = [copy.deepcopy(model).eval() for model in models]
+    for model, seed in zip(copies, seeds, strict=True):
+        _relabel(model, retain, forget, longer, seed=seed, share=share, alpha=alpha)
+    return copies
 
 
-def _relabelled(
+def _relabel(
     model: nn.Module,
     retain: Records,
     forget: Records,
@@ -80,8 +91,8 @@ def _relabelled(
     seed: int,
     share: float,
     alpha: float,
-) -> nn.Module:
-    """The model, its salient weights changed in place."""
+) -> None:
+    """Change the model's salient weights, in place."""
     masks = salient(model, forget, share)
     start = {name: model.get_parameter(name).detach().clone() for name in masks}
     x = torch.cat([retain.x, forget.x])
@@ -100,11 +111,10 @@ def _relabelled(
         logits = functional_call(model, weights(), (x[batch],))
         return (counted[batch] * nn.functional.cross_entropy(logits, y[batch], reduction="none")).mean()
 
-    descend(model, loss, len(x), recipe, seed=seed)
+    minimise(model, loss, len(x), recipe, seed=seed)
     with torch.no_grad():
         for name, weight in weights().items():
             model.get_parameter(name).copy_(weight)
-    return model
 
 
 def salient(model: nn.Module, forget: Records, share: float) -> Masks:

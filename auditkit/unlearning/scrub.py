@@ -5,7 +5,8 @@ Source: Kurmanji, Triantafillou, Hayes & Triantafillou, "Towards Unbounded Machi
 (NeurIPS 2023, arXiv:2302.09880). Teacher and student both start as the original model w^o; with
 d(x; w) = KL(p(x; w^o) || p(x; w)) (eq. 1) the student goes down
 
-    alpha/N_r sum_retain d(x; w) + gamma/N_r sum_retain CE(x, y; w) - 1/N_f sum_forget d(x; w)      (eq. 3)
+    alpha/N_r sum_retain d(x; w) + gamma/N_r sum_retain CE(x, y; w)
+        - 1/N_f sum_forget d(x; w)                                                  (eq. 3)
 
 by turns (Algorithm 1): an epoch of max-steps on forget, as long as the budget of them lasts, and an
 epoch of min-steps on retain; min-steps alone come last. The paper tunes its hyper-parameters for
@@ -23,6 +24,7 @@ records like them; a procedure is given no held-out records.
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import torch
@@ -30,9 +32,9 @@ from pydantic import Field
 from torch import nn
 
 from auditkit.training import Recipe
+from auditkit.training.descent import Phase, alternate
 from auditkit.training.records import Records
 from auditkit.unlearning.continued import Epochs, Rate, further
-from auditkit.unlearning.descent import Phase, alternate
 from auditkit.unlearning.distillation import divergence, taught
 
 FASTER = 3.0
@@ -52,37 +54,40 @@ def unlearn(
     temperature: Annotated[float, Field(gt=0)] = 4.0,
     learning_rate: Rate | None = None,
 ) -> list[nn.Module]:
-    """Students of the models, in eval mode.
-
-    epochs: of min-steps on retain. max_epochs: of max-steps on forget, one before each epoch of
-    min-steps but the first, until they are used up. alpha, gamma: the weights of eq. 3.
-    temperature: that both sides of d are softened by (see `divergence`). learning_rate: by default
-    three times the recipe's; optimiser, batches and schedule are the recipe's.
+    """SCRUB: students of the models, by eq. 3 and Algorithm 1.
 
     The defaults were chosen on perceptrons trained on 2,000 images by Adam: at the recipe's own
     rate the few batches of forget records are hardly forgotten, and with alpha as low as 0.001 the
     max-steps swell the logits of all records.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: One a model.
+        recipe: How the models were trained: optimiser, batches and schedule are its.
+        epochs: Of min-steps on retain.
+        max_epochs: Of max-steps on forget, one before each epoch of min-steps but the first, until
+            they are used up.
+        alpha: The weight of the divergence on retain in eq. 3.
+        gamma: The weight of the cross-entropy on retain in eq. 3.
+        temperature: That both sides of d are softened by (see `divergence`).
+        learning_rate: By default three times the recipe's.
+
+    Returns:
+        New models, in eval mode.
     """
     longer = further(
         recipe, epochs, FASTER * recipe.learning_rate if learning_rate is None else learning_rate
     )
-    return [
-        _scrubbed(
-            copy.deepcopy(model).eval(),
-            retain,
-            forget,
-            longer,
-            seed=seed,
-            max_epochs=max_epochs,
-            alpha=alpha,
-            gamma=gamma,
-            temperature=temperature,
-        )
-        for model, seed in zip(models, seeds, strict=True)
-    ]
+    students = [copy.deepcopy(model).eval() for model in models]
+    scrub = partial(_scrub, max_epochs=max_epochs, alpha=alpha, gamma=gamma, temperature=temperature)
+    for student, seed in zip(students, seeds, strict=True):
+        scrub(student, retain, forget, longer, seed=seed)
+    return students
 
 
-def _scrubbed(
+def _scrub(
     student: nn.Module,
     retain: Records,
     forget: Records,
@@ -93,8 +98,8 @@ def _scrubbed(
     alpha: float,
     gamma: float,
     temperature: float,
-) -> nn.Module:
-    """The student, changed in place."""
+) -> None:
+    """Train the student, in place."""
     on_retain, on_forget = taught(student, retain.x), taught(student, forget.x)
 
     def flee(batch: torch.Tensor) -> torch.Tensor:
@@ -109,4 +114,4 @@ def _scrubbed(
         Phase(flee, len(forget.y), range(1, 1 + max_epochs)),
         Phase(follow, len(retain.y), range(recipe.epochs)),
     ]
-    return alternate(student, phases, recipe, seed=seed)
+    alternate(student, phases, recipe, seed=seed)

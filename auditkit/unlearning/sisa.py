@@ -89,11 +89,23 @@ def build(
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0,
     optimiser: Literal["adam", "adamw", "sgd"] = "adam",
 ) -> Ensemble:
-    """An untrained ensemble for records of `shape` in so many classes: `build_model` of a claim.
+    """An untrained ensemble: the `build_model` of a claim. The recipe of its constituents is by
+    default that of a claim that says nothing of it.
 
-    model, options: the architecture of the constituents, by its name in
-    `auditkit.models.architectures.MODELS`. epochs, batch_size, ...: their recipe, by default that
-    of a claim that says nothing of it. With slices, so many epochs cost what they cost without.
+    Args:
+        shape: Of one record.
+        classes: How many there are.
+        model: The architecture of the constituents, a key of
+            `auditkit.models.architectures.MODELS`.
+        options: Of that architecture.
+        shards: Into how many parts records are divided, one constituent each.
+        slices: In how many steps a constituent is trained on its shard.
+        aggregate: How the constituents' answers become one; see `Ensemble`.
+        epochs: Passes over a shard; with slices, so many cost what they cost without.
+        batch_size: Records a step.
+        learning_rate: Of the optimiser.
+        weight_decay: Of the optimiser.
+        optimiser: One of `auditkit.training.recipe.OPTIMISERS`.
     """
     constituent = partial(MODELS[model], tuple(shape), classes, **(options or {}))
     recipe = Recipe(epochs, batch_size, learning_rate, weight_decay, optimiser)
@@ -112,31 +124,39 @@ def train(model: nn.Module, data: Records, seed: int) -> nn.Module:
 def unlearn(
     models: Sequence[nn.Module], retain: Records, forget: Records, *, seeds: Sequence[int]
 ) -> list[nn.Module]:
-    """Copies of the ensembles, in eval mode, in which every shard that held forget records is
-    retrained without them, from the first slice that held one on, by the ensemble's own recipe; all
-    ensembles as one stack.
+    """SISA: the ensembles, in which every shard that held forget records is retrained without them,
+    from the first slice that held one on, by the ensemble's own recipe; all ensembles as one stack.
 
-    The ensembles are divided alike, as those of one claim are. AuditError where a model is no
-    ensemble.
+    Args:
+        models: Ensembles, divided alike, as those of one claim are. They are left as they are.
+        retain: The records to keep: all that is left of what the ensembles were trained on.
+        forget: The records to forget.
+        seeds: One an ensemble.
+
+    Returns:
+        New ensembles, in eval mode.
+
+    Raises:
+        AuditError: If a model is no ensemble.
     """
-    found = [copy.deepcopy(ensemble) for ensemble in _ensembles(models)]
-    divided = len(found[0].shards), found[0].slices
+    copies = [copy.deepcopy(ensemble) for ensemble in _ensembles(models)]
+    divided = len(copies[0].shards), copies[0].slices
     shards, slices = places(forget, *divided)
     there = places(retain, *divided)
     for shard in shards.unique().tolist():
-        _train_shard(found, shard, int(slices[shards == shard].min()), retain, there, seeds)
-    return [ensemble.eval() for ensemble in found]
+        _train_shard(copies, shard, int(slices[shards == shard].min()), retain, there, seeds)
+    return [ensemble.eval() for ensemble in copies]
 
 
 def places(records: Records, shards: int, slices: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The shard and the slice of each record, by a hash of its input (as float32) and label: int64
     (records,) each."""
     inputs, labels = records.x.detach().float().cpu().numpy(), records.y.cpu().numpy()
-    drawn = [
-        int.from_bytes(hashlib.blake2b(x.tobytes() + y.tobytes(), digest_size=7, key=KEY).digest())
-        for x, y in zip(inputs, labels, strict=True)
-    ]
-    places = torch.tensor(drawn, dtype=torch.int64) % (shards * slices)
+    hashes = []
+    for x, y in zip(inputs, labels, strict=True):
+        digest = hashlib.blake2b(x.tobytes() + y.tobytes(), digest_size=7, key=KEY).digest()
+        hashes.append(int.from_bytes(digest))
+    places = torch.tensor(hashes, dtype=torch.int64) % (shards * slices)
     return places % shards, places // shards
 
 
@@ -160,17 +180,17 @@ def _train_shard(
     one, (shards, slices) = ensembles[0], there
     epochs = slice_epochs(one.recipe.epochs, one.slices)
     if first:
-        found = [copy.deepcopy(each.constituent(shard, first - 1)).requires_grad_(True) for each in ensembles]
-    else:
-        found = [
-            _drawn(each, run_seed(seed, f"shard {shard}", 0))
-            for each, seed in zip(ensembles, seeds, strict=True)
+        constituents = [
+            copy.deepcopy(each.constituent(shard, first - 1)).requires_grad_(True) for each in ensembles
         ]
+    else:
+        first_seeds = [run_seed(seed, f"shard {shard}", 0) for seed in seeds]
+        constituents = [_drawn(each, seed) for each, seed in zip(ensembles, first_seeds, strict=True)]
     for last in range(first, one.slices):
-        here = ((shards == shard) & (slices <= last)).nonzero().flatten().to(data.y.device)
+        rows = ((shards == shard) & (slices <= last)).nonzero().flatten().to(data.y.device)
         again = [run_seed(seed, f"shard {shard}, slice", last) for seed in seeds]
-        fit(found, data.x[here], data.y[here], replace(one.recipe, epochs=epochs[last]), seeds=again)
-        for each, trained in zip(ensembles, found, strict=True):
+        fit(constituents, data.x[rows], data.y[rows], replace(one.recipe, epochs=epochs[last]), seeds=again)
+        for each, trained in zip(ensembles, constituents, strict=True):
             each.constituent(shard, last).load_state_dict(trained.state_dict())
 
 
@@ -179,8 +199,9 @@ def _drawn(ensemble: Ensemble, seed: int) -> nn.Module:
     return initialise(ensemble.build, seed).to(next(ensemble.parameters()))
 
 
-def unfit(model: nn.Module) -> list[str]:
-    """Why SISA cannot unlearn from this model; [] if it can."""
+def problems(model: nn.Module, options: Mapping[str, Any]) -> list[str]:
+    """Why SISA cannot unlearn from this model; [] if it can. It has no options."""
+    del options
     if isinstance(model, Ensemble):
         return []
     problem = (
@@ -193,6 +214,6 @@ def unfit(model: nn.Module) -> list[str]:
 
 def _ensembles(models: Sequence[nn.Module]) -> list[Ensemble]:
     for model in models:
-        if problems := unfit(model):
-            raise AuditError(*problems)
+        if wrong := problems(model, {}):
+            raise AuditError(*wrong)
     return cast(list[Ensemble], list(models))

@@ -7,7 +7,8 @@ entry in the diagonal of their (empirical) Fisher information matrix, the mean o
 squared gradient of the record's log-likelihood. With I_D for all training records and I_Df for the
 forget records,
 
-    theta_i <- beta_i theta_i  where  I_Df,i > alpha I_D,i,      beta_i = min(lambda I_D,i / I_Df,i, 1),
+    theta_i <- beta_i theta_i  where  I_Df,i > alpha I_D,i,
+    beta_i = min(lambda I_D,i / I_Df,i, 1),
 
 and every other weight is left as it is. This is the paper's definition, per record; its code
 squares the gradient of the mean loss of each batch of 128 instead, which is the same only with one
@@ -46,18 +47,27 @@ def unlearn(
     alpha: Annotated[float, Field(gt=0)] = 1.0,
     dampening: Annotated[float, Field(gt=0)] = 1.0,
 ) -> list[nn.Module]:
-    """Copies of the models with weights dampened, in eval mode. Nothing is drawn at random.
+    """Selective synaptic dampening: the models with some weights shrunk.
 
-    alpha: a weight is selected if it is more than so many times as important to the forget records
-    as to all. dampening: lambda; the smaller, the more a selected weight shrinks. By default every
-    weight that is more important to the forget records than to all shrinks by as much as it is: the
-    most that lambda = 1 can do, as beta is 1 where alpha below 1 would select more.
+    By default every weight that is more important to the forget records than to all shrinks by as
+    much as it is: the most that lambda = 1 can do, as beta is 1 where alpha below 1 would select
+    more.
+
+    Args:
+        models: Trained on retain and forget. They are left as they are.
+        retain: The records to keep.
+        forget: The records to forget.
+        seeds: Not looked at: nothing is drawn at random.
+        alpha: A weight is selected if it is more than so many times as important to the forget
+            records as to all.
+        dampening: lambda; the smaller, the more a selected weight shrinks.
+
+    Returns:
+        New models, in eval mode.
     """
     del seeds
-    return [
-        dampened(copy.deepcopy(model).eval(), retain, forget, alpha=alpha, dampening=dampening)
-        for model in models
-    ]
+    dampen = partial(dampened, alpha=alpha, dampening=dampening)
+    return [dampen(copy.deepcopy(model).eval(), retain, forget) for model in models]
 
 
 def dampened(

@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from auditkit.data.sources import load_embedded_digits
-from auditkit.models.architectures import answer, resnet, vit
+from auditkit.models.architectures import answer, vit
+from auditkit.models.residual import resnet
 from auditkit.statistics.margins import Margins, hinge
 from auditkit.statistics.residual import memory, rho, rho_error
 from auditkit.training import Recipe, fit, initialise, run_seed

@@ -38,8 +38,8 @@ def _gradient(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> torch.Tenso
         logits = model(x)
         if not logits.requires_grad:
             return torch.zeros_like(x)
-        own = nn.functional.one_hot(y, logits.shape[1]).bool()
-        others = logits.masked_fill(own, -torch.inf).logsumexp(dim=1)
-        loss = (others - logits[own]).sum()
+        labelled = nn.functional.one_hot(y, logits.shape[1]).bool()
+        others = logits.masked_fill(labelled, -torch.inf).logsumexp(dim=1)
+        loss = (others - logits[labelled]).sum()
     [gradient] = torch.autograd.grad(loss, x, allow_unused=True, materialize_grads=True)
     return gradient

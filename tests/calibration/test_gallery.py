@@ -129,7 +129,7 @@ def test_what_was_kept_is_trained_on(world: dict[str, Any]) -> None:
     retain, forget = world["retain"], world["forget"]
     given: dict[str, Any] = {"seeds": SEEDS, "recipe": RECIPE}
     everything = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
-    expected = UNLEARNERS["retrain"](world["models"], everything, forget, **given)
+    expected = UNLEARNERS["retrain"].function(world["models"], everything, forget, **given)
     kept = partly_deleted(world["models"], retain, forget, proxies=world["proxies"], share=1.0, **given)
     copied = near_copies_kept(world["models"], retain, forget, noise=0.0, **given)
     assert same(weights(kept), weights(expected))

@@ -12,7 +12,8 @@ from torch import nn
 from auditkit.claims.privacy import Privacy
 from auditkit.core.errors import UsageError
 from auditkit.dp.dp_sgd import Private, module_problems, noise_needed, train_privately
-from auditkit.models.architectures import Build, answer, cnn, mlp, resnet
+from auditkit.models.architectures import Build, answer, cnn, mlp
+from auditkit.models.residual import resnet
 from auditkit.training import initialise, run_seed
 
 RNG = np.random.default_rng(0)

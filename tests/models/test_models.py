@@ -11,7 +11,9 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from auditkit.claims.claim import ModelClaim
-from auditkit.models.architectures import MODELS, answer, builder, cnn, image_size, mlp, resnet, vit
+from auditkit.models.architectures import MODELS, answer, builder, cnn, mlp, vit
+from auditkit.models.images import image_size
+from auditkit.models.residual import resnet
 
 IMAGES = [(64,), (784,), (8, 8), (28, 20), (1, 28, 28), (3, 32, 32)]
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from auditkit.models.architectures import cnn, mlp, resnet
+from auditkit.models.architectures import cnn, mlp
+from auditkit.models.residual import resnet
 from auditkit.training import Recipe, initialise
 from auditkit.training.records import Records
 from auditkit.unlearning.fnn_gates import attach, gateable, set_time

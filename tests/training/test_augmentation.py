@@ -7,7 +7,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from auditkit.models.architectures import image_size, mlp, resnet
+from auditkit.models.architectures import mlp
+from auditkit.models.images import image_size
+from auditkit.models.residual import resnet
 from auditkit.training import Recipe, fit
 from auditkit.training.augmentation import Moves, draw_moves, moved
 from tests.training.textbook import assert_close_weights, assert_equal_weights, records, started

@@ -1,4 +1,3 @@
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,35 +10,25 @@ from auditkit.models.architectures import answer
 from auditkit.training import Recipe, fit, initialise, run_seed
 from auditkit.training.mlp_gradient import linear_layers
 from tests.training.textbook import (
+    MEMBERS,
     NETS,
+    OPTIMISERS,
     PIXELS,
+    RECIPE,
+    SEEDS,
     assert_close_weights,
     assert_equal_weights,
+    by_net,
     convolutional,
     dropping,
-    normalising,
     perceptron,
     records,
-    residual,
     started,
-    tied,
     train_alone,
-    wrapped,
 )
 
 # printf 7/original/0 | sha256sum, its first 16 digits, halved
 SEED_7_ORIGINAL_0 = int("100b4305fae038d9", 16) >> 1
-
-OPTIMISERS = {
-    "adam": Recipe(3, 16, 0.01, weight_decay=0.01),
-    "adamw": Recipe(3, 16, 0.01, weight_decay=0.1, optimiser="adamw"),
-    "sgd": Recipe(3, 16, 0.05, weight_decay=0.01, optimiser="sgd", momentum=0.8),
-}
-MEMBERS = np.stack([np.arange(0, 40), np.arange(5, 45), np.arange(49, 9, -1)])
-SEEDS = [11, 12, 13]
-RECIPE = Recipe(2, 16, 0.01)
-
-by_net = pytest.mark.parametrize("build", NETS.values(), ids=NETS)
 
 
 def with_schedule(recipe: Recipe, schedule: str) -> Recipe:
@@ -229,141 +218,6 @@ def test_a_run_that_diverges_takes_nobody_with_it(build: Callable[[], nn.Module]
     assert not any(weight.isfinite().any() for weight in broken[1].parameters())
     assert_equal_weights(broken[0], sound[0])
     assert_equal_weights(broken[2], sound[2])
-
-
-def frozen(build: Callable[[], nn.Module], layer: str) -> Callable[[], nn.Module]:
-    def built() -> nn.Module:
-        model = build()
-        model.get_submodule(layer).requires_grad_(False)
-        return model
-
-    return built
-
-
-@pytest.mark.parametrize(
-    ("build", "layer"), [(perceptron, "1"), (wrapped, "net.3"), (convolutional, "1"), (residual, "stages.0")]
-)
-@pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("n", [1, 3])
-def test_frozen_weights_stay(build: Callable[[], nn.Module], layer: str, optimiser: str, n: int) -> None:
-    """What is frozen stays as it was, weight decay or not; the rest learns what the plain loop
-    says."""
-    x, y = records()
-    built = frozen(build, layer)
-    models, starts = started(built, SEEDS[:n]), started(built, SEEDS[:n])
-    fit(models, x, y, OPTIMISERS[optimiser], seeds=SEEDS[:n], members=MEMBERS[:n])
-    for model, start, seed, own in zip(models, starts, SEEDS, MEMBERS, strict=False):
-        assert_equal_weights(model.get_submodule(layer), start.get_submodule(layer))
-        assert not any(weight.requires_grad for weight in model.get_submodule(layer).parameters())
-        assert_close_weights(model, train_alone(start, x, y, OPTIMISERS[optimiser], seed, own))
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_a_model_that_is_all_frozen_stays(n: int) -> None:
-    """There is nothing to train, and that is no error."""
-    x, y = records()
-    models, before = started(perceptron, SEEDS[:n]), started(perceptron, SEEDS[:n])
-    for model in models:
-        model.requires_grad_(False)
-    for model, start in zip(fit(models, x, y, RECIPE, seeds=SEEDS[:n]), before, strict=True):
-        assert_equal_weights(model, start)
-
-
-def again_and_again() -> nn.Module:
-    """A perceptron that passes one layer twice."""
-    layer, relu = nn.Linear(PIXELS, PIXELS), nn.ReLU()
-    return nn.Sequential(layer, relu, nn.Linear(PIXELS, PIXELS), relu, layer)
-
-
-def one_relu() -> nn.Module:
-    """A perceptron whose units are all one module, and whose answers pass it too."""
-    relu = nn.ReLU()
-    return nn.Sequential(nn.Linear(PIXELS, 8), relu, nn.Linear(8, 3), relu)
-
-
-@pytest.mark.parametrize("build", [tied, again_and_again, one_relu])
-def test_layers_that_share_weights_are_trained_as_one(build: Callable[[], nn.Module]) -> None:
-    """A weight in two places learns from both, in a stack as in the plain loop."""
-    x, y = records()
-    models = fit(started(build, SEEDS), x, y, RECIPE, seeds=SEEDS)
-    for model, start, seed in zip(models, started(build, SEEDS), SEEDS, strict=True):
-        assert_close_weights(model, train_alone(start, x, y, RECIPE, seed, np.arange(len(x))))
-
-
-def test_batch_norm_trained_alone_keeps_its_running_statistics() -> None:
-    """One model with batch norm has the weights and the running statistics of the plain loop."""
-    x, y = records()
-    (model,) = fit(started(normalising, [3]), x, y, RECIPE, seeds=[7])
-    alone = train_alone(started(normalising, [3])[0], x, y, RECIPE, 7, np.arange(len(x)))
-    assert_close_weights(model, alone)
-    assert model.get_buffer("1.num_batches_tracked") == 2 * 4
-    assert not torch.equal(model.get_buffer("1.running_mean"), torch.zeros(8, dtype=x.dtype))
-
-
-def twins(share: float) -> list[nn.Module]:
-    """Two runs with equal weights, records and orders: but for dropout they are one."""
-    x, y = records()
-    model = started(lambda: dropping(share), [1])[0]
-    return fit([model, copy.deepcopy(model)], x, y, RECIPE, seeds=[2, 2])
-
-
-def test_dropout_differs_between_the_runs_of_a_stack() -> None:
-    """Runs that are equal in all but dropout come out different with it, and equal without it."""
-    one, other = twins(0.5)
-    for weight, same in zip(one.parameters(), other.parameters(), strict=True):
-        assert not torch.equal(weight, same)
-    assert_equal_weights(*twins(0.0))
-
-
-def test_dropout_drops_the_share_it_says() -> None:
-    """In one step on one record, half of the units of 300 equal runs that would learn do not."""
-    x, y = records(1)
-    start = started(dropping, [1])[0]
-    weight, bias = start.get_parameter("0.weight"), start.get_parameter("0.bias")
-    runs = [copy.deepcopy(start) for _ in range(300)]
-    fit(runs, x, y, Recipe(1, 1, 1.0, optimiser="sgd"), seeds=list(range(300)))
-    learnt = torch.stack([(run.get_parameter("0.weight") != weight).any(1) for run in runs])
-    share = learnt[:, weight @ x[0] + bias > 0].double().mean(0)
-    assert ((share - 0.5).abs() < 4 * 0.5 / np.sqrt(300)).all()
-
-
-def test_dropout_trained_alone_comes_from_the_seed() -> None:
-    """A model trained by itself on one record draws its dropout from its seed: another seed,
-    another model."""
-    x, y = records(1)
-    one, same, other = (fit(started(dropping, [1]), x, y, RECIPE, seeds=[seed])[0] for seed in (2, 2, 3))
-    assert_equal_weights(one, same)
-    assert not torch.equal(one.get_parameter("3.bias"), other.get_parameter("3.bias"))
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_models_are_trained_in_training_mode(n: int) -> None:
-    """A model that comes in eval mode, as one to be repaired does, is trained with its dropout all
-    the same."""
-    x, y = records()
-    asked = [model.eval() for model in started(dropping, SEEDS[:n])]
-    fitted = fit(started(dropping, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n])
-    for one, other in zip(fit(asked, x, y, RECIPE, seeds=SEEDS[:n]), fitted, strict=True):
-        assert_equal_weights(one, other)
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_dropout_does_not_act_on_a_fitted_model(n: int) -> None:
-    """What training returns answers the same each time."""
-    x, y = records()
-    for model in fit(started(dropping, SEEDS[:n]), x, y, RECIPE, seeds=SEEDS[:n]):
-        assert torch.equal(model(x), model(x))
-
-
-@pytest.mark.parametrize("n", [1, 2])
-def test_training_leaves_the_global_generator_alone(n: int) -> None:
-    """Neither dropout nor the orders of records move torch's or numpy's global random state."""
-    x, y = records()
-    models = started(dropping, SEEDS[:n])
-    before, numpys = torch.get_rng_state(), np.random.get_state(legacy=False)["state"]["key"]
-    fit(models, x, y, RECIPE, seeds=SEEDS[:n])
-    assert torch.equal(before, torch.get_rng_state())
-    np.testing.assert_array_equal(np.random.get_state(legacy=False)["state"]["key"], numpys)
 
 
 def test_initialising_leaves_the_global_generator_alone() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, prune
 
 from auditkit.models.architectures import mlp
-from auditkit.training.mlp_gradient import Layer, descend, linear_layers
+from auditkit.training.mlp_gradient import Layer, linear_layers, write_gradients
 
 RUNS, BATCH, CLASSES = 3, 7, 4
 WIDTHS = [(5, CLASSES), (5, 6, CLASSES), (5, 6, 8, CLASSES), (5, 6, 8, 3, CLASSES)]
@@ -58,7 +58,7 @@ def test_the_gradient_is_what_torch_derives(widths: Sequence[int], transposed: b
     gradient lies in memory as its weight does."""
     layers, (x, y) = random_layers(widths, transposed=transposed), random_batch()
     before = x.clone(), y.clone(), [tensor.detach().clone() for layer in layers for tensor in layer]
-    descend(layers, x, y)
+    write_gradients(layers, x, y)
     assert_gradients(layers, x, y)
     for weight, bias in layers:
         assert weight.grad is not None
@@ -74,10 +74,10 @@ def test_the_gradient_is_what_torch_derives(widths: Sequence[int], transposed: b
 def test_a_gradient_takes_the_place_of_the_last(widths: Sequence[int]) -> None:
     """A second batch, of another size, leaves its own gradient where the first left its."""
     layers = random_layers(widths)
-    descend(layers, *random_batch())
+    write_gradients(layers, *random_batch())
     places = [t.grad.data_ptr() for layer in layers for t in layer if t.grad is not None]
     x, y = random_batch(4)
-    descend(layers, x, y)
+    write_gradients(layers, x, y)
     assert_gradients(layers, x, y)
     assert [t.grad.data_ptr() for layer in layers for t in layer if t.grad is not None] == places
 
@@ -87,7 +87,7 @@ def test_a_sure_and_right_answer_has_no_gradient() -> None:
     they are wrong: (softmax - one-hot)^T x / n."""
     weight, bias = torch.zeros(1, 2, 3).requires_grad_(), torch.tensor([[1e4, -1e4]]).requires_grad_()
     x = torch.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
-    descend([(weight, bias)], x, torch.tensor([[0, 1]]))
+    write_gradients([(weight, bias)], x, torch.tensor([[0, 1]]))
     assert weight.grad is not None
     assert weight.grad.tolist() == [[[2.0, 2.5, 3.0], [-2.0, -2.5, -3.0]]]
     assert bias.grad is not None

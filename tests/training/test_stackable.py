@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.models.architectures import cnn, mlp, resnet
+from auditkit.models.architectures import cnn, mlp
+from auditkit.models.residual import resnet
 from auditkit.training import Recipe, fit, initialise, stackable
 from tests.training.textbook import (
     PIXELS,

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from auditkit.models.architectures import mlp, resnet
+from auditkit.models.architectures import mlp
+from auditkit.models.residual import resnet
 from auditkit.training import Recipe, initialise
 
 PIXELS, CLASSES = 36, 3
@@ -131,3 +133,15 @@ def assert_equal_weights(one: nn.Module, other: nn.Module) -> None:
 def assert_close_weights(one: nn.Module, other: nn.Module) -> None:
     """Up to rounding in double precision, buffers too."""
     torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=1e-7, atol=1e-9)
+
+
+OPTIMISERS = {
+    "adam": Recipe(3, 16, 0.01, weight_decay=0.01),
+    "adamw": Recipe(3, 16, 0.01, weight_decay=0.1, optimiser="adamw"),
+    "sgd": Recipe(3, 16, 0.05, weight_decay=0.01, optimiser="sgd", momentum=0.8),
+}
+MEMBERS = np.stack([np.arange(0, 40), np.arange(5, 45), np.arange(49, 9, -1)])
+SEEDS = [11, 12, 13]
+RECIPE = Recipe(2, 16, 0.01)
+
+by_net = pytest.mark.parametrize("build", NETS.values(), ids=NETS)

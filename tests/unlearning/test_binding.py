@@ -69,7 +69,7 @@ def test_own_procedure_is_called_once_a_model(ours: Callable[..., Path]) -> None
     folder, given, (retain, forget) = ours(), models(), some()
     procedure = bind_procedure("./ours.py:unlearn", folder, {"share": 0.25}, RECIPE)
     found = procedure(given, retain, forget, SEEDS)
-    calls = resolve("./ours.py:unlearn", folder).__globals__["CALLS"]
+    calls = resolve("./ours.py:unlearn", folder).function.__globals__["CALLS"]
     assert len(calls) == len(found) == 3
     for call, model, seed, done in zip(calls, given, SEEDS, found, strict=True):
         assert call[0] is model
@@ -143,7 +143,7 @@ def test_built_in_procedures_get_all_models_at_once(
     """Bound, a built-in procedure does to a list what it does when it is called with options and
     recipe."""
     recipe = {} if name == "noop" else {"recipe": RECIPE}
-    expected = UNLEARNERS[name](models(), *some(), seeds=SEEDS, **recipe, **options)
+    expected = UNLEARNERS[name].function(models(), *some(), seeds=SEEDS, **recipe, **options)
     found = bind_procedure(name, tmp_path, options, RECIPE)(models(), *some(), SEEDS)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one.state_dict(), other.state_dict(), rtol=0, atol=0)

@@ -10,7 +10,8 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from auditkit.core.errors import UsageError
-from auditkit.models.architectures import answer, resnet, vit
+from auditkit.models.architectures import answer, vit
+from auditkit.models.residual import resnet
 from auditkit.training import initialise, stackable
 from auditkit.unlearning.fnn_gates import attach, fold, gateable, mean_activations, set_time
 from auditkit.unlearning.layer_units import units

@@ -59,7 +59,7 @@ def some_records() -> tuple[Records, Records]:
 
 
 def options_of(name: str, recipe: Recipe = SHORT) -> dict[str, Any]:
-    known = inspect.signature(UNLEARNERS[name]).parameters
+    known = inspect.signature(UNLEARNERS[name].function).parameters
     few = {"turns": 2} if name in fnn.PRESETS else {}  # of ten that are alike
     return {"recipe": recipe, **few} if "recipe" in known else {}
 
@@ -86,8 +86,8 @@ def test_procedures_leave_the_models_they_are_given_alone(name: str, build: Call
     seeds."""
     build = suited(name, build)
     given, before = models(build), models(build)
-    one = UNLEARNERS[name](given, *some_records(), seeds=SEEDS, **options_of(name))
-    two = UNLEARNERS[name](given, *some_records(), seeds=SEEDS, **options_of(name))
+    one = UNLEARNERS[name].function(given, *some_records(), seeds=SEEDS, **options_of(name))
+    two = UNLEARNERS[name].function(given, *some_records(), seeds=SEEDS, **options_of(name))
     assert len(one) == len(two) == 3
     for returned, again, untouched, start in zip(one, two, given, before, strict=True):
         assert all(returned is not other for other in (*given, *two))
@@ -105,9 +105,9 @@ def test_a_list_of_models_is_unlearned_as_each_alone(name: str, build: Callable[
     """What becomes of a model depends on itself and its seed: it is the same, up to rounding, in a
     list of three and alone, and they are not all the same."""
     options, build = options_of(name), suited(name, build)
-    together = UNLEARNERS[name](models(build), *some_records(), seeds=SEEDS, **options)
+    together = UNLEARNERS[name].function(models(build), *some_records(), seeds=SEEDS, **options)
     for found, own, seed in zip(together, models(build), SEEDS, strict=True):
-        (alone,) = UNLEARNERS[name]([own], *some_records(), seeds=[seed], **options)
+        (alone,) = UNLEARNERS[name].function([own], *some_records(), seeds=[seed], **options)
         torch.testing.assert_close(found.state_dict(), alone.state_dict(), rtol=1e-7, atol=1e-9)
     assert not np.allclose(answer(together[0], x()), answer(together[1], x()))
 
@@ -119,7 +119,7 @@ def test_the_seed_of_a_run_is_its_own(name: str) -> None:
     options = options_of(
         name, replace(SHORT, batch_size=4)
     )  # fewer than the forget records, or order is nothing
-    one, same, other = UNLEARNERS[name](given, *some_records(), seeds=[1, 1, 2], **options)
+    one, same, other = UNLEARNERS[name].function(given, *some_records(), seeds=[1, 1, 2], **options)
     assert_same(one, same)
     assert (answer(one, x()) == answer(other, x())).all() == (name in {"noop", "ssd"})
 
@@ -128,7 +128,7 @@ def test_the_seed_of_a_run_is_its_own(name: str) -> None:
 def test_procedures_leave_the_global_generator_alone(name: str) -> None:
     """None moves torch's global random state."""
     before = torch.get_rng_state()
-    UNLEARNERS[name](models(suited(name)), *some_records(), seeds=SEEDS, **options_of(name))
+    UNLEARNERS[name].function(models(suited(name)), *some_records(), seeds=SEEDS, **options_of(name))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -137,7 +137,7 @@ def test_a_model_with_batch_norm_can_be_unlearned_alone(name: str) -> None:
     """A model that keeps running statistics goes through every procedure by itself, and comes out
     with them."""
     given = model(suited(name, normalising))
-    (found,) = UNLEARNERS[name]([given], *some_records(), seeds=[1], **options_of(name))
+    (found,) = UNLEARNERS[name].function([given], *some_records(), seeds=[1], **options_of(name))
     assert list(plain_copy(found).state_dict()) == list(given.state_dict())
     assert np.isfinite(answer(found, x())).all()
 
