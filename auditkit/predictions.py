@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from auditkit.attacks import ATTACKS, NotApplicable
+from auditkit.attacks import ATTACKS, FAMILIES, NotApplicable
 from auditkit.attacks.battery import dependent_attacks, run_battery
 from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, with_margins
 from auditkit.claims.required import required_tests
@@ -180,7 +180,7 @@ def _settled(claim: Claim, given: SubmittedPredictions) -> tuple[Claim, list[Not
 def _unmountable(name: str, given: SubmittedPredictions) -> str | None:
     """Why an attack cannot be mounted on a retrained run of what was handed in; None if it can. The
     unlearned runs are not looked at."""
-    if ATTACKS[name].family == "shadow models":
+    if FAMILIES[ATTACKS[name].family].needs_torch:
         return (
             "the library of this attack brings torch with it; name it in criteria.attacks to have it mounted"
         )

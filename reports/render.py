@@ -34,16 +34,23 @@ class Rendered:
     summary: str
 
 
-def render(evidence_json: bytes, run: Mapping[str, object]) -> Rendered:
+def render(
+    evidence_json: bytes, run: Mapping[str, object], families: Mapping[str, str] | None = None
+) -> Rendered:
     """The documents of one audit.
 
     evidence_json: the bytes of evidence.json. run: the content of run.json (started, finished,
-    seconds, peak_memory_bytes, command, auditkit). Equal input gives equal text. Raises
+    seconds, peak_memory_bytes, command, auditkit). families: family of attacks -> what it goes by,
+    in the order of the rows; others follow with no such words. Equal input gives equal text. Raises
     `json.JSONDecodeError` for bytes that are no JSON, `KeyError` or `jinja2.UndefinedError` where
     the evidence lacks something: a report with a hole is worse than none.
     """
     evidence = json.loads(evidence_json)
-    content = {"e": evidence, "run": run, "w": labels}
+    # A family that nobody says anything of still has its rows: no attack may be missing.
+    meanings = dict(families or {})
+    for attack in evidence["attacks"]:
+        meanings.setdefault(attack["family"], "")
+    content = {"e": evidence, "run": run, "w": labels, "families": meanings}
     page = environment(autoescape=True).get_template("report.html.j2")
     # In Markdown there is no Markup to tell escaped text by: what `finalize` sees is all escaped.
     note = environment(autoescape=False, finalize=_plain).get_template("summary.md.j2")

@@ -1,4 +1,4 @@
-"""The data sets of the world that come as four IDX files: checksums, mirrors and packages of each."""
+"""The data sets that come as four IDX files: the checksums, mirrors and packages of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -20,8 +20,8 @@ class Dataset:
     x        float32 (records, *shape), finite: the model's inputs
     y        int64 (records,): labels 0..n_classes-1, every class present
     ids      str (records,), unique: by which signals are joined
-    groups   str (records,): whom a record belongs to (a person, a household); equal to ids where each
-             record stands for itself
+    groups   str (records,): whom a record belongs to (a person, a household); equal to ids where
+             each record stands for itself
     licence  under which terms the data may be used, in words
     origin   where the data was found, in words; never an absolute path, for reports quote it
     """

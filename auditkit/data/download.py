@@ -76,7 +76,8 @@ def _fetch_file(wanted: IdxFiles, target: Path, sha256: str, progress: Progress 
     listed = "; ".join(tried)
     if altered:
         raise IntegrityError(
-            f"{wanted.name}: the SHA-256 of {target.name}, decompressed, must be {sha256}; tried {listed}; "
+            f"{wanted.name}: the SHA-256 of {target.name}, decompressed, must be {sha256}; "
+            f"tried {listed}; "
             f"a mirror or a proxy alters the file: try another network, or {OFFLINE[-1]}"
         )
     raise AuditError(
@@ -106,5 +107,6 @@ def _transfer(url: str, part: Path, progress: Progress | None) -> None:
                 done += len(block)
                 if progress is not None:
                     progress(part.stem, done, total)
-    if total is not None and done < total:  # read() with a size does not say so; the part is kept to resume
+    # read() with a size does not say that the end is missing; the part is kept to resume.
+    if total is not None and done < total:
         raise OSError(f"the connection ended after {done} of {total} bytes")

@@ -20,8 +20,8 @@ class NearDuplicates:
 
     count            how many of them lie within `threshold`
     exact            how many of these are equal to a retain record in every input
-    pairs            (position in forget, position in retain, distance) of the closest of them, at most 20,
-                     closest first
+    pairs            (position in forget, position in retain, distance) of the closest of them, at
+                     most 20, closest first
     threshold        Euclidean distance, in the unit of the inputs
     median_distance  of retain records to their own nearest other retain record, in the same unit
     """

@@ -16,9 +16,12 @@ SHOWN = 5  # how many offenders a message names
 class Sets:
     """Disjoint, sorted int64 positions of records in the data set, one array per part.
 
-    retain      trained on, and kept forget      trained on by the original model, then to be
-    forgotten control     never seen by any run; of classes and groups still in retain, otherwise
-    matched to forget test        for utility population  the attacker's own records
+    retain      trained on, and kept
+    forget      trained on by the original model, then to be forgotten
+    control     never seen by any run; of classes and groups still in retain, otherwise matched to
+                forget
+    test        for utility
+    population  the attacker's own records
     """
 
     retain: Indices
@@ -193,10 +196,8 @@ def _size_problems(n: int, sizes: dict[str, int]) -> list[str]:
 def _request_problems(dataset: Dataset, request: ForgetRequest) -> list[str]:
     """What is wrong with the request alone."""
     if request.fraction is not None and not 0 < request.fraction < 1:
-        return [
-            f"fraction must be above 0 and below 1, found {request.fraction}; e.g. 0.1 forgets every tenth"
-            " record"
-        ]
+        share = f"fraction must be above 0 and below 1, found {request.fraction}"
+        return [f"{share}; e.g. 0.1 forgets every tenth record"]
     if request.label is not None and not 0 <= request.label < dataset.n_classes:
         return [
             f"label must be a class, 0..{dataset.n_classes - 1}, found {request.label}; name one of these"
@@ -204,15 +205,17 @@ def _request_problems(dataset: Dataset, request: ForgetRequest) -> list[str]:
     known, named = set(dataset.ids.tolist()), Counter(request.ids or ())
     unknown = [name for name in named if name not in known]
     repeated = [name for name, times in named.items() if times > 1]
-    return [
-        f"ids to forget must {rule}, found {len(found)} {what}: {', '.join(found[:SHOWN])}"
-        f"{' …' if len(found) > SHOWN else ''}; correct or remove them"
-        for rule, what, found in (
-            ("be in the data set", "unknown", unknown),
-            ("be named once", "repeated", repeated),
-        )
-        if found
-    ]
+    problems = []
+    for rule, what, ids in (
+        ("be in the data set", "unknown", unknown),
+        ("be named once", "repeated", repeated),
+    ):
+        if ids:
+            listed = ", ".join(ids[:SHOWN]) + (" …" if len(ids) > SHOWN else "")
+            problems.append(
+                f"ids to forget must {rule}, found {len(ids)} {what}: {listed}; correct or remove them"
+            )
+    return problems
 
 
 def _forget_problems(forget: int, train: int) -> list[str]:

@@ -92,10 +92,10 @@ class SourceStatus:
 def status() -> tuple[SourceStatus, ...]:
     """What is known of each named data set, without reading any: whether files are there, not
     whether they are right."""
-    return tuple(
-        SourceStatus(name, _place(source.data), source.records, source.licence)
-        for name, source in SOURCES.items()
-    )
+    rows = []
+    for name, source in SOURCES.items():
+        rows.append(SourceStatus(name, _place(source.data), source.records, source.licence))
+    return tuple(rows)
 
 
 def _place(data: Bundled | IdxFiles) -> str | None:
@@ -113,8 +113,8 @@ def load(
     folder: Path = Path(),
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load a data set. Files of a named one are searched in $AUDITKIT_DATA, in system packages and in
-    the user's cache; what is in none of them is downloaded.
+    """Load a data set. Files of a named one are searched in $AUDITKIT_DATA, in system packages and
+    in the user's cache; what is in none of them is downloaded.
 
     Args:
         source: a name of SOURCES, a path ending in .npz, or a user's own function,

@@ -40,8 +40,8 @@ def load_npz(path: Path) -> Dataset:
 
 
 def load_own(source: str, folder: Path = Path()) -> Dataset:
-    """A user's own data from a function without arguments, which returns (x, y), or a mapping with x
-    and y and if wanted ids, groups and licence (words); the arrays as `make_dataset` takes them.
+    """A user's own data from a function without arguments, which returns (x, y), or a mapping with
+    x and y and if wanted ids, groups and licence (words); the arrays as `make_dataset` takes them.
 
     Args:
         source: the function, as "package.module:function" or "./file.py:function".

@@ -87,7 +87,7 @@ def _attack_summary(
         points=operating_points(by_arm, alpha),
         leads=leaders[attack.family] == name,
     )
-    return _without_intervals(summary) if attack.family == "unlearning" else summary
+    return _without_intervals(summary) if attack.judges_by_others else summary
 
 
 def _without_intervals(summary: AttackSummary) -> AttackSummary:
@@ -232,7 +232,7 @@ def swap_lines(
         return ()
     lines = []
     for name in attacks:
-        if ATTACKS[name].observes or ATTACKS[name].family == "unlearning":
+        if ATTACKS[name].observes or ATTACKS[name].judges_by_others:
             continue  # they ask for what the runs of the swapped world have not
         try:
             worlds = [

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from auditkit.attacks.families import FAMILIES
 from auditkit.core.progress import NullReporter, Reporter
 from auditkit.evidence.bundle import read_bundle, write_bundle
 from auditkit.reports import PdfUnavailable, pdf, render
@@ -26,7 +27,8 @@ def report_files(files: Mapping[str, bytes], tell: Reporter) -> dict[str, bytes]
     files: at least evidence.json and run.json.
     """
     evidence, run = files["evidence.json"], json.loads(files["run.json"])
-    rendered = render(evidence, run)
+    families = {name: family.meaning for name, family in FAMILIES.items()}
+    rendered = render(evidence, run, families)
     made = {"report.html": rendered.html.encode(), "summary.md": rendered.summary.encode()}
     try:
         made["report.pdf"] = pdf(rendered.html, evidence, run["finished"])

@@ -194,7 +194,7 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class AttackSummary:
-    """One attack on all arms. family: what it goes by (see `auditkit.attacks.Family`). auc: arm ->
+    """One attack on all arms. family: what it goes by, of `auditkit.attacks.FAMILIES`. auc: arm ->
     mean over runs. gap: unlearned minus retrained. near: jittered query -> the same gap asked near
     the records, where the attack can be mounted there. balanced_accuracy: arm -> mean over runs,
     the threshold chosen on other records; the advantage is twice that minus one. points:

@@ -9,8 +9,6 @@ from scipy import stats
 from auditkit.attacks import ATTACKS, NotApplicable
 from auditkit.attacks.battery import ARMS, near_aucs, run_battery
 from auditkit.attacks.per_class import class_thresholds
-from auditkit.claims.claim import REPORTED, STANDARD
-from auditkit.probes import OBSERVATIONS
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc, best_threshold
@@ -44,19 +42,6 @@ def needs_shadows(name: str) -> bool:
     """Whether the attack learns from the attacker's own runs."""
     learns = name.endswith("per-class") and name != "attack-p-per-class"
     return learns or ATTACKS[name].family in ("reference models", "shadow models")
-
-
-def test_the_standard_attacks_are_in_the_table() -> None:
-    """What a claim is held to, and what is only reported, are names of the table, none in both."""
-    assert set(STANDARD) | set(REPORTED) <= set(ATTACKS)
-    assert not set(STANDARD) & set(REPORTED)
-    assert len(set(STANDARD)) == len(STANDARD)
-
-
-def test_what_attacks_need_can_be_observed() -> None:
-    """Every observation that an attack asks for is one that can be made, and every one that can be
-    made is asked for."""
-    assert {attack.observes for attack in ATTACKS.values()} == {None, *OBSERVATIONS}
 
 
 @every_attack

@@ -29,7 +29,7 @@ def load_small(directory: Path | None = None) -> Dataset:
 
 
 def test_readme_lists_the_sources() -> None:
-    """README's table of data sets is SOURCES: names, where they come from, licences, in its order."""
+    """README's table of data sets is SOURCES: names, where they come from, licences, in order."""
     table = re.search(r"\| name \| where from \| licence \|\n\|[-|]+\n((?:\|.*\n)+)", README.read_text())
     assert table is not None
     rows = [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in table[1].splitlines()]
