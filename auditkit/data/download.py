@@ -81,8 +81,8 @@ def _fetch_file(wanted: IdxFiles, target: Path, sha256: str, progress: Progress 
             f"a mirror or a proxy alters the file: try another network, or {OFFLINE[-1]}"
         )
     raise AuditError(
-        f"{wanted.name}: {target.name} must come from a mirror and none gave it: this machine may be offline; "
-        f"tried {listed}; to work offline, " + "; or ".join(OFFLINE)
+        f"{wanted.name}: {target.name} must come from a mirror and none gave it: "
+        f"this machine may be offline; tried {listed}; to work offline, " + "; or ".join(OFFLINE)
     )
 
 

@@ -77,9 +77,7 @@ def test_digits() -> None:
 
 def test_unknown_source_lists_what_exists() -> None:
     """A source that does not exist is refused with the list of those that do."""
-    with pytest.raises(
-        UsageError, match=r"digits, mnist, fashion-mnist or a path ending in \.npz; found 'cifar'"
-    ):
+    with pytest.raises(UsageError, match=rf"{', '.join(SOURCES)} or a path ending in \.npz; found 'cifar'"):
         load("cifar")
 
 
