@@ -16,17 +16,13 @@ from auditkit.evidence.numbers import accuracy_number, difference_number, mean_n
 from auditkit.evidence.schema import Number
 from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Arm, Arms, Scores
-from auditkit.statistics.epsilon import (
-    Bound,
-    clopper_pearson_epsilon,
-    counts_at,
-    epsilon_of_mu,
-    gdp_epsilon,
-)
+from auditkit.statistics.epsilon import Bound, clopper_pearson_epsilon, counts_at, gdp_epsilon
+from auditkit.statistics.gaussian_dp import epsilon_of_mu
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.one_run import fdp_one_run_epsilon, one_run_epsilon, right_guesses
-from auditkit.statistics.roc import clopper_pearson, threshold_at
+from auditkit.statistics.proportions import clopper_pearson
+from auditkit.statistics.roc import threshold_at
 from auditkit.statistics.swap import swap_advantage
 from benchmarks.coverage_worlds import Rng, World, scores, world
 

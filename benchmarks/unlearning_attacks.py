@@ -35,7 +35,7 @@ from auditkit.signals.signals import Signals
 from auditkit.statistics.arms import Scores
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.poison import PoisonTest, canary_scores, poison_test, unit
-from auditkit.statistics.roc import clopper_pearson
+from auditkit.statistics.proportions import clopper_pearson
 from auditkit.statistics.swap import advantage, swap_advantage
 from auditkit.training import Recipe, fit, initialise, run_seed
 from auditkit.training.poison_gradient import input_gradients

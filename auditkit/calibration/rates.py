@@ -7,7 +7,7 @@ from statistics import median
 from typing import Literal
 
 from auditkit.calibration.trials import Trial
-from auditkit.statistics.roc import clopper_pearson
+from auditkit.statistics.proportions import clopper_pearson
 
 CONFIDENCE = 0.95
 METHOD = (

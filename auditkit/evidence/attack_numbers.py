@@ -25,13 +25,8 @@ from auditkit.statistics.agreement import agreement as find
 from auditkit.statistics.arms import Scores
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Floats, Ints
-from auditkit.statistics.roc import (
-    balanced_accuracy,
-    lower_limit,
-    lowest_quotable_fpr,
-    tpr_at,
-    upper_limit,
-)
+from auditkit.statistics.proportions import lower_limit, upper_limit
+from auditkit.statistics.roc import balanced_accuracy, lowest_quotable_fpr, tpr_at
 from auditkit.statistics.swap import swap_advantage
 
 FPRS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)

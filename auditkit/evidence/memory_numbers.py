@@ -24,6 +24,7 @@ from auditkit.evidence.schema import (
 from auditkit.statistics.arms import Arm, Arms
 from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import t_quantile, welch
+from auditkit.statistics.likelihood import excess_spread
 from auditkit.statistics.margins import (
     Floats,
     Ints,
@@ -41,7 +42,6 @@ from auditkit.statistics.residual import (
     rho_by_run,
     rho_error,
 )
-from auditkit.statistics.spared import excess_spread
 
 MEANINGS = {
     "original": "trained on retain and forget records",

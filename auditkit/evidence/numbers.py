@@ -8,8 +8,8 @@ import numpy as np
 from auditkit.evidence.schema import Number
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile
 from auditkit.statistics.margins import Floats, Margins, comparability
+from auditkit.statistics.proportions import lower_limit, upper_limit
 from auditkit.statistics.residual import Memory, rho, rho_interval
-from auditkit.statistics.roc import lower_limit, upper_limit
 
 METHOD = "docs/method.md"
 

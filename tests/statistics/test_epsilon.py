@@ -10,12 +10,11 @@ from auditkit.statistics.epsilon import (
     clopper_pearson_epsilon,
     clopper_pearson_split,
     counts_at,
-    delta_of_mu,
     epsilon_needed,
-    epsilon_of_mu,
     gdp_epsilon,
     gdp_split,
 )
+from auditkit.statistics.gaussian_dp import delta_of_mu, epsilon_of_mu
 from auditkit.statistics.margins import Floats
 
 

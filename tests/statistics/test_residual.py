@@ -11,14 +11,13 @@ from auditkit.statistics.residual import (
     drift_error,
     effective_records,
     memory,
-    own_margins,
     rho,
     rho_by_run,
     rho_error,
     rho_interval,
-    shared_noise,
     weights,
 )
+from auditkit.statistics.shared_noise import own_margins, shared_noise
 from tests.statistics.simulated_arms import linear_arms, memory_of, put_right, simulated_arms
 
 AUDITS = 300

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from auditkit.statistics.margins import Floats
+from auditkit.statistics.proportions import clopper_pearson, lower_limit, upper_limit
 from auditkit.statistics.roc import (
     Mask,
     advantage,
@@ -12,14 +13,11 @@ from auditkit.statistics.roc import (
     auc,
     balanced_accuracy,
     best_threshold,
-    clopper_pearson,
-    lower_limit,
     lowest_quotable_fpr,
     operating_points,
     threshold_at,
     tpr_at,
     tpr_interval_at,
-    upper_limit,
 )
 
 # From reference/golden.json, "roc".

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from auditkit.statistics.arms import Arms
+from auditkit.statistics.likelihood import excess_spread
 from auditkit.statistics.margins import Margins, drift_line, stacked
 from auditkit.statistics.power import POWER
-from auditkit.statistics.spared import Spared, excess_spread, null_statistics, spared
+from auditkit.statistics.spared import Spared, null_statistics, spared
 from tests.statistics.simulated_arms import put_right, simulated_arms
 
 AUDITS = 100
