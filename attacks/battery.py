@@ -21,10 +21,18 @@ def near_aucs(
     control: Ints,
     near_logits: Mapping[str, npt.NDArray[np.float32]],
 ) -> Mapping[str, Mapping[str, Mapping[str, Floats]]]:
-    """The same battery on inputs near the records: attack -> jittered query -> arm -> AUC (runs,).
+    """The AUCs of the battery on inputs near the records.
 
-    near_logits: jittered query -> (runs, forget then control records, classes). An attack that
-    cannot be mounted there, as it needs a model in hand, has no line.
+    Args:
+        signals: of the runs at the records themselves.
+        attacks: names in ATTACKS.
+        forget: where the forget records stand in the signals.
+        control: where the control records stand.
+        near_logits: jittered query -> (runs, forget then control records, classes).
+
+    Returns:
+        attack -> jittered query -> arm -> AUC (runs,). An attack that cannot be mounted there, as
+        it needs a model in hand, has no line.
     """
     found: dict[str, dict[str, dict[str, Floats]]] = {}
     for query, logits in near_logits.items():
@@ -38,11 +46,18 @@ def near_aucs(
 def run_battery(
     signals: Signals, attacks: Sequence[str], forget: Ints, control: Ints, arms: Sequence[str] = ARMS
 ) -> tuple[Mapping[str, Mapping[str, Scores]], Mapping[str, str]]:
-    """Mount the named attacks of ATTACKS on the runs of these arms.
+    """Mount attacks on the runs of these arms.
 
-    forget, control: where those records stand in the signals. Returns attack -> arm -> scores, and
-    for each attack that could not be mounted the reason. A record that the attacked runs were not
-    asked about, as an attack needs it, has the score NaN.
+    Args:
+        signals: of all runs.
+        attacks: names in ATTACKS.
+        forget: where the forget records stand in the signals.
+        control: where the control records stand.
+        arms: whose runs are attacked.
+
+    Returns:
+        attack -> arm -> scores, and for each attack that could not be mounted the reason. A record
+        that the attacked runs were not asked about, as an attack needs it, has the score NaN.
     """
     scores: dict[str, dict[str, Scores]] = {}
     skipped: dict[str, str] = {}
@@ -63,7 +78,10 @@ def run_battery(
 
 def score_arm(name: str, signals: Signals, runs: Ints, forget: Ints, control: Ints) -> Scores:
     """One attack on these runs. Of each run only the scores of forget and control records are kept.
-    NotApplicable where it cannot be mounted."""
+
+    Raises:
+        NotApplicable: the attack cannot be mounted.
+    """
     # Records outermost, as a choice of columns lies in memory: scores.npz holds the arrays as they
     # lie.
     scores = Scores(*(np.empty((len(runs), len(records)), order="F") for records in (forget, control)))

@@ -28,7 +28,11 @@ def references(signals: Signals, target: int) -> Ints:
 
 def outside(signals: Signals) -> Ints:
     """The records on which no run was trained, and which are no candidates: what is known of
-    non-members is learnt from them. NotApplicable where there are none."""
+    non-members is learnt from them.
+
+    Raises:
+        NotApplicable: there are none.
+    """
     known = ~signals.member.any(axis=0)
     if signals.candidates is not None:
         known &= ~signals.candidates
@@ -68,6 +72,9 @@ def moments(signal: Signal) -> OfReferences:
 
     The sums over all shadow runs are made once for all targets; a target that is a shadow run
     itself is taken out again, and so are further runs that are named after it.
+
+    Args:
+        signal: (logits (records, classes), labels (records,)) -> (records,).
     """
 
     @once

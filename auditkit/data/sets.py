@@ -64,10 +64,8 @@ def set_problems(
     seed: int,
 ) -> list[str]:
     """Every reason why `draw_sets` with the same arguments cannot draw, as rule, value and remedy;
-    [] if it can.
-
-    Whether enough records are left for the control is known only once the request and the sizes
-    hold.
+    [] if it can. Whether enough records are left for the control is known only once the request and
+    the sizes hold.
     """
     sizes = {"train": train, "control": control, "test": test, "population": population}
     asked = _request_problems(dataset, request)
@@ -95,13 +93,23 @@ def draw_sets(
     population: int,
     seed: int,
 ) -> Sets:
-    """Draw the sets: retain and forget first (`train` records together), then control, test and
-    population.
+    """Draw the sets: retain and forget first, then control, test and population.
 
-    train is stratified by class, and holds every record named by id. control follows forget's
-    proportions of classes as far as those classes remain in retain, and retain's where none does (a
-    whole class forgotten). test and population are drawn uniformly from what is left. The same
-    arguments give the same sets. Raises UsageError with all that `set_problems` says.
+    Training records are stratified by class, and hold every record named by id. control follows
+    forget's proportions of classes as far as those classes remain in retain, and retain's where
+    none does (a whole class forgotten). test and population are drawn uniformly from what is left.
+
+    Args:
+        dataset: the records.
+        request: what is to be forgotten.
+        train: how many records retain and forget hold together.
+        control: how many records that no run sees.
+        test: how many records for utility.
+        population: how many records of the attacker's own.
+        seed: the same arguments give the same sets.
+
+    Raises:
+        UsageError: with all that `set_problems` says.
     """
     problems = set_problems(
         dataset, request, train=train, control=control, test=test, population=population, seed=seed

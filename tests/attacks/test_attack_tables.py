@@ -12,6 +12,7 @@ from auditkit.claims.claim import REPORTED, STANDARD
 from auditkit.core.progress import NullReporter
 from auditkit.evidence import report_files
 from auditkit.probes import OBSERVATIONS
+from auditkit.reports import PdfUnavailable
 from tests.reports import sample
 
 
@@ -45,7 +46,7 @@ def test_every_attack_has_its_row_in_the_report(monkeypatch: pytest.MonkeyPatch)
     """A report has one row for each line of ATTACKS, in its order, under its family's meaning."""
 
     def no_pdf(*_: object) -> bytes:
-        raise report_files.PdfUnavailable("not needed here")
+        raise PdfUnavailable("not needed here")
 
     monkeypatch.setattr(report_files, "pdf", no_pdf)
     content = json.loads(sample.as_json(sample.SUPPORTED))
