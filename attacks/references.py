@@ -5,7 +5,7 @@ of this kind need of them is, record by record, the mean and the spread of one s
 side. They are summed up one run at a time, so that memory does not grow with the number of runs.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,17 +94,13 @@ def moments(signal: Signal) -> OfReferences:
 
 def _sums(signals: Signals, signal: Signal) -> tuple[Moments, Moments]:
     """Over all shadow runs, both sides in one go."""
-    runs, records = signals.runs_of("shadow"), len(signals.labels)
-    both = summed(
-        (
-            (
-                signal(signals.logits[run], signals.labels),
-                np.stack([signals.member[run], ~signals.member[run]]),
-            )
-            for run in runs
-        ),
-        (2, records),
-    )
+
+    def of_each() -> Iterator[tuple[Floats, npt.NDArray[np.bool_]]]:
+        for run in signals.runs_of("shadow"):
+            member = signals.member[run]
+            yield signal(signals.logits[run], signals.labels), np.stack([member, ~member])
+
+    both = summed(of_each(), (2, len(signals.labels)))
     inside, out = (Moments(both.n[k], both.mean[k], both.m2[k]) for k in (0, 1))
     return inside, out
 

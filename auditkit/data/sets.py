@@ -186,11 +186,10 @@ def forget_size(dataset: Dataset, request: ForgetRequest, train: int) -> int:
 def _size_problems(n: int, sizes: dict[str, int]) -> list[str]:
     """What is wrong with the sizes alone."""
     least = {"train": 2, "control": 1, "test": 0, "population": 0}
-    problems = [
-        f"{name} must be at least {least[name]} records, found {size}; raise it"
-        for name, size in sizes.items()
-        if size < least[name]
-    ]
+    problems = []
+    for name, size in sizes.items():
+        if size < least[name]:
+            problems.append(f"{name} must be at least {least[name]} records, found {size}; raise it")
     total = sum(sizes.values())
     if total > n:
         listed = " + ".join(f"{name} {size}" for name, size in sizes.items())

@@ -53,7 +53,7 @@ class Counts:
                 raise ValueError(f"accused must be between 0 and the number of records > 0, got {self}")
 
     def perfect(self) -> "Counts":
-        """The same numbers of records, all members accused and nobody else."""
+        """As many records, with all members accused and nobody else."""
         return Counts(self.members, self.members, 0, self.nonmembers)
 
     def limits(self, alpha: float) -> tuple[float, float]:

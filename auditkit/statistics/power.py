@@ -36,8 +36,7 @@ def equivalence_power(n: int, sd: float, margin: float, alpha: float, mean: floa
     widest = (margin / (error * t)) ** 2 * df  # beyond this sample variance nothing is supported
 
     def supported(chi2: float) -> float:
-        # The same as by scipy.stats, which checks its arguments at every call, in a fortieth of the
-        # time.
+        # What scipy.stats gives too, forty times slower, as it checks its arguments at every call.
         room = margin / error - t * math.sqrt(chi2 / df)
         inside = special.ndtr(room - mean / error) - special.ndtr(-room - mean / error)
         return float(inside) * math.exp((df / 2 - 1) * math.log(chi2) - chi2 / 2 - scale)

@@ -47,7 +47,7 @@ class Memory:
         return np.asarray(self.gap.sum(axis=1))
 
     def of(self, records: Ints) -> "Memory":
-        """The same for some of the forget records."""
+        """What each fold saw of some of the forget records, by position."""
         return Memory(self.left[:, records], self.gap[:, records], self.one_run)
 
 

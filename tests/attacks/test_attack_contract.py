@@ -86,7 +86,7 @@ def test_in_every_class_members_score_higher(name: str) -> None:
 
 @every_attack
 def test_an_attack_is_deterministic(name: str) -> None:
-    """The same signals give the same scores, attack models fitted anew, and without touching the
+    """Equal signals give equal scores, attack models fitted anew, and without touching the
     logits."""
     before = SIGNALS.logits.copy()
     first = scores(name, SIGNALS)

@@ -92,7 +92,7 @@ def test_the_battery_attacks_every_compared_run() -> None:
 
 
 def compared(signals: Signals) -> Signals:
-    """The same signals with a fourth compared arm: the last two shadow runs pass for the honest
+    """These signals with a fourth compared arm: the last two shadow runs pass for the honest
     control."""
     arms = signals.arms.astype("U9")
     arms[-2:] = "honest"

@@ -16,7 +16,7 @@ from auditkit.attacks.lira import (
 from auditkit.attacks.references import Moments
 from auditkit.statistics.roc import auc, tpr_at
 from tests.attacks.reference_signals import random_signals
-from tests.attacks.test_lira import RULES, known
+from tests.attacks.test_lira import RULES, Form, known
 
 
 def test_shrinkage_is_between_the_two() -> None:

@@ -58,7 +58,7 @@ def test_disjoint_sorted_and_of_the_sizes_asked(request_: ForgetRequest) -> None
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=["fraction", "ids", "label"])
 def test_seed_decides(request_: ForgetRequest) -> None:
-    """The same seed gives the same sets, another seed gives others."""
+    """One seed gives one and the same sets, another seed gives others."""
     assert parts(draw(request_)) == parts(draw(request_))
     assert all(
         a != b for a, b in zip(parts(draw(request_))[2:], parts(draw(request_, seed=4))[2:], strict=True)

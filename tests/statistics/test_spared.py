@@ -142,7 +142,7 @@ def test_p_is_the_larger_of_markov_and_the_groups() -> None:
 
 
 def test_the_null_depends_on_its_seed_alone() -> None:
-    """The same seed gives the same null and p-value, another seed another null, and T is not
+    """One seed gives one and the same null and p-value, another seed another null, and T is not
     touched by it."""
     arms = exact(simulated_arms(5))
     one, same, other = (spared(*arms, groups=20, seed=s, alpha=0.05) for s in (1, 1, 2))
