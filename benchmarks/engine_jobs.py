@@ -14,7 +14,7 @@ from auditkit.claims.claim import BUILT_IN, read_claim
 from auditkit.core.errors import AuditError, UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import load
-from auditkit.engine.plan import TrainingWorkload, flops
+from auditkit.engine.workload import TrainingWorkload, flops
 from auditkit.models.architectures import Build, cnn, mlp
 from auditkit.study.study import asked_records, prepare
 from auditkit.training import Recipe, initialise, run_seed

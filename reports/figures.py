@@ -1,6 +1,7 @@
 """The figures of a report. They draw what the evidence says; positions are the only arithmetic."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -8,13 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from auditkit.reports.format import Record, decimal, exact, in_order, interval, number
+from auditkit.reports.joins import memory_by_arm
 from auditkit.reports.labels import ARM_LABELS
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
 
 Numbers = Mapping[str, Any]  # arm -> Number
 
 # How each arm is told apart in an ROC panel: by dash and mark first, by colour second.
-_STYLES: Mapping[str, Mapping[str, Any]] = {
+STYLES: Mapping[str, Mapping[str, Any]] = {
     "original": {"color": MUTED, "linestyle": (0, (1, 1.6)), "marker": "s", "markerfacecolor": "none"},
     "unlearned": {"color": ACCENT, "linestyle": "-", "marker": "o"},
     "retrained": {"color": INK, "linestyle": (0, (5, 2.5)), "marker": "D", "markerfacecolor": "none"},
@@ -112,7 +114,7 @@ def roc(name: str, title: str, points: Sequence[Record]) -> str:
     lowest = min(rates)
     axes.plot([lowest, 1], [lowest, 1], color=LINE, linewidth=1, zorder=1)
     for arm in in_order(points[0]["arms"]):
-        style = _STYLES.get(arm, {"color": MUTED})
+        style = STYLES.get(arm, {"color": MUTED})
         values = [_drawable(point["arms"][arm]["value"]) for point in points]
         axes.plot(rates, values, label=arm, linewidth=1.3, markersize=3.6, **style)
     axes.set(xscale="log", yscale="log")
@@ -147,3 +149,27 @@ def minimal_axes(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(colors=LINE, labelcolor=MUTED, labelsize=8, length=3)
+
+
+def _memory_figure(evidence: Record) -> str:
+    memory = evidence["residual_memory"]["per_run"]
+    return residual_memory(memory, memory_by_arm(evidence), evidence["verdict"]["margin"])
+
+
+def _gaps_figure(evidence: Record) -> str:
+    rows = [(attack["title"], attack["gap"]) for attack in evidence["attacks"]]
+    return gaps(rows, evidence["claim"]["criteria"]["attack_gap"])
+
+
+def _roc_figure(attack: Record) -> str:
+    name = re.sub(r"[^a-z0-9]+", "-", attack["name"].lower())
+    return roc(name, attack["title"], attack["points"])
+
+
+FIGURES: Mapping[str, Callable[[Any], str]] = {
+    "residual memory": _memory_figure,
+    "attack gaps": _gaps_figure,
+    "roc": _roc_figure,
+}
+"""What templates call by the filter `figure`: name -> SVG text from the evidence, or from one
+attack of it."""

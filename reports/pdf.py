@@ -63,13 +63,21 @@ class PdfUnavailable(Exception):  # noqa: N818 - not a fault: the page is there 
 
 
 def pdf(html: str, evidence_json: bytes, created: str) -> bytes:
-    """A report page as PDF/A-3a that also declares PDF/UA-1.
+    """A report page as PDF/A-3a that also declares PDF/UA-1. Equal input gives equal bytes.
 
-    html: the page of `render`. evidence_json: attached as evidence.json, byte for byte,
-    relationship Data. created: ISO 8601 time of the attachment. Equal input gives equal bytes.
-    Nothing is fetched but the fonts that come with the report. Raises `PdfUnavailable` where
-    WeasyPrint, pikepdf or pango is missing. Source: ISO 19005-3, ISO 14289-1; the identifiers
-    declare conformance, they do not prove it.
+    Nothing is fetched but the fonts that come with the report. Source: ISO 19005-3, ISO 14289-1;
+    the identifiers declare conformance, they do not prove it.
+
+    Args:
+        html: the page of `render`.
+        evidence_json: attached as evidence.json, byte for byte, relationship Data.
+        created: ISO 8601 time of the attachment.
+
+    Returns:
+        The PDF's bytes.
+
+    Raises:
+        PdfUnavailable: where WeasyPrint, pikepdf or pango is missing.
     """
     weasyprint, pikepdf = _libraries()
     fetch = _fetcher()
@@ -84,9 +92,8 @@ def pdf(html: str, evidence_json: bytes, created: str) -> bytes:
         relationship="Data",
     )
     with catch_warnings():
-        simplefilter(
-            "ignore", ResourceWarning
-        )  # WeasyPrint 70 leaves its colour profile's file to the collector
+        # WeasyPrint 70 leaves its colour profile's file to the collector.
+        simplefilter("ignore", ResourceWarning)
         written = weasyprint.HTML(string=html, url_fetcher=fetch).write_pdf(
             stylesheets=[weasyprint.CSS(string=_STYLE, url_fetcher=fetch, font_config=fonts)],
             font_config=fonts,

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from auditkit.reports.figures import minimal_axes
 from auditkit.reports.format import Record, decimal, exact
+from auditkit.reports.joins import named, numbered
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
 
 MARKS: Mapping[str, Mapping[str, Any]] = {
@@ -30,34 +31,34 @@ def procedures(tables: Sequence[Record]) -> str:
     """
     figure = Figure(figsize=(3.4 * len(tables), 5.6), layout="constrained")
     panels = figure.subplots(2, len(tables), squeeze=False, sharex=True, sharey="row")
-    for column, found in enumerate(tables):
-        _memory(panels[0][column], found)
-        _accuracy(panels[1][column], found)
-        panels[0][column].set_title(found["data"], fontsize=9, weight="bold", color=INK, loc="left")
+    for column, table in enumerate(tables):
+        _memory(panels[0][column], table)
+        _accuracy(panels[1][column], table)
+        panels[0][column].set_title(table["data"], fontsize=9, weight="bold", color=INK, loc="left")
     panels[0][0].set_ylabel("residual memory ρ", fontsize=8.5, color=INK)
     panels[1][0].set_ylabel("test accuracy", fontsize=8.5, color=INK)
-    told = "; ".join(f"{found['data']}: {_told(found)}" for found in tables)
-    title = f"Cost as a share of retraining, residual memory and test accuracy of every procedure. {told}."
+    words = "; ".join(f"{table['data']}: {_in_words(table)}" for table in tables)
+    title = f"Cost as a share of retraining, residual memory and test accuracy of every procedure. {words}."
     return inline(figure, "figure-procedures", title)
 
 
-def _memory(axes: Axes, found: Record) -> None:
-    margin = found["claim"]["criteria"]["residual_memory"]
+def _memory(axes: Axes, table: Record) -> None:
+    margin = table["claim"]["criteria"]["residual_memory"]
     axes.axhspan(-margin, margin, color=BAND, linewidth=0)
     for place in (0, 1):
         axes.axhline(place, color=LINE, linewidth=0.8)
-    for number, row in numbered(found):
+    for number, row in _claims(table):
         rho = row["decided"]["memory"]["exact"]
         if rho["value"] is not None:
             _mark(axes, number, row, rho["value"], rho)
     _scale(axes)
 
 
-def _accuracy(axes: Axes, found: Record) -> None:
-    retrained = next(row for row in found["rows"] if row["name"] == "retrained")["test"]["value"]
+def _accuracy(axes: Axes, table: Record) -> None:
+    retrained = named(table["rows"], "retrained")["test"]["value"]
     axes.axhline(retrained, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.annotate("retrained", (CHEAPEST, retrained), (2, 3), **ASIDE | {"color": MUTED})
-    for number, row in numbered(found):
+    for number, row in _claims(table):
         _mark(axes, number, row, row["test"]["value"], row["test"])
     axes.set_xlabel("cost, as a share of retraining", fontsize=8.5, color=INK)
     _scale(axes)
@@ -80,14 +81,14 @@ def _scale(axes: Axes) -> None:
     minimal_axes(axes)
 
 
-def numbered(found: Record) -> list[tuple[int, Record]]:
-    """The procedures of a table with their numbers in it; arms that are no claim have none."""
-    return list(enumerate((row for row in found["rows"] if row["decided"]), 1))
+def _claims(table: Record) -> list[tuple[int, Record]]:
+    """The procedures of a table with their numbers in it."""
+    return [(number, named(table["rows"], name)) for name, number in numbered(table).items()]
 
 
-def _told(found: Record) -> str:
+def _in_words(table: Record) -> str:
     return ", ".join(
         f"{number} {row['name']} costs {exact(row['cost'])}, rho"
         f" {decimal(row['decided']['memory']['exact']['value'])}, accuracy {decimal(row['test']['value'])}"
-        for number, row in numbered(found)
+        for number, row in _claims(table)
     )

@@ -6,48 +6,38 @@ order of epochs. Positions are the only arithmetic. Every figure is returned as 
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
-from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from auditkit.reports.curve_axes import (
+    DOTTED,
+    VARIANT_STYLES,
+    Curve,
+    label_below,
+    label_epochs,
+    legend,
+    panels,
+    plot_sets,
+    shade_unlearning,
+    widen,
+)
 from auditkit.reports.figures import minimal_axes
 from auditkit.reports.format import Record, decimal
-from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
+from auditkit.reports.labels import MEASURES
+from auditkit.reports.svg import ACCENT, INK, inline
 
-Curve = Sequence[Record]
 Curves = Mapping[str, Curve]
 """variant -> its curve"""
-
-DASHED, LONG, DOTTED, MIXED = (0, (4, 2)), (0, (8, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2))
-
-# Told apart by mark and dash first, by colour second.
-VARIANT_STYLES: Mapping[str, Mapping[str, Any]] = {
-    "FFR": {"color": LINE, "linestyle": "-", "marker": "v"},
-    "VFR-ordered": {"color": MUTED, "linestyle": DASHED, "marker": "s", "markerfacecolor": "none"},
-    "VFR-random": {"color": INK, "linestyle": DOTTED, "marker": "^"},
-    "VFR-permuted": {"color": MUTED, "linestyle": MIXED, "marker": "x"},
-    "VFR-rank": {"color": ACCENT, "linestyle": "-", "marker": "o"},
-    "VFR-top-30": {"color": INK, "linestyle": LONG, "marker": "D", "markerfacecolor": "none"},
-}
-SET_STYLES: Mapping[str, Mapping[str, Any]] = {
-    "retain": {"color": MUTED, "linestyle": DASHED, "marker": "s", "markerfacecolor": "none"},
-    "forget": {"color": ACCENT, "linestyle": "-", "marker": "o"},
-    "official": {"color": INK, "linestyle": LONG, "marker": "D", "markerfacecolor": "none"},
-}
-SETS = {"retain": "retain", "forget": "forget", "official": "official test"}
-MEASURES = {"held_out": "accuracy", "loss": "loss, nats", "confidence": "confidence"}
 
 
 def saw_tooth(name: str, subject: str, curve: Curve) -> str:
     """Accuracy, loss and confidence on held-out records after every epoch: as the gates were left,
     and with them off. subject: the variant and the data set, for the title."""
     figure = Figure(figsize=(6.6, 5.0), layout="constrained")
-    panels = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
-    for axes, (measure, label) in zip(panels, MEASURES.items(), strict=True):
-        _shade(axes, curve)
+    stacked = figure.subplots(3, 1, sharex=True, height_ratios=(2, 1, 1))
+    for axes, (measure, label) in zip(stacked, MEASURES.items(), strict=True):
+        shade_unlearning(axes, curve)
         epochs = [point["epoch"] for point in curve]
         off = [point["gate_off"][measure] for point in curve]
         axes.plot(epochs, off, color=INK, linestyle=DOTTED, linewidth=1.3, label="gates switched off")
@@ -55,9 +45,9 @@ def saw_tooth(name: str, subject: str, curve: Curve) -> str:
         axes.plot(epochs, seen, color=ACCENT, marker="o", markersize=3.6, linewidth=1.3, label="as published")
         axes.set_ylabel(label, fontsize=8.5, color=INK)
         minimal_axes(axes)
-    _widen(panels[0])
-    _legend(panels[0], ncols=2, loc="lower left")
-    _epochs(panels[-1])
+    widen(stacked[0])
+    legend(stacked[0], ncols=2, loc="lower left")
+    label_epochs(stacked[-1])
     turns = "; ".join(_turn(curve, turn) for turn in _turns(curve))
     return inline(
         figure, name, f"Accuracy, loss and confidence after every epoch, {subject}. Accuracy: {turns}."
@@ -68,7 +58,7 @@ def varying_rates(name: str, subject: str, curves: Curves) -> str:
     """Accuracy on held-out records after every epoch, a line a variant."""
     figure = Figure(figsize=(6.6, 3.4), layout="constrained")
     axes = figure.add_subplot()
-    _shade(axes, next(iter(curves.values())))
+    shade_unlearning(axes, next(iter(curves.values())))
     for variant, curve in curves.items():
         accuracy = [point["seen"]["held_out"] for point in curve]
         epochs = [point["epoch"] for point in curve]
@@ -76,10 +66,10 @@ def varying_rates(name: str, subject: str, curves: Curves) -> str:
             epochs, accuracy, label=variant, linewidth=1.2, markersize=3.8, **VARIANT_STYLES.get(variant, {})
         )
     axes.set_ylabel("accuracy, held-out records", fontsize=8.5, color=INK)
-    _epochs(axes)
-    _widen(axes)
+    label_epochs(axes)
+    widen(axes)
     minimal_axes(axes)
-    _legend(figure, ncols=3 if len(curves) > 5 else len(curves), loc="outside lower center")
+    legend(figure, ncols=3 if len(curves) > 5 else len(curves), loc="outside lower center")
     return inline(figure, name, f"Accuracy after every epoch, {subject}. {_last_turns(curves)}")
 
 
@@ -87,9 +77,9 @@ def with_attack(name: str, subject: str, curves: Curves) -> str:
     """Accuracy on held-out records after every epoch, a panel a variant, with the score of the
     paper's membership inference written at every point."""
     figure = Figure(figsize=(6.8, 0.3 + 2.1 * ((len(curves) + 1) // 2)), layout="constrained")
-    grid = _panels(figure, len(curves))
+    grid = panels(figure, len(curves))
     for axes, (variant, curve) in zip(grid, curves.items(), strict=True):
-        _shade(axes, curve)
+        shade_unlearning(axes, curve)
         accuracy = [point["seen"]["held_out"] for point in curve]
         axes.plot(
             [point["epoch"] for point in curve], accuracy, color=ACCENT, marker="o", markersize=3, linewidth=1
@@ -99,8 +89,8 @@ def with_attack(name: str, subject: str, curves: Curves) -> str:
         axes.set_title(variant, fontsize=8.5, weight="bold", color=INK, loc="left")
         axes.margins(y=0.4)
         minimal_axes(axes)
-    _widen(grid[0])
-    _below(grid, "epoch (shaded: unlearning)")
+    widen(grid[0])
+    label_below(grid, "epoch (shaded: unlearning)")
     figure.supylabel("accuracy, held-out records", fontsize=8.5, color=INK)
     told = "; ".join(f"{variant} {_attacks(curve)}" for variant, curve in curves.items())
     return inline(
@@ -116,17 +106,17 @@ def against_time(name: str, subject: str, curves: Curves) -> str:
     panel a run; dotted, the official test records with the gates off. curves: what the run is
     called -> its curve."""
     figure = Figure(figsize=(6.8, 0.5 + 2.1 * ((len(curves) + 1) // 2)), layout="constrained")
-    grid = _panels(figure, len(curves))
+    grid = panels(figure, len(curves))
     for axes, (run, curve) in zip(grid, curves.items(), strict=True):
         points = _from_last_learning(curve)
         times = [point["t"] for point in points]
         off = [point["gate_off"]["official"] for point in points]
         axes.plot(times, off, color=INK, linestyle=DOTTED, linewidth=1.3, label="official test, gates off")
-        _sets(axes, times, points)
+        plot_sets(axes, times, points)
         axes.set_title(run, fontsize=8.5, weight="bold", color=INK, loc="left")
         minimal_axes(axes)
-    _below(grid, "t, epochs of unlearning")
-    _legend(figure, ncols=4, loc="outside lower center", of=grid[0])
+    label_below(grid, "t, epochs of unlearning")
+    legend(figure, ncols=4, loc="outside lower center", of=grid[0])
     figure.supylabel("accuracy", fontsize=8.5, color=INK)
     told = "; ".join(
         f"{run}, " + ", ".join(_at_time(point) for point in _ends(_from_last_learning(curve)))
@@ -144,12 +134,12 @@ def against_k(name: str, subject: str, layers: Mapping[str, Sequence[Record]]) -
     figure = Figure(figsize=(6.6, 2.7), layout="constrained")
     grid = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
     for axes, (layer, found) in zip(grid, layers.items(), strict=True):
-        _sets(axes, [row["k"] for row in found], found)
+        plot_sets(axes, [row["k"] for row in found], found)
         axes.set_title(layer, fontsize=8.5, weight="bold", color=INK, loc="left")
         axes.set_xlabel("K, units switched off", fontsize=8.5, color=INK)
         minimal_axes(axes)
     grid[0].set_ylabel("accuracy", fontsize=8.5, color=INK)
-    _legend(figure, ncols=3, loc="outside lower center", of=grid[0])
+    legend(figure, ncols=3, loc="outside lower center", of=grid[0])
     told = "; ".join(
         f"{layer}, " + ", ".join(f"K = {row['k']} {decimal(row['seen']['official'])}" for row in _ends(found))
         for layer, found in layers.items()
@@ -174,61 +164,6 @@ def _score(axes: Axes, point: Record, height: float) -> None:
         rotation=90,
         color=INK,
     )
-
-
-def _panels(figure: Figure, n: int) -> list[Axes]:
-    """n panels of one scale, two a row."""
-    columns = min(2, n)
-    grid = list(figure.subplots(-(-n // columns), columns, sharex=True, sharey=True, squeeze=False).flat)
-    for axes in grid[n:]:
-        axes.set_axis_off()
-    return grid[:n]
-
-
-def _below(grid: Sequence[Axes], label: str) -> None:
-    """Numbers and a label at the foot of both columns, which are the last two of the panels."""
-    for axes in grid[-2:]:
-        axes.set_xlabel(label, fontsize=8.5, color=INK)
-        axes.tick_params(labelbottom=True)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _sets(axes: Axes, places: Sequence[float], rows: Sequence[Record]) -> None:
-    """The accuracy on each set, a line a set."""
-    for which, style in SET_STYLES.items():
-        heights = [row["seen"][which] for row in rows]
-        axes.plot(places, heights, label=SETS[which], linewidth=1.2, markersize=3.2, **style)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-
-
-def _shade(axes: Axes, curve: Curve) -> None:
-    """Marks the epochs of unlearning, one band for those in a row."""
-    for phase, points in groupby(curve, key=lambda point: point["phase"]):
-        epochs = [point["epoch"] for point in points]
-        if phase == "unlearn":
-            axes.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=BAND, linewidth=0)
-
-
-def _widen(axes: Axes) -> None:
-    """Accuracies are drawn over a tenth at least: noise must not look like forgetting."""
-    low, high = axes.get_ylim()
-    beyond = max(0.0, 0.1 - (high - low)) / 2
-    axes.set_ylim(low - beyond, high + beyond)
-
-
-def _epochs(axes: Axes) -> None:
-    axes.set_xlabel("epoch (shaded: unlearning)", fontsize=8.5, color=INK)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _legend(where: Axes | Figure, *, ncols: int, loc: Any, of: Axes | None = None) -> None:
-    """A legend without a frame. of: the panel whose lines it names, where `where` has more than
-    one."""
-    named = (
-        {} if of is None else dict(zip(("handles", "labels"), of.get_legend_handles_labels(), strict=True))
-    )
-    style: dict[str, Any] = {"fontsize": 7.5, "frameon": False, "handlelength": 3, "labelcolor": INK}
-    where.legend(ncols=ncols, loc=loc, **named, **style)
 
 
 def _turns(curve: Curve) -> list[int]:

@@ -35,14 +35,25 @@ def calibrate(
     problems: Sequence[str] = (),
     tell: Reporter | None = None,
 ) -> r.Calibration:
-    """Put claims whose answer is known to the decision, and leave the table at `out` as JSON and as
-    HTML.
+    """Put claims whose answer is known to the decision, and leave the table as JSON and as HTML.
 
-    claim: of its data, its model, its training and its criteria; its procedure plays no part.
-    fakes: which are tried. claims: of each case. jobs: workers, by default as many as there are
-    cores. folder, problems: as for `auditkit.pipeline.audit`. Interrupted, the same call goes on
-    where training was. Raises UsageError with every problem before anything is trained, AuditError
-    where it cannot run.
+    Interrupted, the same call goes on where training was.
+
+    Args:
+        claim: of its data, its model, its training and its criteria; its procedure plays no part.
+        out: the directory for calibration.json and calibration.html.
+        fakes: which are tried.
+        claims: of each case.
+        jobs: workers; by default as many as there are cores.
+        folder, problems: as for `auditkit.pipeline.audit`.
+        tell: hears how it goes.
+
+    Returns:
+        What is in calibration.json.
+
+    Raises:
+        UsageError: with every problem, before anything is trained.
+        AuditError: where it cannot run.
     """
     tell = tell or NullReporter()
     _check_place(out)

@@ -32,12 +32,36 @@ def to_plain(value: object) -> Any:
 
 
 def canonical(value: object) -> bytes:
-    """RFC 8785 canonical JSON: equal values give equal bytes. ValueError for NaN or infinity."""
+    """Canonical JSON (RFC 8785): equal values give equal bytes, on every machine.
+
+    Args:
+        value: what `to_plain` takes: dataclasses, mappings with text as keys, sequences, numbers.
+
+    Returns:
+        UTF-8.
+
+    Raises:
+        TypeError: for anything else.
+        ValueError: for NaN or infinity.
+
+    >>> canonical({"b": 1.0, "a": (True, None)})
+    b'{"a":[true,null],"b":1}'
+    """
     return rfc8785.dumps(to_plain(value))
 
 
 def digest(value: object) -> str:
-    """SHA-256 of the canonical form, hex."""
+    """What a value is known by: SHA-256 over its canonical form.
+
+    Args:
+        value: as for `canonical`.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        TypeError, ValueError: as `canonical` does.
+    """
     return hashlib.sha256(canonical(value)).hexdigest()
 
 

@@ -25,10 +25,20 @@ Function = Callable[..., Any]
 
 
 def resolve(name: str, folder: Path, table: Mapping[str, Function], key: str) -> Function:
-    """The function that a claim names in `key` ("model.name"): one of `table`, or the user's own.
+    """The function that a claim names: one of ours, or the user's own, whose code is then run.
 
-    folder: where the path of a "./file.py:function" starts. Raises UsageError if there is no
-    function by that name, or if the user's module raises while it is imported.
+    Args:
+        name: a key of `table`, "package.module:function" or "./file.py:function".
+        folder: where the path of a "./file.py:function" starts.
+        table: ours, by name.
+        key: where in the claim the name stands ("model.name"), for the errors.
+
+    Returns:
+        The function.
+
+    Raises:
+        UsageError: if there is no function by that name, or if the user's module raises while it is
+            imported.
     """
     if name in table:
         return table[name]
@@ -98,8 +108,10 @@ def option_problems(
         table = _table(function, known)
     except Exception as error:  # noqa: BLE001 -- the annotations may be the user's own
         return [
-            f"{part}.options: the function's parameters could not be read: {describe_error(error)}; mend its"
-            " annotations"
+            (
+                f"{part}.options: the function's parameters could not be read: {describe_error(error)}; mend"
+                " its annotations"
+            )
         ]
     try:
         # Strict and as JSON: a list may stand for a tuple, but no text for a number. The function

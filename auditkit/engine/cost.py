@@ -10,19 +10,16 @@ from auditkit.engine import store
 from auditkit.engine.plan import (
     Measured,
     Plan,
-    TrainingWorkload,
     cores,
     fastest,
-    flops,
     measure,
     most_workers,
     seconds,
-    stack_bytes,
     stacks,
     step_seconds,
-    weight_bytes,
 )
-from auditkit.engine.queue import Backend
+from auditkit.engine.workers import Backend
+from auditkit.engine.workload import TrainingWorkload, flops, stack_bytes, weight_bytes
 
 PROCESS_BYTES = 450_000_000
 """What a process takes before it holds any data: Python, torch, and the rest of what we import."""
@@ -35,9 +32,13 @@ SOON = 10.0
 class Resources:
     """What an audit may use; None: as much as there is, or as measured.
 
-    jobs: workers. backend, address: see `auditkit.engine.queue.Workers`. device: "auto", "cpu" or
-    "cuda". width, threads: of the plan, in place of measuring. memory: bytes of all processes
-    together. seconds: of training.
+    Attributes:
+        jobs: workers.
+        backend, address: see `auditkit.engine.workers.WorkerConfig`.
+        device: "auto", "cpu" or "cuda".
+        width, threads: of the plan, in place of measuring.
+        memory: bytes of all processes together.
+        seconds: of training.
     """
 
     jobs: int | None = None
@@ -84,8 +85,8 @@ def planned(
     }
     if known := store.load(told):
         return _from_tensors(known)
-    room = None if given.memory is None else given.memory - process_bytes(work)
-    best = fastest(measure(work, devices=_devices(given.device), threads=given.threads, memory=room), work)
+    most = None if given.memory is None else given.memory - process_bytes(work)
+    best = fastest(measure(work, devices=_devices(given.device), threads=given.threads, memory=most), work)
     store.save(told, _to_tensors(best))
     return best
 

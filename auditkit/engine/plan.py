@@ -10,18 +10,16 @@ import itertools
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from auditkit.engine.memory import keep_freed_memory
-from auditkit.models.architectures import Build
-from auditkit.training import Recipe, fit, initialise, stackable
+from auditkit.engine.workload import OPTIMISER_COPIES, TrainingWorkload, stack_bytes, weight_bytes
+from auditkit.training import fit, initialise, stackable
 
 PROBE_SECONDS = 0.12
 """How long the steps of one candidate are timed, at least; two steps are timed however long they
@@ -38,40 +36,21 @@ HOPELESS = 4.0
 ROUNDS = 2
 USUAL_BYTES = 8_000_000
 """Usual is the widest stack whose weights, gradients and moments fit here, and so into a cache."""
-OPTIMISER_COPIES = 4
-"""Weights, gradients and the two moments of Adam."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """width: runs a stack, at most; 1 = every run by itself. threads: of each stack. device: a
-    torch device."""
+    """How runs are trained: it decides the last bits of every weight.
+
+    Attributes:
+        width: runs a stack, at most; 1 = every run by itself.
+        threads: of each stack.
+        device: a torch device.
+    """
 
     width: int
     threads: int
     device: str
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingWorkload:
-    """What is to be trained, as far as its cost goes.
-
-    records: of each run, at most. runs: what may share a stack, by name -> how many. x, y: some
-    records to try steps on. data_bytes: of all records a worker is given.
-    """
-
-    build: Build
-    x: torch.Tensor
-    y: torch.Tensor
-    recipe: Recipe
-    records: int
-    runs: Mapping[str, int]
-    data_bytes: int
-
-    @property
-    def steps(self) -> int:
-        """Steps of one run."""
-        return self.recipe.epochs * math.ceil(self.records / self.recipe.batch_size)
 
 
 @dataclass(frozen=True)
@@ -113,33 +92,51 @@ def seconds(measured: Measured, work: TrainingWorkload, workers: int) -> float:
 def measure(
     work: TrainingWorkload, *, devices: Sequence[str], threads: int | None, memory: int | None
 ) -> list[Measured]:
-    """Time the first steps of every plan worth trying: ever wider stacks on each device and number
-    of threads, until two in a row do less than a narrower one did; those that may be the fastest
-    several times. threads: only so many. memory: bytes a stack may take, if it is wider than one
-    run."""
-    found = []
+    """Time the first steps of every plan worth trying.
+
+    Ever wider stacks are tried on each device and number of threads, until two in a row do less
+    than a narrower one did; those that may be the fastest are timed several times.
+
+    Args:
+        work: what is to be trained.
+        devices: torch devices to try.
+        threads: only so many; None for one and for as many as there are cores.
+        memory: bytes that a stack may take, if it is wider than one run; None for any.
+
+    Returns:
+        Each plan tried, with the seconds of a step and the bytes of a stack.
+    """
     can_stack = stackable([initialise(work.build, k) for k in (0, 1)], work.x[:2], work.y[:2])
     widest = max(work.runs.values(), default=1) if can_stack else 1
-    one = stack_bytes(work)
+    measured: list[Measured] = []
     for device in devices:
         for each in (1,) if device == "cuda" else sorted({threads or 1, threads or cores()}):
-            worse, best = 0, math.inf
-            for width in _widths(widest):
-                if worse == 2 or (memory is not None and width > 1 and width * one > memory):
-                    break
-                try:
-                    step = step_seconds(work, Plan(width, each, device))
-                except torch.OutOfMemoryError:
-                    break  # no wider one fits either
-                found.append(Measured(Plan(width, each, device), step, width * one))
-                worse = 0 if step / width < best else worse + 1
-                best = min(best, step / width)
-                if device == "cpu" and found[-1] not in _within(HOPELESS, found, work):
-                    break  # wider ones will not make that good; on a GPU they may
+            _measure_widths(work, Plan(widest, each, device), memory, measured)
     for _ in range(ROUNDS):
-        doubtful = set(_within(DOUBTFUL, found, work))
-        found = [_timed_again(m, work) if m in doubtful else m for m in found]
-    return found
+        doubtful = set(_within(DOUBTFUL, measured, work))
+        measured = [_timed_again(m, work) if m in doubtful else m for m in measured]
+    return measured
+
+
+def _measure_widths(
+    work: TrainingWorkload, widest: Plan, memory: int | None, measured: list[Measured]
+) -> None:
+    """Time ever wider stacks on one device and number of threads, up to `widest`, and add them to
+    those that were measured before, against which they are held."""
+    one, worse, best = stack_bytes(work), 0, math.inf
+    for width in _widths(widest.width):
+        if worse == 2 or (memory is not None and width > 1 and width * one > memory):
+            return
+        plan = replace(widest, width=width)
+        try:
+            step = step_seconds(work, plan)
+        except torch.OutOfMemoryError:
+            return  # no wider one fits either
+        measured.append(Measured(plan, step, width * one))
+        worse = 0 if step / width < best else worse + 1
+        best = min(best, step / width)
+        if widest.device == "cpu" and measured[-1] not in _within(HOPELESS, measured, work):
+            return  # wider ones will not make that good; on a GPU they may
 
 
 def _widths(most: int) -> list[int]:
@@ -163,12 +160,6 @@ def fastest(measured: Sequence[Measured], work: TrainingWorkload) -> Measured:
     )
     close = _within(CLOSE, measured, work)
     return min(close, key=lambda m: (m.plan.threads, abs(math.log2(m.plan.width / usual)), m.plan.width))
-
-
-def weight_bytes(work: TrainingWorkload) -> int:
-    """The size of one run's weights."""
-    weights: int = sum(p.numel() * p.element_size() for p in initialise(work.build, 0).parameters())
-    return weights
 
 
 def step_seconds(work: TrainingWorkload, plan: Plan) -> float:
@@ -203,32 +194,3 @@ def threads(n: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def stack_bytes(work: TrainingWorkload) -> int:
-    """The memory that one run of a stack takes while a step is made: its weights, gradients and
-    optimiser state, and what backward needs of a batch, measured."""
-    model = initialise(work.build, 0).train()
-    batch = work.x[: min(work.recipe.batch_size, work.records)]
-    saved: dict[int, int] = {}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        saved[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.random.fork_rng(devices=[]), torch.autograd.graph.saved_tensors_hooks(note, lambda t: t):
-        model(batch)
-    # Forward results and their gradients lie side by side for a while.
-    activations: int = sum(saved.values())
-    return OPTIMISER_COPIES * weight_bytes(work) + 2 * activations
-
-
-def flops(work: TrainingWorkload) -> int:
-    """Floating-point operations of all matrix products and convolutions of training, forward and
-    backward."""
-    n = min(work.recipe.batch_size, work.records, len(work.x))
-    model: nn.Module = initialise(work.build, 0).train()
-    with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
-        model(work.x[:n]).sum().backward()
-    a_record: float = counter.get_total_flops() / n
-    return round(a_record * work.records * work.recipe.epochs * sum(work.runs.values()))

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import IO
 
 from auditkit.core.errors import AuditError
-from auditkit.engine import backends as pools
-from auditkit.engine.backends import BACKENDS, Backend, Pool, WorkerConfig, line, open_pool
+from auditkit.engine import clusters
+from auditkit.engine.backends import open_pool
 from auditkit.engine.store import store_directory
 from auditkit.engine.task import Task, Tensors
+from auditkit.engine.workers import BACKENDS, Backend, Pool, WorkerConfig, line
 
 __all__ = ["BACKENDS", "Backend", "WorkerConfig", "log_path", "results", "worker_session"]
 
@@ -48,22 +49,40 @@ class TaskFailure:
 
 
 def results(tasks: Sequence[Task], workers: WorkerConfig) -> Results:
-    """Do all tasks, by workers of their own: see `worker_session`. Close it to end all work at
-    once."""
+    """Do all tasks, by workers of their own. Close it to end all work at once.
+
+    Args:
+        tasks: each carries its plan and seeds, so that its result does not depend on the workers.
+        workers: who does them.
+
+    Yields:
+        (number of the task, its tensors by name), as they are finished.
+
+    Raises:
+        AuditError, UsageError: as `worker_session` says.
+    """
     with worker_session(workers) as results_of:
         yield from results_of(tasks)
 
 
 @contextmanager
 def worker_session(workers: WorkerConfig) -> Iterator[Callable[[Sequence[Task]], Results]]:
-    """Gives a function that does tasks, lot after lot, by the same workers. They are hired when
-    there is a first task, and ended with the block, whatever they do.
+    """Gives a function that does tasks, lot after lot, by the same workers.
 
-    The function gives (number of the task, its result) as they are finished. No more tasks are sent
-    than results are taken, so that these do not pile up here. A task that was out when a worker
-    died is tried again after all others, at last by itself. Raises AuditError, naming the runs and
-    the log, where a worker dies every time, where a task fails, and where a cluster cannot be had
-    or is lost; UsageError where it is not named as it must be.
+    They are started when there is a first task, and ended with the block, whatever they do. No more
+    tasks are sent than results are taken, so that these do not pile up in this process. A task that
+    was out when a worker died is tried again after all others, at last by itself.
+
+    Args:
+        workers: who does the tasks; one process of this machine (loky, one job) is this very one.
+
+    Yields:
+        tasks -> (number of the task, its tensors by name), as they are finished.
+
+    Raises:
+        AuditError: naming the runs and the log, where a worker dies every time, where a task fails,
+            and where a cluster cannot be had or is lost.
+        UsageError: where a cluster is not named as it must be.
     """
     with ExitStack() as stack:
         hire = cache(lambda: stack.enter_context(open_pool(workers, work)))
@@ -82,26 +101,26 @@ def _all(tasks: Sequence[Task], pool: Pool) -> Results:
     deaths: Deaths = {}
     for attempt in range(1, ATTEMPTS + 1):
         # At last one at a time, so that the one to blame is known.
-        deaths = yield from _tried(tasks, left, pool, 1 if attempt == ATTEMPTS else pool.room)
+        deaths = yield from _tried(tasks, left, pool, 1 if attempt == ATTEMPTS else pool.max_in_flight)
         left = sorted(deaths)
     if deaths:
         raise _dead(tasks, deaths)
 
 
 def _tried(
-    tasks: Sequence[Task], numbers: Sequence[int], pool: Pool, room: int
+    tasks: Sequence[Task], numbers: Sequence[int], pool: Pool, max_in_flight: int
 ) -> Generator[tuple[int, Tensors], None, Deaths]:
     """Try each of the numbered tasks once. Returns those that were out when a worker died."""
     waiting, out = iter(numbers), dict[Future[Tensors | TaskFailure], int]()
     deaths, in_a_row = Deaths(), 0
     while True:
-        for k in islice(waiting, room - len(out)):
+        for k in islice(waiting, max_in_flight - len(out)):
             task = tasks[k]
             with _in_reach():
                 out[pool.submit(task, log_path(task))] = k
         if not out:
             return deaths
-        while not (done := wait(out, timeout=pools.PATIENCE, return_when=FIRST_COMPLETED).done):
+        while not (done := wait(out, timeout=clusters.PATIENCE, return_when=FIRST_COMPLETED).done):
             pool.check()
         while done:
             future = done.pop()
@@ -111,7 +130,7 @@ def _tried(
                     result = future.result()
             except pool.died as error:
                 deaths[k], in_a_row = error, in_a_row + 1
-                if in_a_row == HOPELESS * room:
+                if in_a_row == HOPELESS * max_in_flight:
                     raise _dead(tasks, {k: error}) from error
                 continue
             if isinstance(result, TaskFailure):

@@ -40,5 +40,5 @@ OBSERVATIONS: dict[str, Observe] = {
 }
 """name in `Signals.observed` -> what gives one number a record"""
 
-RECOVERIES: dict[str, Recover] = {"relearn": relearn, "probe": linear_probe, "rescale": rescale}
+RECOVERIES: dict[str, Recover] = {"relearned": relearn, "probe": linear_probe, "rescaled": rescale}
 """name of a query -> what makes suppressed memory show again"""

@@ -50,49 +50,74 @@ def reproduce(
     given: Resources | None = None,
     tell: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Make every experiment of this size on these data sets that is not there yet, and leave page,
-    figures and numbers at `out`. Returned: what is in reproduction.json.
+    """Make every experiment of this size that is not there yet; leave page, figures and numbers.
 
-    size: one of SIZES. sources: names of data sets. Interrupted, the same call goes on. Raises
-    UsageError before anything is trained where a data set is not there or the place cannot be
-    written to.
+    Interrupted, the same call goes on.
+
+    Args:
+        size: one of SIZES.
+        sources: names of data sets.
+        out: the directory for the files.
+        given: what may be used of the machine; by default what there is.
+        tell: hears how it goes.
+
+    Returns:
+        What is in reproduction.json.
+
+    Raises:
+        UsageError: before anything is trained, where a data set is not there or the place cannot be
+            written to.
     """
     tell, given = tell or NullReporter(), given or Resources()
     _check(size, out)
     committed = {source: _commitment(size, source) for source in sources}  # refuses before anything is made
-    pieces = out / PIECES
-    try:
-        pieces.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{out}: cannot be written to: {error}; choose another --out") from error
-    found: dict[str, dict[str, Any]] = {source: {} for source in sources}
+    pieces = _pieces_folder(out)
+    made: dict[str, dict[str, Any]] = {source: {} for source in sources}
     alone = [piece for source in sources for piece in _experiments(size, source, committed[source], given)]
     for name, value in _made(alone, pieces, given.jobs or cores(), tell):
         source, _, what = name.partition(" ")
-        found[source][what] = value
+        made[source][what] = value
     for source in sources:
-        for name, audit in audits(size, source).items():
-            make = partial(
-                table, name, audit.claim, audit.procedures, attack=audit.attack, given=given, tell=tell
-            )
-            told = {key: procedure.model_dump() for key, procedure in audit.procedures.items()}
-            identity = {
-                "claim": audit.claim.model_dump(mode="json"),
-                "procedures": told,
-                "attack": audit.attack,
-                "data": committed[source],
-                "device": _device(given),
-            }
-            piece = Experiment(f"{source} table {name}", identity, make)
-            [(_, found[source][f"table {name}"])] = _made([piece], pieces, 1, tell)
+        for piece in _tables(size, source, committed[source], given, tell):
+            # One by one: each table has workers of its own.
+            [(name, value)] = _made([piece], pieces, 1, tell)
+            made[source][name.removeprefix(f"{source} ")] = value
     return {
         "schema": 1,
         "auditkit": VERSION,
         "command": command(size, sources),
         "size": size,
         "settings": asdict(SIZES[size]),
-        "data": found,
+        "data": made,
     }
+
+
+def _pieces_folder(out: Path) -> Path:
+    """Where what is finished is kept until all is."""
+    pieces = out / PIECES
+    try:
+        pieces.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written to: {error}; choose another --out") from error
+    return pieces
+
+
+def _tables(
+    size: str, source: str, commitment: str, given: Resources, tell: Reporter
+) -> Iterator[Experiment]:
+    """The tables of procedures on one data set, each as an experiment."""
+    for name, audit in audits(size, source).items():
+        make = partial(
+            table, name, audit.claim, audit.procedures, attack=audit.attack, given=given, tell=tell
+        )
+        identity = {
+            "claim": audit.claim.model_dump(mode="json"),
+            "procedures": {key: procedure.model_dump() for key, procedure in audit.procedures.items()},
+            "attack": audit.attack,
+            "data": commitment,
+            "device": _device(given),
+        }
+        yield Experiment(f"{source} table {name}", identity, make)
 
 
 def command(size: str, sources: Sequence[str]) -> str:

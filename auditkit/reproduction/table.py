@@ -4,6 +4,7 @@ an audit on each."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -50,11 +51,23 @@ def table(
     tell: Reporter,
 ) -> Table:
     """Every procedure applied to the same originals, and judged as an audit of it would be: same
-    sets, same retrained runs, same controls, same criteria, which are the claim's. attack: how the
-    paper's attack learns.
+    sets, same retrained runs, same controls, same criteria, which are the claim's.
 
-    Interrupted, the same call goes on where training was. Raises UsageError where the claim cannot
-    be put to the test.
+    Interrupted, the same call goes on where training was.
+
+    Args:
+        name: of the table.
+        claim: everything but the procedure.
+        procedures: what is compared, by the names of the rows.
+        attack: how the paper's attack learns.
+        given: what may be used of the machine.
+        tell: hears how it goes.
+
+    Returns:
+        Rows for the original and the retrained arm, then one for each procedure.
+
+    Raises:
+        UsageError: where the claim cannot be put to the test.
     """
     claim = widened(claim, 1.0)
     study = prepare(claim, Path(), (), tell)
@@ -70,32 +83,35 @@ def table(
     rows: dict[str, Row] = {}
     retrainings: list[Cost] = []
     diverged: dict[str, None] = {}
-    for found, names in collected_alike(study, asked, gallery, plan, workers, digest(about), tell):
+    for answers, names in collected_alike(study, asked, gallery, plan, workers, digest(about), tell):
         tell.say(f"judging {len(names)} procedures ...")
-        signals = signals_of(study, asked, found)
-        arm = _Asked(signals, set_indices(study, signals), found, claim.criteria, attack)
-        bank = bank_of(signals, found, arm.places, parts, claim, names, about)
+        signals = signals_of(study, asked, answers)
+        arm = _Asked(signals, set_indices(study, signals), answers, claim.criteria, attack)
+        bank = bank_of(signals, answers, arm.places, parts, claim, names, about)
+        verdicts = judged(study, procedures, bank, names, answers.diverged, jobs)
         for key in ("original", "retrained"):
             rows.setdefault(key, arm.row(key, key))
-        verdicts = judged(study, procedures, bank, names, found.diverged, jobs)
-        for key in names:
-            verdict, spent, retraining = verdicts[key]
-            retrainings.append(retraining)
-            rows[key] = arm.row(
-                key,
-                f"unlearned, {key}",
-                procedures[key],
-                (spent.flops / retraining.flops, spent.seconds / retraining.seconds),
-                verdict,
-            )
-        diverged |= dict.fromkeys(found.diverged)
+        rows |= {key: _judged_row(arm, key, procedures[key], verdicts[key]) for key in names}
+        retrainings += [verdicts[key][2] for key in names]
+        diverged |= dict.fromkeys(answers.diverged)
     seconds = float(np.median([spent.seconds for spent in retrainings]))
     ordered = tuple(rows[key] for key in ("original", "retrained", *procedures))
-    said = claim.model_dump(
-        mode="json", exclude={"procedure": True, "privacy": True, "forget": {"ids"}}, exclude_none=True
-    )
-    made = Table(name, study.data.name, said, attack, seconds, tuple(diverged), ordered)
+    made = Table(name, study.data.name, _without_procedure(claim), attack, seconds, tuple(diverged), ordered)
     return replace(made, says=sentences(made))
+
+
+def _judged_row(arm: "_Asked", key: str, procedure: ProcedureClaim, judgement: "Judged") -> Row:
+    """The row of a procedure: its cost is a share of what retraining costs."""
+    verdict, spent, retraining = judgement
+    cost = (spent.flops / retraining.flops, spent.seconds / retraining.seconds)
+    return arm.row(key, f"unlearned, {key}", procedure, cost, verdict)
+
+
+def _without_procedure(claim: Claim) -> dict[str, object]:
+    """What a table says of its claim; which records were forgotten would fill pages."""
+    left_out: Any = {"procedure": True, "privacy": True, "forget": {"ids"}}
+    said: dict[str, object] = claim.model_dump(mode="json", exclude=left_out, exclude_none=True)
+    return said
 
 
 Judged = tuple[Decided, Cost, Cost]

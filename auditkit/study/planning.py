@@ -19,7 +19,8 @@ from auditkit.engine.cost import (
     refusals,
     size,
 )
-from auditkit.engine.plan import Plan, TrainingWorkload, most_workers
+from auditkit.engine.plan import Plan, most_workers
+from auditkit.engine.workload import TrainingWorkload
 from auditkit.study.study import Study, asked_records, between_looks, run_seeds
 
 PROBED = 2048

@@ -37,7 +37,10 @@ def test_colours_have_a_dark_counterpart() -> None:
 
 def test_figures_tell_what_they_show() -> None:
     """The title of a figure gives its numbers in words."""
-    assert "<title id=\"figure-rho-title\">Residual memory of every run, by arm, with the margin ±0.2. unlearned 0.031 [−0.039, 0.101]; honest −0.012 [−0.082, 0.058].</title>" in rho()  # fmt: skip
+    assert (
+        '<title id="figure-rho-title">Residual memory of every run, by arm, with the margin ±0.2. '
+        "unlearned 0.031 [−0.039, 0.101]; honest −0.012 [−0.082, 0.058].</title>"
+    ) in rho()
     told = re.search("<title.*?</title>", figures.roc("lira", "LiRA", POINTS[:1]))
     assert told is not None
     assert (

@@ -1,7 +1,9 @@
 import json
 import re
 import tomllib
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -15,8 +17,15 @@ from tests.reports import sample
 EVERY = pytest.mark.parametrize("name", sample.ALL)
 
 
+@cache
 def html(name: str) -> str:
+    """The page of a sample, rendered once for all tests."""
     return render(sample.as_json(sample.ALL[name]), sample.RUN).html
+
+
+def golden(file: str) -> str:
+    """A part of a report, word for word as it must be."""
+    return (Path(__file__).parent / "golden" / file).read_text()
 
 
 def changed(**fields: Any) -> bytes:
@@ -25,152 +34,15 @@ def changed(**fields: Any) -> bytes:
 
 def test_summary_of_a_supported_claim() -> None:
     """The summary of a supported claim is this text, whole."""
-    assert (
-        render(sample.as_json(sample.SUPPORTED), sample.RUN).summary
-        == """\
-# ✓ digits-fnn: supported
-
-**Supported: no test tells the unlearned models from models retrained without the records.**
-
-- All six required tests passed at the margins locked before the run.
-- All three controls came out as they should.
-
-The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.
-
-## A claim about a procedure
-
-- It can establish: What the procedure, as the auditor ran it, leaves behind.
-- It cannot establish: Anything of a released model.
-
-## Required tests
-
-| question | found | margin | from | result |
-|---|---|---|---|---|
-| Is the memory of the forget records gone? | 0.031 [−0.039, 0.101] | ±0.2 | 20 runs, 90 records | ✓ passed |
-| Is it gone near the forget records (jitter 0.1)? | 0.042 [−0.028, 0.112] | ±0.2 | 20 runs, 90 records | ✓ passed |
-| Is it gone near the forget records (jitter 0.3)? | 0.055 [−0.015, 0.125] | ±0.2 | 20 runs, 90 records | ✓ passed |
-| Were some forget records never removed? | 2.100 | none | 20 runs, 9 records | ✓ passed |
-| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | ±0.03 | 20 runs, 270 records | ✓ passed, not informative |
-| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | at most 0.01 | 20 runs, 250 records | ✓ passed |
-
-Single records: 3 of the 42 of which there was memory are still exposed (21 in the original models, 0 in the honest control).
-
-## Controls
-
-| control | expected | found | audit right? |
-|---|---|---|---|
-| honest retrain | supported | supported | ✓ yes |
-| no-op | not supported | not supported | ✓ yes |
-| shuffled labels | not refuted | inconclusive | ✓ yes |
-
-This report presents technical measurements. It is not legal advice and does not establish compliance, anonymity or certification. A result of 'supported' means the stated tests, at the stated power, did not contradict the stated claim.
-"""
-    )
+    assert render(sample.as_json(sample.SUPPORTED), sample.RUN).summary == golden("summary-supported.md")
 
 
 def test_summary_of_an_audit_that_failed() -> None:
     """The summary of an audit that failed is this text, whole, and obeys no mark in a claim's
     name."""
-    assert (
-        render(sample.as_json(sample.INCONCLUSIVE), sample.RUN).summary
-        == """\
-# ? pipes \\| and &lt;marks&gt;: inconclusive
-
-**Inconclusive: the audit failed, because it did not notice that the no-op control forgot nothing.**
-
-- The no-op control came out as supported.
-- One required test was skipped.
-- It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.
-- Every model was asked alike, as the unlearned ones withhold something: only the predicted class is answered.
-
-The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.
-
-## A claim about a procedure
-
-- It can establish: What the procedure, as the auditor ran it, leaves behind.
-- It cannot establish: Anything of a released model.
-
-## Required tests
-
-| question | found | margin | from | result |
-|---|---|---|---|---|
-| Is the memory of the forget records gone? | not defined | ±0.2 | 20 runs, 90 records | ? undecided |
-| Does the memory come back when half of it is taught again? | not run | | | – skipped: needs the weights |
-| Does the likelihood-ratio attack see more than it sees in retrained models? | 0.004 [−0.009, 0.017] | ±0.03 | 20 runs, 270 records | ✓ passed, not informative |
-| Is the test accuracy no worse than that of retrained models? | −0.003 [−0.007, unbounded] | at most 0.01 | 20 runs, 250 records | ✓ passed |
-
-## Controls
-
-| control | expected | found | audit right? |
-|---|---|---|---|
-| honest retrain | supported | supported | ✓ yes |
-| no-op | not supported | supported | ✗ no: the audit failed |
-| shuffled labels | not refuted | inconclusive | ✓ yes |
-
-This report presents technical measurements. It is not legal advice and does not establish compliance, anonymity or certification. A result of 'supported' means the stated tests, at the stated power, did not contradict the stated claim.
-"""
+    assert render(sample.as_json(sample.INCONCLUSIVE), sample.RUN).summary == golden(
+        "summary-inconclusive.md"
     )
-
-
-VERDICTS = {
-    "supported": (
-        """\
-<section class="verdict supported" aria-label="Verdict">
-<p class="word"><span aria-hidden="true">✓</span> The claim is <span class="says">supported</span></p>
-<h2>Supported: no test tells the unlearned models from models retrained without the records.</h2>
-<ul>
-<li>All six required tests passed at the margins locked before the run.</li>
-<li>All three controls came out as they should.</li>
-</ul>
-<p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
-<p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
-<h3>A claim about a procedure</h3>
-<dl class="terms">
-<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
-<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
-</dl>
-</section>
-"""
-    ),
-    "not_supported": (
-        """\
-<section class="verdict not_supported" aria-label="Verdict">
-<p class="word"><span aria-hidden="true">✗</span> The claim is <span class="says">not supported</span></p>
-<h2>Not supported: about 0.41 of the memory of the forget records is left.</h2>
-<ul>
-<li>Residual memory is refuted at margin 0.2 (Holm-corrected p = 0.0006).</li>
-</ul>
-<p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
-<p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
-<h3>A claim about a procedure</h3>
-<dl class="terms">
-<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
-<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
-</dl>
-</section>
-"""
-    ),
-    "inconclusive": (
-        """\
-<section class="verdict inconclusive" aria-label="Verdict">
-<p class="word"><span aria-hidden="true">?</span> The claim is <span class="says">inconclusive</span></p>
-<h2>Inconclusive: the audit failed, because it did not notice that the no-op control forgot nothing.</h2>
-<ul>
-<li>The no-op control came out as supported.</li>
-<li>One required test was skipped.</li>
-<li>It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.</li>
-</ul>
-<p>The smallest residual memory that this audit would have told from none, with probability 0.8, is 0.12.</p>
-<p class="note">Margin: 0.2 of residual memory, locked before the first model was trained; each test at 95 % confidence.</p>
-<h3>A claim about a procedure</h3>
-<dl class="terms">
-<div class="term"><dt>What it can establish</dt><dd>What the procedure, as the auditor ran it, leaves behind.</dd></div>
-<div class="term"><dt>What it cannot</dt><dd>Anything of a released model.</dd></div>
-</dl>
-</section>
-"""
-    ),
-}
 
 
 @EVERY
@@ -178,7 +50,7 @@ def test_verdict_section(name: str) -> None:
     """The page opens with the verdict: word, mark, sentence and reasons, exactly these."""
     found = re.search(r'<section class="verdict.*?</section>\n', html(name), re.DOTALL)
     assert found is not None
-    assert found[0] == VERDICTS[name]
+    assert found[0] == golden(f"verdict-{name}.html")
 
 
 def test_looks_are_told_where_some_were_planned() -> None:
@@ -267,8 +139,13 @@ def test_names_are_shown_not_obeyed() -> None:
     assert "<script" not in rendered.summary
 
 
-@pytest.mark.parametrize("field", ["lock_sha256", "claim", "data", "environment", "arms", "controls", "states",
-                                   "findings", "attacks", "utility", "drift", "not_checked", "warnings", "verdict"])  # fmt: skip
+FIELDS = (
+    "lock_sha256", "claim", "data", "environment", "arms", "controls", "states", "findings", "attacks",
+    "utility", "drift", "not_checked", "warnings", "verdict",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FIELDS)
 def test_a_hole_in_the_evidence_is_an_error(field: str) -> None:
     """Evidence that lacks a field gives no report at all."""
     content = json.loads(sample.as_json(sample.SUPPORTED))

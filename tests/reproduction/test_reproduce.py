@@ -42,6 +42,7 @@ def rows(found: Mapping[str, Any], table: str) -> dict[str, Any]:
     return {row["name"]: row for row in found["data"]["digits"][table]["rows"]}
 
 
+@pytest.mark.slow
 def test_the_same_call_again_makes_nothing_anew(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept is used: no piece is written again, and the numbers are the same to the byte."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(made / "no store"))
@@ -73,6 +74,7 @@ def test_a_piece_that_is_damaged_or_of_something_else_is_made_again(tmp_path: Pa
     assert run(2) == run(2) == {"n": 3}
 
 
+@pytest.mark.slow
 def test_doing_nothing_costs_nothing_and_retraining_what_it_costs(found: dict[str, Any]) -> None:
     """A no-op takes no operation and leaves all of the memory; retraining takes exactly what
     retraining takes."""
@@ -93,6 +95,7 @@ def test_doing_nothing_costs_nothing_and_retraining_what_it_costs(found: dict[st
     assert table["VFR rank"]["cost"] == table["VFR rank, gate off"]["cost"] > 0
 
 
+@pytest.mark.slow
 def test_every_procedure_is_decided_by_every_query(found: dict[str, Any]) -> None:
     """Each row of a procedure has a verdict, and residual memory wherever an audit asks for it."""
     for table, queries in (
@@ -108,6 +111,7 @@ def test_every_procedure_is_decided_by_every_query(found: dict[str, Any]) -> Non
                 assert row["decided"]["outcome"] in ("supported", "not_supported", "inconclusive")
 
 
+@pytest.mark.slow
 def test_every_figure_is_on_the_page_and_a_file_of_its_own(made: Path, found: dict[str, Any]) -> None:
     """The page holds each figure once and refers to nothing outside; each file is a whole SVG
     document."""
@@ -126,6 +130,7 @@ def test_every_figure_is_on_the_page_and_a_file_of_its_own(made: Path, found: di
     assert "This size is for tests of the software" in page
 
 
+@pytest.mark.slow
 def test_equal_numbers_give_equal_pages(made: Path, found: dict[str, Any]) -> None:
     """What is drawn depends on nothing but the numbers."""
     again = render_reproduction(found)

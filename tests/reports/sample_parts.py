@@ -1,0 +1,228 @@
+"""The parts of three made-up audits: a claim, findings, attacks, controls, exposure."""
+
+from dataclasses import replace
+
+from auditkit.evidence.schema import (
+    AttackSummary,
+    Control,
+    Halves,
+    Number,
+    OperatingPoint,
+    Ran,
+    RecordExposure,
+)
+
+CLAIM: dict[str, object] = {
+    "name": "digits-fnn",
+    "statement": (
+        "After unlearning, the model has forgotten the records of the erasure request of 3 November."
+    ),
+    "claimant": "Example Scanning Ltd, model team",
+    "auditor": "Example Scanning Ltd, data protection office",
+    "threat_model": (
+        "An outsider who can query the model freely and sees all its logits, but not its weights."
+    ),
+    "seed": 0,
+    "data": {"source": "digits", "train": 900, "control": 180, "test": 250, "population": 467},
+    "forget": {"fraction": 0.1, "label": None},
+    "model": {"name": "mlp", "options": {"hidden": [128]}},
+    "training": {
+        "epochs": 60,
+        "batch_size": 32,
+        "learning_rate": 0.003,
+        "weight_decay": 0.0,
+        "optimiser": "adam",
+    },
+    "procedure": {"name": "fnn", "options": {"rates": "rank", "t": 50.0, "repair_epochs": 8}},
+    "runs": {"per_arm": 20, "looks": [], "shadow": 16},
+    "criteria": {
+        "alpha": 0.05,
+        "residual_memory": 0.2,
+        "attack_gap": 0.03,
+        "accuracy": 0.01,
+        "jitter": [0.1, 0.3],
+        "planning_sd": 0.15,
+    },
+}
+
+
+def rho(value: float | None, half: float = 0.07, records: int = 90) -> Number:
+    """A residual memory with a symmetric interval."""
+    low, high = (None, None) if value is None else (round(value - half, 6), round(value + half, 6))
+    return Number(value, low, high, 0.9, 20, records, "cross-fitted ratio over runs", "method/decision.md, 2")
+
+
+def auc(value: float, half: float = 0.008) -> Number:
+    """The area under an attack's ROC curve."""
+    ends = round(value - half, 6), round(value + half, 6)
+    return Number(value, *ends, 0.9, 20, 270, "mean over runs, t interval", "Fawcett 2006, algorithm 3")
+
+
+def accuracy(value: float, records: int) -> Number:
+    """The accuracy of an arm."""
+    ends = round(value - 0.004, 6), round(value + 0.004, 6)
+    return Number(value, *ends, 0.9, 20, records, "mean over runs, t interval", "Student 1908")
+
+
+def ran(name: str, question: str, number: Number, margin: float | None, **changed: object) -> Ran:
+    """A test that passed, but for what is changed."""
+    passed = Ran(
+        name, question, number, margin, True, 0.0004, 0.81, 1.0, "passed", True, True,
+        "Both one-sided tests reject a difference as large as the margin.",
+    )  # fmt: skip
+    return replace(passed, **changed)  # type: ignore[arg-type]
+
+
+FINDINGS = (
+    ran("residual memory, exact", "Is the memory of the forget records gone?", rho(0.031), 0.2),
+    ran("residual memory, jitter 0.1", "Is it gone near the forget records (jitter 0.1)?", rho(0.042), 0.2),
+    ran("residual memory, jitter 0.3", "Is it gone near the forget records (jitter 0.3)?", rho(0.055), 0.2),
+    ran(
+        "spared records",
+        "Were some forget records never removed?",
+        Number(
+            2.1, None, None, None, 20, 9, "mixture score against groups of retrained runs", "decision.md, 3"
+        ),
+        None,
+        p_passed=None,
+        explanation="The score lies within what retrained models show among themselves.",
+    ),
+    ran(
+        "attack gap, lira",
+        "Does the likelihood-ratio attack see more than it sees in retrained models?",
+        Number(
+            0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "Carlini et al. 2022, eq. 4"
+        ),
+        0.03,
+        informative=False,
+        support_needs_informative=False,
+        explanation=(
+            "The no-op control passes this test too: on these data the attack sees little in any arm."
+        ),
+    ),
+    ran(
+        "test accuracy",
+        "Is the test accuracy no worse than that of retrained models?",
+        Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
+        0.01,
+        two_sided=False,
+        support_needs_informative=False,
+    ),
+)
+
+
+STAYED = tuple(round(0.97 + 0.01 * (k * 7 % 20 - 10), 3) for k in range(20))
+
+
+FORGOT = tuple(round(0.03 + 0.012 * (k * 7 % 20 - 10), 3) for k in range(20))
+
+
+HONEST = tuple(round(-0.01 + 0.011 * (k * 3 % 20 - 10), 3) for k in range(20))
+
+
+def points(lift: float) -> tuple[OperatingPoint, ...]:
+    """The operating points of an attack that gains `lift` on original models."""
+    rates = ((0.0167, 0.02), (0.05, 0.06), (0.1, 0.11), (0.25, 0.26), (0.5, 0.52))
+    return tuple(
+        OperatingPoint(
+            fpr,
+            {
+                "original": rate(round(min(tpr * lift, 0.97), 4)),
+                "unlearned": rate(round(tpr * 1.05, 4)),
+                "retrained": rate(tpr),
+            },
+            Number(
+                round(tpr * 0.05, 4),
+                -0.01,
+                0.02,
+                0.9,
+                20,
+                270,
+                "difference of means over runs",
+                "decision.md, 3",
+            ),
+        )
+        for fpr, tpr in rates
+    )
+
+
+def rate(value: float) -> Number:
+    """A true-positive rate."""
+    ends = round(value * 0.8, 5), round(min(value * 1.2, 1.0), 5)
+    return Number(value, *ends, 0.9, 20, 270, "mean over runs, t interval", "Carlini et al. 2022, section 3")
+
+
+def attack(
+    name: str, title: str, paper: str, family: str, original: float, lift: float, *, leads: bool = True
+) -> AttackSummary:
+    """One attack that sees `original` AUC before unlearning and next to nothing after it."""
+    arms = {"original": auc(original), "unlearned": auc(0.531), "retrained": auc(0.527)}
+    gap = Number(0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "decision.md, 3")
+    near = {"jitter 0.1": gap, "jitter 0.3": replace(gap, value=0.006)}
+    balanced = {"original": auc(original - 0.02), "unlearned": auc(0.512), "retrained": auc(0.509)}
+    return AttackSummary(name, title, paper, family, arms, gap, near, balanced, points(lift), leads)
+
+
+ATTACKS = (
+    attack("lira", "Likelihood ratio (LiRA)", "Carlini et al. 2022", "reference models", 0.612, 2.1),
+    attack("loss", "Loss threshold", "Yeom et al. 2018", "population", 0.561, 1.4),
+    attack("entropy", "Modified entropy", "Song and Mittal 2021", "population", 0.566, 1.5),
+    attack("reference", "Reference model", "Ye et al. 2022", "reference models", 0.589, 1.8, leads=False),
+)
+
+
+CONTROLS = (
+    Control(
+        "honest retrain",
+        "Twenty further models retrained without the records, judged as if they were the unlearned ones.",
+        "supported",
+        "supported",
+        "supported",
+        rho(-0.012),
+        True,
+    ),
+    Control(
+        "no-op",
+        "The original models, handed in as unlearned.",
+        "not supported",
+        "not supported",
+        "not_supported",
+        rho(0.968),
+        True,
+    ),
+    Control(
+        "shuffled labels",
+        "Runs with shuffled arm labels.",
+        "not refuted",
+        "inconclusive",
+        "inconclusive",
+        rho(0.21, 0.4),
+        True,
+    ),
+)
+
+
+def named(n: float, of: int = 42) -> Number:
+    """A count of exposed records."""
+    return Number(n, None, None, None, 20, of, "Benjamini-Hochberg", "docs/method.md#exposure")
+
+
+def at_most(value: float, high: float, records: int) -> Number:
+    """What the worst record shows, with its upper bound."""
+    return Number(value, None, high, 0.95, 20, records, "Bonferroni", "docs/method.md#exposure")
+
+
+EXPOSURE = RecordExposure(
+    false_discoveries=0.1,
+    records=90,
+    unlearned=named(3),
+    below=named(1),
+    original=named(21),
+    honest=named(0, 41),
+    control=named(0, 180),
+    share=at_most(0.41, 1.12, 31),
+    honest_share=at_most(0.25, 1.02, 31),
+    auc=at_most(0.71, 0.91, 90),
+    honest_auc=at_most(0.69, 0.9, 90),
+    halves=Halves(2, 3, 2, 0.14, 2 / 3, 10),
+)

@@ -1,0 +1,160 @@
+"""A complete audit, made up, that supports its claim."""
+
+from auditkit.evidence.schema import (
+    AgreedBy,
+    Agreement,
+    ArmSummary,
+    BeforeAfter,
+    ClassMemory,
+    DataSummary,
+    Drift,
+    Evidence,
+    Look,
+    NotChecked,
+    Number,
+    Recovered,
+    ResidualMemory,
+    Scope,
+    State,
+    SwapLine,
+    Verdict,
+)
+from tests.reports.sample_parts import (
+    ATTACKS,
+    CLAIM,
+    CONTROLS,
+    EXPOSURE,
+    FINDINGS,
+    FORGOT,
+    HONEST,
+    STAYED,
+    accuracy,
+    auc,
+    rho,
+)
+
+SUPPORTED = Evidence(
+    schema=1,
+    lock_sha256="3f7c0b8e2d5a4f6191c2e7d08b6a5f4c3e2d1c0b9a8f7e6d5c4b3a2918070605",
+    claim=CLAIM,
+    scope=Scope(
+        "procedure",
+        ("What the procedure, as the auditor ran it, leaves behind.",),
+        ("Anything of a released model.",),
+    ),
+    data=DataSummary(
+        "digits",
+        "Handwritten digits, Alpaydin and Kaynak 1998",
+        "CC BY 4.0",
+        "9a1b2c3d4e5f60718293a4b5c6d7e8f90112233445566778899aabbccddeeff0",
+        {"retain": 810, "forget": 90, "control": 180, "test": 250, "population": 467},
+        3,
+        0,
+        {"jitter 0.1": 1.21, "jitter 0.3": 3.63},
+    ),
+    interface=None,
+    environment={
+        "python": "3.11.2",
+        "torch": "2.9.1",
+        "numpy": "2.3.5",
+        "device": "cpu",
+        "plan": "stack of 20",
+    },
+    looks=(Look(20, 0.05, "supported", ()),),
+    arms=(
+        ArmSummary(
+            "original",
+            "Trained on retain and forget.",
+            20,
+            accuracy(0.999, 810),
+            accuracy(0.998, 90),
+            accuracy(0.964, 250),
+        ),
+        ArmSummary(
+            "unlearned",
+            "Original runs after the procedure.",
+            20,
+            accuracy(0.996, 810),
+            accuracy(0.962, 90),
+            accuracy(0.958, 250),
+        ),
+        ArmSummary(
+            "retrained",
+            "From scratch on retain only.",
+            20,
+            accuracy(0.999, 810),
+            accuracy(0.961, 90),
+            accuracy(0.961, 250),
+        ),
+    ),
+    controls=CONTROLS,
+    exposure=EXPOSURE,
+    residual_memory=ResidualMemory(
+        exact=rho(0.031),
+        jittered=((0.1, rho(0.042)), (0.3, rho(0.055))),
+        recovered=(
+            Recovered("relearned", rho(0.048), rho(0.006)),
+            Recovered("probe", rho(0.029), rho(-0.011)),
+        ),
+        honest=rho(-0.012),
+        per_class=tuple(
+            ClassMemory(k, rho(0.01 * k - 0.03, 0.3, 9), rho(0.002 * k, 0.3, 9)) for k in range(5)
+        ),
+        per_run={"original": STAYED, "unlearned": FORGOT, "honest": HONEST},
+        effective_records=Number(9.4, None, None, None, 20, 90, "Kish's formula on the weights", "Kish 1965"),
+        smallest_detectable=Number(
+            0.12, None, None, None, 20, 90, "power 0.8 at the honest runs' spread", "decision.md, 3"
+        ),
+        could_see=(
+            "The smallest residual memory that this audit would have told from none, with probability 0.8,"
+            " is 0.12."
+        ),
+    ),
+    states=(
+        State("gate on", rho(0.81), accuracy(0.962, 250), False),
+        State("gate off", rho(0.968), accuracy(0.964, 250), False),
+        State("folded and repaired", rho(0.031), accuracy(0.958, 250), True),
+    ),
+    findings=FINDINGS,
+    attacks=ATTACKS,
+    agreement=Agreement(
+        0.05,
+        4,
+        90,
+        (
+            AgreedBy(1, {"original": 31, "unlearned": 9, "retrained": 8}),
+            AgreedBy(4, {"original": 12, "unlearned": 2, "retrained": 2}),
+        ),
+    ),
+    before_after=BeforeAfter(auc(0.552), auc(0.558)),
+    swap=(SwapLine("loss", "Loss threshold", auc(0.012)),),
+    privacy=None,
+    utility=Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
+    drift=Drift(
+        Number(
+            1.02, 0.97, 1.07, 0.9, 20, 180, "least squares of margins on retrained means", "decision.md, 2"
+        ),
+        Number(
+            0.98, None, None, None, 20, 180, "rank correlation over that of retrained runs", "decision.md, 3"
+        ),
+        0.7,
+        Number(1.4, None, None, None, 20, 180, "kappa", "decision.md, 3"),
+        Number(0.02, None, None, None, 20, 180, "drift of control records", "decision.md, 3"),
+    ),
+    not_checked=(
+        NotChecked("The weights", "The threat model gives access to logits only."),
+        NotChecked("Relearning", "It needs the weights."),
+    ),
+    warnings=("3 of 90 forget records have a near-copy among the records that were kept.",),
+    verdict=Verdict(
+        "supported",
+        "Supported: no test tells the unlearned models from models retrained without the records.",
+        (
+            "All six required tests passed at the margins locked before the run.",
+            "All three controls came out as they should.",
+        ),
+        0.2,
+        0.95,
+        None,
+    ),
+)

@@ -1,0 +1,108 @@
+"""Where the tables of a report and what they name could drift apart, these tests fail."""
+
+import re
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+import auditkit.reports
+from auditkit.calibration import rates
+from auditkit.claims.claim import Kind, Recovery
+from auditkit.evidence.schema import Outcome, Result, Scope, Skipped
+from auditkit.reports import curve_axes, figures, joins, labels, procedures_figure, render, sections
+from auditkit.reproduction.published import VARIANTS
+from auditkit.signals.measurements import COMPARED
+from auditkit.verdict import decision, memory_tests
+from tests.reports import sample
+
+TEMPLATES = Path(auditkit.reports.__file__).parent / "templates"
+EVIDENCE = asdict(sample.SUPPORTED)
+
+
+@pytest.mark.parametrize(
+    ("table", "members"),
+    [
+        (labels.OUTCOMES, get_args(Outcome)),
+        (labels.RESULTS, (*get_args(Result), Skipped.kind)),
+        (labels.KINDS, get_args(Kind)),
+        (labels.KINDS, get_args(get_type_hints(Scope)["kind"])),
+        (labels.RECOVERIES, get_args(Recovery)),
+        (labels.ANSWERS, get_args(rates.Answer)),
+        (labels.CASE_KINDS, get_args(rates.Kind)),
+        (labels.ARM_ORDER, (*COMPARED, "shadow")),
+        (labels.SET_ORDER, EVIDENCE["data"]["sets"]),
+        (procedures_figure.MARKS, get_args(Outcome)),
+        (curve_axes.SET_STYLES, labels.SETS),
+    ],
+    ids=lambda value: "",
+)
+def test_every_table_has_a_label_for_each_member_and_no_other(table: object, members: object) -> None:
+    """A table of the report has a label for all that the evidence may say, and no label is left
+    over."""
+    assert set(table) == set(members)  # type: ignore[call-overload]
+
+
+def test_what_is_drawn_or_named_by_arm_is_an_arm() -> None:
+    """Styles and long names of arms, and of variants of the paper, belong to some that exist."""
+    assert set(labels.ARM_LABELS) | set(figures.STYLES) <= set(labels.ARM_ORDER)
+    assert set(VARIANTS) <= set(curve_axes.VARIANT_STYLES)
+
+
+def test_an_unknown_family_has_its_rows_all_the_same() -> None:
+    """An attack of a family that nobody says anything of is shown, after all others."""
+    attacks = [{"family": family} for family in ("new", "population")]
+    assert joins.by_family(attacks, {"population": "answers", "label only": "labels"}) == [
+        ("population", "answers", attacks[1:]),
+        ("new", "", attacks[:1]),
+    ]
+
+
+def test_every_section_has_its_template_and_every_template_its_reader() -> None:
+    """SECTIONS names files that exist, each id once, and no template lies there unread."""
+    named = {f"sections/{section.template}" for section in sections.SECTIONS}
+    included = set()
+    for template in TEMPLATES.rglob("*.j2"):
+        included |= set(re.findall(r'{% (?:include|from) "([^"]+\.j2)"', template.read_text()))
+    files = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html.j2")}
+    assert len({section.id for section in sections.SECTIONS}) == len(sections.SECTIONS)
+    assert named | included == files - {"report.html.j2", "calibration.html.j2", "reproduction.html.j2"}
+
+
+def test_every_figure_is_asked_for_by_a_template() -> None:
+    """The names that templates give the filter `figure` are those of FIGURES."""
+    asked = set()
+    for template in TEMPLATES.rglob("*.j2"):
+        asked |= set(re.findall(r'\|figure\("([^"]+)"\)', template.read_text()))
+    assert asked == set(figures.FIGURES)
+
+
+def test_a_section_that_is_not_shown_leaves_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a section, contents and headings number the others from one, and nothing points to
+    it."""
+    claim, *others = sections.SECTIONS
+    hidden = replace(claim, shown=lambda evidence: bool(evidence["privacy"]))
+    monkeypatch.setattr(sections, "SECTIONS", (hidden, *others))
+    page = render(sample.as_json(sample.SUPPORTED), sample.RUN).html
+    headings = re.findall(r'<h2 id="(\w+)">(\d+)\. ', page)
+    assert headings == [(section.id, str(number)) for number, section in enumerate(others, 1)]
+    assert re.findall(r'<li><a href="#(\w+)">', page) == [section.id for section in others]
+    assert "#claim" not in page
+
+
+def test_the_headline_test_is_found_by_its_name() -> None:
+    """Another test with the very same number is not taken for the test of residual memory."""
+    twin = replace(sample.FINDINGS[1], number=sample.FINDINGS[0].number, result="refuted")
+    evidence = replace(sample.SUPPORTED, findings=(twin, sample.FINDINGS[0]))
+    page = render(sample.as_json(evidence), sample.RUN).html
+    assert re.findall(r"Test against the margin: (\w+)\.", page) == ["passed"]
+
+
+def test_names_that_the_report_joins_by_are_those_of_the_verdict() -> None:
+    """The verdict's own code spells the names by which the report finds the headline and the
+    no-op."""
+    query = joins.MEMORY_TEST.removeprefix("residual memory, ")
+    assert 'f"residual memory, {query}"' in Path(memory_tests.__file__).read_text()
+    assert query == "exact"
+    assert f'"{joins.NOOP}"' in Path(decision.__file__).read_text()
