@@ -6,7 +6,6 @@ mounted on the signals it is given raises `NotApplicable` with the reason.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from auditkit.attacks import (
     attack_p,
@@ -28,33 +27,43 @@ from auditkit.attacks import (
     u_lira,
 )
 from auditkit.attacks.errors import NotApplicable
+from auditkit.attacks.families import FAMILIES, Family
 from auditkit.attacks.per_class import per_class
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
-__all__ = ["ATTACKS", "REPORTED", "STANDARD", "Attack", "NotApplicable"]
-
-
-Family = Literal["population", "reference models", "shadow models", "label only", "white box", "unlearning"]
-"""population: the target's answers, at most compared with those on other records. reference models:
-compared with those of runs with and without the record. shadow models: judged by a classifier that
-learnt on such runs. label only: the predicted label, asked often. white box: the weights.
-unlearning: both versions of the model."""
+__all__ = ["ATTACKS", "FAMILIES", "Attack", "Family", "NotApplicable"]
 
 
 @dataclass(frozen=True)
 class Attack:
-    """A membership-inference attack. title: its name in a report. paper: where it was published.
-    family: what it goes by, and so what the attacker must have. score: (signals, target run) ->
-    float64 (records,), higher = more likely a member, NaN where the target was not asked what the
-    attack needs. observes: what must be measured for it with the model in hand, a name in
-    `auditkit.probes.OBSERVATIONS`."""
+    """A membership-inference attack.
+
+    title     its name in a report
+    paper     where it was published
+    family    a name in FAMILIES: what it goes by, and its place in a report
+    score     (signals, target run) -> float64 (records,), higher = more likely a member; NaN where
+              the target was not asked what the attack needs
+    observes  what must be measured for it with the model in hand, a name in
+              `auditkit.probes.OBSERVATIONS`; None where the model's answers are enough
+    """
 
     title: str
     paper: str
-    family: Family
+    family: str
     score: Callable[[Signals, int], Floats]
     observes: str | None = None
+
+    def __post_init__(self) -> None:
+        # At import: an attack of an unknown family would have no row in the report.
+        if self.family not in FAMILIES:
+            known = ", ".join(FAMILIES)
+            raise ValueError(f"the family of {self.title} must be among {known}, got {self.family!r}")
+
+    @property
+    def judges_by_others(self) -> bool:
+        """Whether it judges each run by the others, see `Family`."""
+        return FAMILIES[self.family].judges_by_others
 
 
 CARLINI = "Carlini et al. 2022"

@@ -43,12 +43,15 @@ def score_per_class(signals: Signals, target: int) -> Floats:
 def p_values(losses: Floats, population: Floats) -> Floats:
     """The share of the population with a smaller loss, ties counting half: (records,), in [0, 1).
 
-    losses: (records,), population: (m,), m > 0, all at least 0. That share, the empirical
-    distribution function at mid-ranks, moves in steps of 1/m, and none of the records below the
-    whole population could be told from another. So it is joined up by straight lines between
-    neighbouring losses of the population, from 0 at loss 0; above all of them it goes to 1 as
-    1/loss. Between two neighbours that differs from the share by half a step at most, is strictly
-    increasing, and near 0, where it matters, has the resolution of a float.
+    That share, the empirical distribution function at mid-ranks, moves in steps of 1/m, and none of
+    the records below the whole population could be told from another. So it is joined up by
+    straight lines between neighbouring losses of the population, from 0 at loss 0; above all of
+    them it goes to 1 as 1/loss. Between two neighbours that differs from the share by half a step
+    at most, is strictly increasing, and near 0, where it matters, has the resolution of a float.
+
+    Args:
+        losses: (records,), at least 0.
+        population: losses (m,), m > 0, at least 0.
     """
     knots, counts = np.unique(population, return_counts=True)
     height = (np.cumsum(counts) - counts / 2) / len(population)

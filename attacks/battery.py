@@ -107,12 +107,12 @@ def score_arm(name: str, signals: Signals, runs: Ints, forget: Ints, control: In
 
 
 def dependent_attacks(attacks: Sequence[str]) -> list[str]:
-    """What is wrong with these attacks as required tests: those that judge runs by each other."""
-    dependent = [n for n in attacks if n in ATTACKS and ATTACKS[n].family == "unlearning"]
+    """What is wrong where required attacks judge runs by each other, in words; [] if none does."""
+    dependent = [name for name in attacks if name in ATTACKS and ATTACKS[name].judges_by_others]
     if not dependent:
         return []
     problem = (
-        f"criteria.attacks must judge runs one by one, found {', '.join(dependent)}, which judges each run"
-        " by the others, so that no test over runs holds its level; list it in criteria.reported"
+        f"criteria.attacks must judge runs one by one, found {', '.join(dependent)}, which judges each run by"
+        " the others, so that no test over runs holds its level; list it in criteria.reported"
     )
     return [problem]

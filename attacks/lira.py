@@ -80,8 +80,12 @@ def prior(s2: Floats, d: Floats) -> tuple[float, float]:
     By the mean and variance of e = log s^2 - digamma(d/2) + log(d/2) over records (Smyth 2004,
     section 6.2): E e = log s0^2 - digamma(d0/2) + log(d0/2), Var e = trigamma(d/2) +
     trigamma(d0/2). Where e varies no more than by chance, records have one variance: d0 is infinite
-    and s0^2 the pooled one. s2: sample variances, d: their degrees of freedom, above 0; each
-    (records,). Runs that all answered alike, whose s^2 has no logarithm, have no part in e.
+    and s0^2 the pooled one. Runs that all answered alike, whose s^2 has no logarithm, have no part
+    in e.
+
+    Args:
+        s2: sample variances (records,).
+        d: their degrees of freedom (records,), above 0.
     """
     spread = s2 > LEAST_VARIANCE
     k = d[spread] / 2
@@ -133,7 +137,14 @@ def log_ratio(x: Floats, inside: Moments, out: Moments, variance: Variance) -> F
     """log N(phi; in) - log N(phi; out), record by record: the logarithm of the paper's likelihood
     ratio.
 
-    x: the target's phi; NaN for a record that no reference run was trained on, or every one.
+    Args:
+        x: the target's phi (records,).
+        inside: moments over runs with the record.
+        out: moments over runs without it.
+        variance: the rule for the spread of either side.
+
+    Returns:
+        (records,); NaN for a record that no reference run was trained on, or every one.
     """
     return log_normal(x, inside.mean, variance(inside)) - log_normal(x, out.mean, variance(out))
 

@@ -20,7 +20,11 @@ Score = Callable[[Signals, int], Floats]
 
 def per_class(score: Score) -> Score:
     """The attack that subtracts from `score` the threshold of the record's class, so that 0 is the
-    border in every class and scores of different classes can be ranked together."""
+    border in every class and scores of different classes can be ranked together.
+
+    Args:
+        score: (signals, target run) -> float64 (records,), higher = more likely a member.
+    """
 
     @once
     def thresholds(signals: Signals) -> Floats:
@@ -33,10 +37,11 @@ def per_class(score: Score) -> Score:
 
 
 def class_thresholds(score: Score, signals: Signals) -> Floats:
-    """The best threshold for each class, learnt on the shadow runs: (classes,).
+    """The best threshold for each class, learnt on the shadow runs: (classes,). A class in which
+    the shadow runs have no members or no non-members gets the threshold of all classes together.
 
-    A class in which the shadow runs have no members or no non-members gets the threshold of all
-    classes together. NotApplicable without shadow runs to learn from.
+    Raises:
+        NotApplicable: there are no shadow runs to learn from.
     """
     shadows, own, member = shadow_examples(signals)
     values = np.empty(member.shape)

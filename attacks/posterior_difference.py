@@ -46,10 +46,15 @@ def posterior_distance(before: Logits, after: Logits, labels: Ints) -> Floats:
 
 
 def paired(compare: Compare) -> Callable[[Signals, int], Floats]:
-    """The attack that compares the target with the original of its own number.
+    """The attack that compares the target with the original of its own number. An original is its
+    own pair: all its scores are the same.
 
-    An original is its own pair: all its scores are the same. NotApplicable where there is no
-    original of the target's number.
+    Args:
+        compare: answers before and after -> scores.
+
+    Returns:
+        (signals, target run) -> float64 (records,), higher = more likely removed. It raises
+        NotApplicable where there is no original of the target's number.
     """
 
     def score_paired(signals: Signals, target: int) -> Floats:
@@ -90,9 +95,16 @@ class BeforeAfter:
 def before_after(
     signals: Signals, forget: Ints, control: Ints, compare: Compare = margin_drop
 ) -> BeforeAfter:
-    """What pairs of versions give away. forget, control: where those records stand in the signals.
+    """What pairs of versions give away.
 
-    NotApplicable as for `paired`.
+    Args:
+        signals: of all runs.
+        forget: where the forget records stand in the signals.
+        control: where the control records stand.
+        compare: answers before and after -> scores.
+
+    Raises:
+        NotApplicable: a run has no original of its number.
     """
     attack = paired(compare)
 

@@ -68,8 +68,10 @@ def realised_fpr(signals: Signals, target: int, alpha: float) -> float:
     alpha) / m).
 
     The accused are those above the quantile mu + sigma q, where q is that of the standardised
-    residuals of the non-members that were learnt from, as margins are skewed. NotApplicable as for
-    `score`.
+    residuals of the non-members that were learnt from, as margins are skewed.
+
+    Raises:
+        NotApplicable: as `score`.
     """
     found, residuals = _standardised(signals, target)
     return float(np.mean(found[held_out(signals)] > np.quantile(residuals, 1 - alpha)))
@@ -156,7 +158,15 @@ def kernel(x: Floats, labels: Ints, at_x: Floats, at_labels: Ints, width: float)
     """[y = y'] (1 + exp(-|x - x'|^2 / width)): for each class a constant and a smooth function of
     the input.
 
-    x: (records, components), at_x: (landmarks, components); (records, landmarks).
+    Args:
+        x: (records, components).
+        labels: (records,).
+        at_x: (landmarks, components).
+        at_labels: (landmarks,).
+        width: in squared distance, above 0.
+
+    Returns:
+        (records, landmarks).
     """
     found = cdist(x, at_x, "sqeuclidean")
     found /= -width

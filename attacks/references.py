@@ -5,7 +5,7 @@ of this kind need of them is, record by record, the mean and the spread of one s
 side. They are summed up one run at a time, so that memory does not grow with the number of runs.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,11 @@ def references(signals: Signals, target: int) -> Ints:
 
 def outside(signals: Signals) -> Ints:
     """The records on which no run was trained, and which are no candidates: what is known of
-    non-members is learnt from them. NotApplicable where there are none."""
+    non-members is learnt from them.
+
+    Raises:
+        NotApplicable: there are none.
+    """
     known = ~signals.member.any(axis=0)
     if signals.candidates is not None:
         known &= ~signals.candidates
@@ -69,6 +73,9 @@ def moments(signal: Signal) -> OfReferences:
 
     The sums over all shadow runs are made once for all targets; a target that is a shadow run
     itself is taken out again, and so are further runs that are named after it.
+
+    Args:
+        signal: (logits (records, classes), labels (records,)) -> (records,).
     """
 
     @once
@@ -88,17 +95,13 @@ def moments(signal: Signal) -> OfReferences:
 
 def _sums(signals: Signals, signal: Signal) -> tuple[Moments, Moments]:
     """Over all shadow runs, both sides in one go."""
-    runs, records = signals.runs_of(SHADOW), len(signals.labels)
-    both = summed(
-        (
-            (
-                signal(signals.logits[run], signals.labels),
-                np.stack([signals.member[run], ~signals.member[run]]),
-            )
-            for run in runs
-        ),
-        (2, records),
-    )
+
+    def of_each() -> Iterator[tuple[Floats, npt.NDArray[np.bool_]]]:
+        for run in signals.runs_of(SHADOW):
+            member = signals.member[run]
+            yield signal(signals.logits[run], signals.labels), np.stack([member, ~member])
+
+    both = summed(of_each(), (2, len(signals.labels)))
     inside, out = (Moments(both.n[k], both.mean[k], both.m2[k]) for k in (0, 1))
     return inside, out
 

@@ -59,8 +59,13 @@ def usual_offline(out: Floats, a: float) -> Floats:
 
 
 def dominated(rx: Floats, rz: Floats, gamma: float) -> Floats:
-    """The paper's score: the share of z with r_x >= gamma r_z. rx: (records,), rz:
-    (population,)."""
+    """The paper's score: the share of z with r_x >= gamma r_z.
+
+    Args:
+        rx: (records,).
+        rz: (population,).
+        gamma: by how much x has to dominate.
+    """
     return np.asarray(np.searchsorted(np.sort(gamma * rz), rx, side="right") / len(rz))
 
 

@@ -78,7 +78,12 @@ def with_model(kind: Kind) -> Score:
 
 def features_of(logits: npt.NDArray[np.floating], labels: Ints) -> Features:
     """The log-probability of the label, then those of the other classes in falling order: float32
-    (records, classes). logits: (records, classes), labels: (records,)."""
+    (records, classes).
+
+    Args:
+        logits: (records, classes).
+        labels: (records,).
+    """
     log_p = log_softmax(logits)
     own = np.arange(len(labels)), labels
     right = log_p[own]
@@ -107,11 +112,20 @@ def _attack_model(
 def examples(
     signals: Signals, side: int, share: int | None, most: int
 ) -> tuple[Ints, Features, Ints, Features]:
-    """(labels and features of members, labels and features of non-members) to learn from: as many
-    of either.
+    """What an attack model learns from: as many answers about members as about others.
 
-    side: of `halves`. share: of `_share`. most: how many in all, drawn evenly from the shadow runs,
-    one run at a time; at least one of either kind from each. NotApplicable where there are none.
+    Args:
+        signals: of all runs.
+        side: which of `halves` the records are in.
+        share: which half of the shadow runs answer, see `_share`; None for all.
+        most: how many answers in all, drawn evenly from the shadow runs, one run at a time; at
+            least one of either kind from each.
+
+    Returns:
+        Labels and features of members, labels and features of non-members.
+
+    Raises:
+        NotApplicable: there are no such answers.
     """
     runs, own, member = shadow_examples(signals)
     rows = np.arange(len(runs))

@@ -7,7 +7,7 @@ what was not checked.
 from collections.abc import Sequence
 from pathlib import Path
 
-from auditkit.attacks import ATTACKS, NotApplicable
+from auditkit.attacks import ATTACKS, FAMILIES, NotApplicable
 from auditkit.attacks.battery import dependent_attacks
 from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, with_margins
 from auditkit.claims.required import required_tests
@@ -148,7 +148,7 @@ def _with_defaults(claim: Claim, submitted: SubmittedPredictions) -> tuple[Claim
 def _unmountable(name: str, submitted: SubmittedPredictions) -> str | None:
     """Why an attack cannot be mounted on a retrained run of what was handed in; None if it can. The
     unlearned runs are not looked at."""
-    if ATTACKS[name].family == "shadow models":
+    if FAMILIES[ATTACKS[name].family].needs_torch:
         return (
             "the library of this attack brings torch with it; name it in criteria.attacks to have it mounted"
         )

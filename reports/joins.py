@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from auditkit.reports.format import Record, exact, in_order
-from auditkit.reports.labels import FAMILIES, NEAR, QUERIES
+from auditkit.reports.labels import NEAR, QUERIES
 
 MEMORY_TEST = "residual memory, exact"
 """Name of the required test whose number is the headline, `residual_memory.exact`."""
@@ -58,13 +58,14 @@ def by_query(memory: Record) -> list[tuple[str, Record]]:
     return [(QUERIES["exact"], memory["exact"]), *near, (QUERIES["honest"], memory["honest"])]
 
 
-def by_family(attacks: Sequence[Record]) -> list[tuple[str, str, list[Record]]]:
-    """The attacks of each family that has some, in the order of FAMILIES: (family, what it goes by,
-    its attacks). KeyError for a family without a label: its attacks would be missing in silence."""
-    members: dict[str, list[Record]] = {family: [] for family in FAMILIES}
+def by_family(attacks: Sequence[Record], families: Mapping[str, str]) -> list[tuple[str, str, list[Record]]]:
+    """The attacks of each family that has some, in the order of `families` (family -> what it goes
+    by): (family, what it goes by, its attacks). A family that is not in it follows, without such
+    words: no attack may be missing in silence."""
+    members: dict[str, list[Record]] = {family: [] for family in families}
     for attack in attacks:
-        members[attack["family"]].append(attack)
-    return [(family, FAMILIES[family], own) for family, own in members.items() if own]
+        members.setdefault(attack["family"], []).append(attack)
+    return [(family, families.get(family, ""), own) for family, own in members.items() if own]
 
 
 def rows(per_run: Mapping[str, list[float]]) -> list[tuple[float | None, ...]]:

@@ -91,16 +91,6 @@ GLOSSARY = {
     "Unlearned": "Original models after the unlearning procedure.",
 }
 
-# What attacks go by, in the order in which a report lists them.
-FAMILIES = {
-    "population": "what the model answers, at most compared with its answers on records that were never used",
-    "reference models": "compared with models of the attacker's own, trained with and without the record",
-    "shadow models": "judged by a classifier that learnt on such models what members look like",
-    "label only": "the predicted label alone, asked often",
-    "white box": "the weights",
-    "unlearning": "what is known of the procedure",
-}
-
 # How models are changed, with their weights in hand, to show what they hide.
 RECOVERIES = {
     "relearned": ("Relearned", "fine-tuned on one half of the forget records, asked about the other"),

@@ -35,13 +35,17 @@ class Rendered:
     summary: str
 
 
-def render(evidence_json: bytes, run: Mapping[str, object]) -> Rendered:
+def render(
+    evidence_json: bytes, run: Mapping[str, object], families: Mapping[str, str] | None = None
+) -> Rendered:
     """The documents of one audit. Equal input gives equal text.
 
     Args:
         evidence_json: the bytes of evidence.json.
         run: the content of run.json: started, finished (ISO 8601), seconds, peak_memory_bytes,
             command, auditkit (the version).
+        families: family of attacks -> what it goes by, in the order of the rows; families that
+            are not in it follow, without such words.
 
     Returns:
         The page and the summary.
@@ -53,6 +57,7 @@ def render(evidence_json: bytes, run: Mapping[str, object]) -> Rendered:
     """
     evidence = json.loads(evidence_json)
     content = {"e": evidence, "run": run, "w": labels, "sections": shown_sections(evidence)}
+    content["families"] = families or {}
     page = environment(autoescape=True).get_template("report.html.j2")
     # In Markdown there is no Markup to tell escaped text by: what `finalize` sees is all escaped.
     note = environment(autoescape=False, finalize=_plain).get_template("summary.md.j2")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from auditkit.calibration.trials import Trial
 from auditkit.reports.method_page import METHOD as METHOD_PAGE
-from auditkit.statistics.roc import clopper_pearson
+from auditkit.statistics.proportions import clopper_pearson
 
 CONFIDENCE = 0.95
 METHOD = (

@@ -57,9 +57,9 @@ class Part(BaseModel):
 class DataClaim(Part):
     """Where the records come from and how many play which part.
 
-    source: "digits", "mnist", "fashion-mnist", a path to an .npz file, which like `directory`
+    source: a name of `auditkit.data.SOURCES`, a path to an .npz file, which like `directory`
     starts at the folder of the claim, or the user's own function `load_data()` (see `ModelClaim`
-    for how it is named, and `auditkit.data.sources.load_own` for what it returns). directory: of
+    for how it is named, and `auditkit.data.user_data.load_own` for what it returns). directory: of
     the IDX files, if they are nowhere auditkit looks by itself; not part of the claim's identity,
     the data's checksum is. train: retain + forget. The others: see `auditkit.data.Sets`.
     """

@@ -160,7 +160,7 @@ def list_(as_json: bool) -> None:
 @data.command()
 @click.argument("name")
 def fetch(name: str) -> None:
-    """Download data set NAME (mnist or fashion-mnist) into the user's cache, resuming where it
+    """Download data set NAME (see `auditkit data list`) into the user's cache, resuming where it
     stopped."""
     with failures(as_json=False):
         from auditkit.core.progress import ConsoleReporter

@@ -1,12 +1,10 @@
-"""The room of the data: where records come from, how they are checked, and how they are split into
-sets."""
+"""Where records come from, how they are checked, and how they are split into sets."""
 
 from auditkit.data.dataset import Dataset, make_dataset
-from auditkit.data.download import fetch
 from auditkit.data.duplicates import NearDuplicates, near_duplicates, nearest_distances
 from auditkit.data.idx import read_idx
 from auditkit.data.sets import ForgetRequest, Sets, draw_sets, forget_size, set_problems
-from auditkit.data.sources import SOURCES, SourceStatus, load, status
+from auditkit.data.sources import SOURCES, Source, SourceStatus, fetch, load, status
 
 __all__ = [
     "SOURCES",
@@ -14,6 +12,7 @@ __all__ = [
     "ForgetRequest",
     "NearDuplicates",
     "Sets",
+    "Source",
     "SourceStatus",
     "draw_sets",
     "fetch",

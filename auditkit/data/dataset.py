@@ -20,8 +20,8 @@ class Dataset:
     x        float32 (records, *shape), finite: the model's inputs
     y        int64 (records,): labels 0..n_classes-1, every class present
     ids      str (records,), unique: by which signals are joined
-    groups   str (records,): whom a record belongs to (a person, a household); equal to ids where each
-             record stands for itself
+    groups   str (records,): whom a record belongs to (a person, a household); equal to ids where
+             each record stands for itself
     licence  under which terms the data may be used, in words
     origin   where the data was found, in words; never an absolute path, for reports quote it
     """
@@ -71,9 +71,17 @@ def make_dataset(
 ) -> Dataset:
     """Check arrays and make a `Dataset` of them.
 
-    x (records, *shape) is any real type and becomes float32; y (records,) is any integer type. ids
-    and groups (records,) are strings or integers; ids default to record-000000, …, and groups to
-    the ids. Raises UsageError holding every problem found, not only the first.
+    Args:
+        name: of the data set, for reports and messages.
+        x: (records, *shape), any real type; becomes float32.
+        y: (records,), any integer type.
+        ids: (records,), strings or integers; record-000000, … if not given.
+        groups: (records,), strings or integers; the ids if not given.
+        licence: under which terms the data may be used, in words.
+        origin: where the data was found, in words.
+
+    Raises:
+        UsageError: with every problem found, not only the first.
     """
     inputs, labels = np.asarray(x), np.asarray(y)
     n = inputs.shape[0] if inputs.ndim else 0

@@ -1,15 +1,15 @@
 """Downloads of the IDX data sets from public mirrors: resumed, verified, then put in place."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import cast
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from auditkit.core.errors import AuditError, IntegrityError, UsageError
-from auditkit.data.catalogue import CHECKSUMS, MIRRORS, OFFLINE, STEMS
+from auditkit.core.errors import AuditError, IntegrityError
+from auditkit.data.catalogue import OFFLINE, STEMS, IdxFiles
 from auditkit.data.idx import content_sha256
 from auditkit.data.locations import cache_directory
 
@@ -20,27 +20,23 @@ TIMEOUT = 30.0  # seconds without an answer, not for the whole file
 CHUNK = 1 << 16
 
 
-def fetch(
-    name: str,
-    into: Path | None = None,
-    *,
-    mirrors: Sequence[str] | None = None,
-    sums: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
-) -> Path:
-    """Download the four files of data set `name` and return the directory they are in.
+def fetch_files(wanted: IdxFiles, into: Path | None = None, *, progress: Progress | None = None) -> Path:
+    """Download the four IDX files of a data set. Files that are there and right are kept, and
+    `<file>.part` left by an earlier try is resumed.
 
-    `into` defaults to the user's cache, `mirrors` (addresses ending in /) and `sums` (SHA-256 of
-    the decompressed content by stem) to what is known of the data set. Files that are there and
-    right are kept; `<file>.part` left by an earlier try is resumed. Raises UsageError for a name
-    that has no mirrors, IntegrityError where mirrors answer but none with the right content,
-    AuditError where none can be reached.
+    Args:
+        wanted: which files, and the mirrors to ask for them.
+        into: where to put them; the user's cache if not given.
+        progress: called as bytes arrive.
+
+    Returns:
+        The directory they are in.
+
+    Raises:
+        IntegrityError: mirrors answer, but none with the right content.
+        AuditError: no mirror can be reached, or nothing can be written there.
     """
-    if name not in MIRRORS:
-        raise UsageError(
-            f"a data set to fetch must be one of {', '.join(MIRRORS)}; found {name!r}; name one of these"
-        )
-    folder = cache_directory(name) if into is None else into
+    folder = cache_directory(wanted.name) if into is None else into
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -48,22 +44,19 @@ def fetch(
             f"downloads need a directory to write to, found {folder}: {error.strerror}; "
             "set XDG_CACHE_HOME to a directory you may write to"
         ) from error
-    known = CHECKSUMS[name] if sums is None else sums
     for stem in STEMS:
         target = folder / f"{stem}.gz"
-        if not (target.is_file() and content_sha256(target) == known[stem]):
-            _fetch_file(name, target, known[stem], MIRRORS[name] if mirrors is None else mirrors, progress)
+        if not (target.is_file() and content_sha256(target) == wanted.sums[stem]):
+            _fetch_file(wanted, target, wanted.sums[stem], progress)
     return folder
 
 
-def _fetch_file(
-    name: str, target: Path, sha256: str, mirrors: Sequence[str], progress: Progress | None
-) -> None:
+def _fetch_file(wanted: IdxFiles, target: Path, sha256: str, progress: Progress | None) -> None:
     """Download one file from the first mirror that gives the right content."""
     part = target.with_name(f"{target.name}.part")
     tried: list[str] = []
     altered = False
-    for mirror in mirrors:
+    for mirror in wanted.mirrors:
         url = mirror + target.name
         # What was resumed and is wrong may owe it to an older part: then once more, from the start.
         for resumed in [True, False] if part.exists() else [False]:
@@ -72,23 +65,24 @@ def _fetch_file(
             except (OSError, HTTPException) as error:
                 tried.append(f"{url}: {error}")
                 break
-            found = content_sha256(part)
-            if found == sha256:
+            received = content_sha256(part)
+            if received == sha256:
                 os.replace(part, target)
                 return
             part.unlink()
             if not resumed:
                 altered = True
-                tried.append(f"{url}: found {found or 'corrupt gzip'}")
+                tried.append(f"{url}: found {received or 'corrupt gzip'}")
     listed = "; ".join(tried)
     if altered:
         raise IntegrityError(
-            f"{name}: the SHA-256 of {target.name}, decompressed, must be {sha256}; tried {listed}; "
+            f"{wanted.name}: the SHA-256 of {target.name}, decompressed, must be {sha256}; "
+            f"tried {listed}; "
             f"a mirror or a proxy alters the file: try another network, or {OFFLINE[-1]}"
         )
     raise AuditError(
-        f"{name}: {target.name} must come from a mirror and none gave it: this machine may be offline; "
-        f"tried {listed}; to work offline, " + "; or ".join(OFFLINE)
+        f"{wanted.name}: {target.name} must come from a mirror and none gave it: "
+        f"this machine may be offline; tried {listed}; to work offline, " + "; or ".join(OFFLINE)
     )
 
 
@@ -113,5 +107,6 @@ def _transfer(url: str, part: Path, progress: Progress | None) -> None:
                 done += len(block)
                 if progress is not None:
                     progress(part.stem, done, total)
-    if total is not None and done < total:  # read() with a size does not say so; the part is kept to resume
+    # read() with a size does not say that the end is missing; the part is kept to resume.
+    if total is not None and done < total:
         raise OSError(f"the connection ended after {done} of {total} bytes")

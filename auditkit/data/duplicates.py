@@ -20,8 +20,8 @@ class NearDuplicates:
 
     count            how many of them lie within `threshold`
     exact            how many of these are equal to a retain record in every input
-    pairs            (position in forget, position in retain, distance) of the closest of them, at most 20,
-                     closest first
+    pairs            (position in forget, position in retain, distance) of the closest of them, at
+                     most 20, closest first
     threshold        Euclidean distance, in the unit of the inputs
     median_distance  of retain records to their own nearest other retain record, in the same unit
     """
@@ -37,10 +37,16 @@ def near_duplicates(
     x_forget: NDArray[np.floating], x_retain: NDArray[np.floating], *, share: float = 0.1
 ) -> NearDuplicates:
     """Find the records to forget that are within `share` of the usual distance of a retain record.
+    The usual distance is the median, over at most 500 evenly spaced retain records, of the distance
+    to their nearest other retain record.
 
-    x_forget and x_retain are (records, *shape). The usual distance is the median, over at most 500
-    evenly spaced retain records, of the distance to their nearest other retain record. Raises
-    UsageError where retain has fewer than two records.
+    Args:
+        x_forget: (records, *shape).
+        x_retain: (records, *shape).
+        share: of the usual distance.
+
+    Raises:
+        UsageError: retain has fewer than two records.
     """
     forget, retain = _rows(x_forget), _rows(x_retain)
     _need_two(len(retain))
@@ -61,10 +67,14 @@ def near_duplicates(
 
 
 def nearest_distances(x: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The Euclidean distance of each record to its nearest other record: float64 (records,).
+    """The Euclidean distance of each record to its nearest other record: float64 (records,). Equal
+    records are at distance 0 exactly.
 
-    x is (records, *shape). Equal records are at distance 0 exactly. Raises UsageError for fewer
-    than two.
+    Args:
+        x: (records, *shape).
+
+    Raises:
+        UsageError: there are fewer than two records.
     """
     rows = _rows(x)
     _need_two(len(rows))

@@ -18,13 +18,19 @@ AGAIN = "delete the file and get it again"
 
 
 def read_idx(path: Path, sha256: str | None) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, raw or gzipped (told apart by content), as uint8 of its
-    own shape.
+    """Read an IDX file of unsigned bytes, raw or gzipped (told apart by content).
 
-    `sha256` (hex) is of the decompressed content, so that a raw and a gzipped copy share one
-    checksum; None checks the form alone. Raises UsageError where there is no such file,
-    IntegrityError where it is corrupt, truncated, over-long, of another type or of another
-    checksum.
+    Args:
+        path: of the file.
+        sha256: (hex) of the decompressed content, so that a raw and a gzipped copy share one
+            checksum; None checks the form alone.
+
+    Returns:
+        uint8, of the file's own shape.
+
+    Raises:
+        UsageError: there is no such file.
+        IntegrityError: it is corrupt, truncated, over-long, of another type or another checksum.
     """
     content = _content(path)
     if len(content) < 4 or content[:2] != b"\0\0" or content[3] == 0:

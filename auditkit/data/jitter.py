@@ -52,13 +52,19 @@ def _grid(values: Inputs) -> Inputs | None:
 
 
 def perturb(x: Inputs, direction: npt.NDArray[np.float64], radius: float, within: Domain) -> Inputs:
-    """x moved along a direction by the radius (Euclidean), within the domain: float32, of the shape
-    of x.
+    """x moved along a direction by the radius (Euclidean), within the domain. A feature that does
+    not vary stays; one at its bound stays there, and the others go further for it. On a grid the
+    distance is the radius but for rounding; where the bounds leave less room than the radius it is
+    as far as they allow.
 
-    x: float32 (records, *shape); direction: of the same shape. A feature that does not vary stays;
-    one at its bound stays there, and the others go further for it. On a grid the distance is the
-    radius but for rounding; where the bounds leave less room than the radius it is as far as they
-    allow.
+    Args:
+        x: float32 (records, *shape).
+        direction: of the same shape; its length does not count.
+        radius: in the unit of x.
+        within: the domain.
+
+    Returns:
+        float32, of the shape of x.
     """
     start, low, high = (part.astype(np.float64) for part in (x, within.low, within.high))
     free = np.where(low < high, direction, 0.0)

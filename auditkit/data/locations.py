@@ -4,9 +4,7 @@ import os
 from pathlib import Path
 
 from auditkit.core.errors import UsageError
-from auditkit.data.catalogue import STEMS
-
-DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+from auditkit.data.catalogue import STEMS, IdxFiles
 
 
 def cache_directory(name: str) -> Path:
@@ -15,21 +13,17 @@ def cache_directory(name: str) -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "auditkit" / "data" / name
 
 
-def places(name: str) -> tuple[tuple[str, Path], ...]:
-    """The places to look for data set `name`, best first, each as words for a report and a
-    directory."""
-    found: list[tuple[str, Path]] = []
-    if chosen := os.environ.get("AUDITKIT_DATA"):
-        found += [("$AUDITKIT_DATA", folder) for folder in _own_or_itself(Path(chosen), name)]
-    if name == "fashion-mnist":
-        found.append(("Debian's package dataset-fashion-mnist", DEBIAN))
-    return (*found, ("the user's cache", cache_directory(name)))
+def places(wanted: IdxFiles) -> tuple[tuple[str, Path], ...]:
+    """The places to look for a data set, best first, each as words for a report and a directory."""
+    chosen = os.environ.get("AUDITKIT_DATA")
+    folders = _subfolder_or_itself(Path(chosen), wanted.name) if chosen else ()
+    named = tuple(("$AUDITKIT_DATA", folder) for folder in folders)
+    return (*named, *wanted.packages, ("the user's cache", cache_directory(wanted.name)))
 
 
-def find(name: str) -> tuple[str, dict[str, Path]] | None:
-    """The first place that holds all four files of data set `name`: its words, and the file of each
-    stem."""
-    for words, folder in places(name):
+def find(wanted: IdxFiles) -> tuple[str, dict[str, Path]] | None:
+    """The first place that holds all four files: its words, and the file of each stem."""
+    for words, folder in places(wanted):
         files = files_in(folder)
         if len(files) == len(STEMS):
             return words, files
@@ -39,9 +33,10 @@ def find(name: str) -> tuple[str, dict[str, Path]] | None:
 def find_in(directory: Path, name: str) -> dict[str, Path]:
     """The file of each stem in a directory the user named, or in its sub-folder called `name`.
 
-    Raises UsageError naming the files it lacks.
+    Raises:
+        UsageError: files are missing; it names them.
     """
-    held = [files_in(folder) for folder in _own_or_itself(directory, name)]
+    held = [files_in(folder) for folder in _subfolder_or_itself(directory, name)]
     for files in held:
         if len(files) == len(STEMS):
             return files
@@ -54,15 +49,14 @@ def find_in(directory: Path, name: str) -> dict[str, Path]:
 
 def files_in(folder: Path) -> dict[str, Path]:
     """The file of each stem that `folder` holds, whichever way its name is written."""
-    found = {}
+    files = {}
     for stem in STEMS:
         for spelling in _spellings(stem):
-            if os.path.isfile(
-                folder / spelling
-            ):  # unlike Path.is_file, False where the folder is closed to us
-                found[stem] = folder / spelling
+            # os.path and not Path.is_file, which fails where the folder is closed to us.
+            if os.path.isfile(folder / spelling):
+                files[stem] = folder / spelling
                 break
-    return found
+    return files
 
 
 def _spellings(stem: str) -> tuple[str, ...]:
@@ -71,7 +65,7 @@ def _spellings(stem: str) -> tuple[str, ...]:
     return stem, f"{stem}.gz", dotted, f"{dotted}.gz"
 
 
-def _own_or_itself(directory: Path, name: str) -> tuple[Path, Path]:
+def _subfolder_or_itself(directory: Path, name: str) -> tuple[Path, Path]:
     """A sub-folder of the data set's own first: MNIST and Fashion-MNIST use the same file names."""
     directory = directory.expanduser()
     return directory / name, directory

@@ -16,9 +16,12 @@ SHOWN = 5  # how many offenders a message names
 class Sets:
     """Disjoint, sorted int64 positions of records in the data set, one array per part.
 
-    retain      trained on, and kept forget      trained on by the original model, then to be
-    forgotten control     never seen by any run; of classes and groups still in retain, otherwise
-    matched to forget test        for utility population  the attacker's own records
+    retain      trained on, and kept
+    forget      trained on by the original model, then to be forgotten
+    control     never seen by any run; of classes and groups still in retain, otherwise matched to
+                forget
+    test        for utility
+    population  the attacker's own records
     """
 
     retain: Indices
@@ -61,10 +64,8 @@ def set_problems(
     seed: int,
 ) -> list[str]:
     """Every reason why `draw_sets` with the same arguments cannot draw, as rule, value and remedy;
-    [] if it can.
-
-    Whether enough records are left for the control is known only once the request and the sizes
-    hold.
+    [] if it can. Whether enough records are left for the control is known only once the request and
+    the sizes hold.
     """
     sizes = {"train": train, "control": control, "test": test, "population": population}
     asked = _request_problems(dataset, request)
@@ -92,13 +93,23 @@ def draw_sets(
     population: int,
     seed: int,
 ) -> Sets:
-    """Draw the sets: retain and forget first (`train` records together), then control, test and
-    population.
+    """Draw the sets: retain and forget first, then control, test and population.
 
-    train is stratified by class, and holds every record named by id. control follows forget's
-    proportions of classes as far as those classes remain in retain, and retain's where none does (a
-    whole class forgotten). test and population are drawn uniformly from what is left. The same
-    arguments give the same sets. Raises UsageError with all that `set_problems` says.
+    Training records are stratified by class, and hold every record named by id. control follows
+    forget's proportions of classes as far as those classes remain in retain, and retain's where
+    none does (a whole class forgotten). test and population are drawn uniformly from what is left.
+
+    Args:
+        dataset: the records.
+        request: what is to be forgotten.
+        train: how many records retain and forget hold together.
+        control: how many records that no run sees.
+        test: how many records for utility.
+        population: how many records of the attacker's own.
+        seed: the same arguments give the same sets.
+
+    Raises:
+        UsageError: with all that `set_problems` says.
     """
     problems = set_problems(
         dataset, request, train=train, control=control, test=test, population=population, seed=seed
@@ -175,11 +186,10 @@ def forget_size(dataset: Dataset, request: ForgetRequest, train: int) -> int:
 def _size_problems(n: int, sizes: dict[str, int]) -> list[str]:
     """What is wrong with the sizes alone."""
     least = {"train": 2, "control": 1, "test": 0, "population": 0}
-    problems = [
-        f"{name} must be at least {least[name]} records, found {size}; raise it"
-        for name, size in sizes.items()
-        if size < least[name]
-    ]
+    problems = []
+    for name, size in sizes.items():
+        if size < least[name]:
+            problems.append(f"{name} must be at least {least[name]} records, found {size}; raise it")
     total = sum(sizes.values())
     if total > n:
         listed = " + ".join(f"{name} {size}" for name, size in sizes.items())
@@ -193,10 +203,8 @@ def _size_problems(n: int, sizes: dict[str, int]) -> list[str]:
 def _request_problems(dataset: Dataset, request: ForgetRequest) -> list[str]:
     """What is wrong with the request alone."""
     if request.fraction is not None and not 0 < request.fraction < 1:
-        return [
-            f"fraction must be above 0 and below 1, found {request.fraction}; e.g. 0.1 forgets every tenth"
-            " record"
-        ]
+        share = f"fraction must be above 0 and below 1, found {request.fraction}"
+        return [f"{share}; e.g. 0.1 forgets every tenth record"]
     if request.label is not None and not 0 <= request.label < dataset.n_classes:
         return [
             f"label must be a class, 0..{dataset.n_classes - 1}, found {request.label}; name one of these"
@@ -204,15 +212,17 @@ def _request_problems(dataset: Dataset, request: ForgetRequest) -> list[str]:
     known, named = set(dataset.ids.tolist()), Counter(request.ids or ())
     unknown = [name for name in named if name not in known]
     repeated = [name for name, times in named.items() if times > 1]
-    return [
-        f"ids to forget must {rule}, found {len(found)} {what}: {', '.join(found[:SHOWN])}"
-        f"{' …' if len(found) > SHOWN else ''}; correct or remove them"
-        for rule, what, found in (
-            ("be in the data set", "unknown", unknown),
-            ("be named once", "repeated", repeated),
-        )
-        if found
-    ]
+    problems = []
+    for rule, what, ids in (
+        ("be in the data set", "unknown", unknown),
+        ("be named once", "repeated", repeated),
+    ):
+        if ids:
+            listed = ", ".join(ids[:SHOWN]) + (" …" if len(ids) > SHOWN else "")
+            problems.append(
+                f"ids to forget must {rule}, found {len(ids)} {what}: {listed}; correct or remove them"
+            )
+    return problems
 
 
 def _forget_problems(forget: int, train: int) -> list[str]:

@@ -8,10 +8,15 @@ Indices = NDArray[np.int64]
 
 def largest_remainder(total: int, weights: Indices, room: Indices) -> Indices:
     """Split `total` over classes in proportion to `weights` (largest remainder), at most `room` in
-    each.
+    each. What a full class cannot take goes to the others in proportion to the room they have left.
 
-    What a full class cannot take goes to the others in proportion to the room they have left; all
-    arrays are int64 (classes,). Needs weights that are not all 0, and total <= room.sum().
+    Args:
+        total: at most room.sum().
+        weights: int64 (classes,), not all 0.
+        room: int64 (classes,).
+
+    Returns:
+        int64 (classes,), which adds up to `total`.
     """
     counts = np.minimum(_largest_remainder(total, weights), room)
     short = total - int(counts.sum())

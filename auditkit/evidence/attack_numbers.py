@@ -15,13 +15,8 @@ from auditkit.reports.method_page import METHOD
 from auditkit.signals.measurements import AttackScores
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Floats
-from auditkit.statistics.roc import (
-    balanced_accuracy,
-    lower_limit,
-    lowest_quotable_fpr,
-    tpr_at,
-    upper_limit,
-)
+from auditkit.statistics.proportions import lower_limit, upper_limit
+from auditkit.statistics.roc import balanced_accuracy, lowest_quotable_fpr, tpr_at
 from auditkit.statistics.scores import Scores
 
 Key = TypeVar("Key")
@@ -93,7 +88,7 @@ def _attack_summary(
         points=operating_points(by_arm, alpha),
         leads=leads,
     )
-    return _without_intervals(summary) if attack.family == "unlearning" else summary
+    return _without_intervals(summary) if attack.judges_by_others else summary
 
 
 def _without_intervals(summary: AttackSummary) -> AttackSummary:

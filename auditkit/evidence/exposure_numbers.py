@@ -16,10 +16,9 @@ from auditkit.statistics.exposure import (
     exposure,
     halves_overlap,
     memorised_independently,
-    worst_auc,
-    worst_share,
 )
 from auditkit.statistics.margins import Ints, stacked
+from auditkit.statistics.worst_record import worst_auc, worst_share
 
 NAMED = (
     "one-sided t per record, drift taken from the control records nearest in margin, Benjamini-Hochberg at a "

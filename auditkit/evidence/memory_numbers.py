@@ -32,6 +32,7 @@ from auditkit.evidence.schema import (
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import t_quantile
+from auditkit.statistics.likelihood import excess_spread
 from auditkit.statistics.margins import (
     Ints,
     Margins,
@@ -48,7 +49,6 @@ from auditkit.statistics.residual import (
     rho_by_run,
     rho_error,
 )
-from auditkit.statistics.spared import excess_spread
 
 
 def residual_memory(arms: Arms, labels: Ints, required: Collection[TestId], alpha: float) -> ResidualMemory:

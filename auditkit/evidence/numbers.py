@@ -9,8 +9,8 @@ from auditkit.evidence.schema import Number
 from auditkit.reports.method_page import METHOD
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile
 from auditkit.statistics.margins import Floats, Margins, comparability
+from auditkit.statistics.proportions import lower_limit, upper_limit
 from auditkit.statistics.residual import Memory, rho, rho_interval
-from auditkit.statistics.roc import lower_limit, upper_limit
 
 FEWEST = 10
 """With fewer right or fewer wrong answers than this, accuracies are too skewed for a t-interval

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from auditkit.attacks.families import FAMILIES
 from auditkit.core.canonical import canonical
 from auditkit.core.progress import NullReporter, Reporter
 from auditkit.evidence.assemble import Attacked, bundle_arrays
@@ -32,7 +33,8 @@ def report_files(files: Mapping[str, bytes], tell: Reporter) -> dict[str, bytes]
     files: at least evidence.json and run.json.
     """
     evidence, run = files["evidence.json"], json.loads(files["run.json"])
-    rendered = render(evidence, run)
+    families = {name: family.meaning for name, family in FAMILIES.items()}
+    rendered = render(evidence, run, families)
     made = {"report.html": rendered.html.encode(), "summary.md": rendered.summary.encode()}
     made[METHOD] = method_page()
     try:

@@ -29,18 +29,33 @@ class Agreement:
     attacks: int
 
     def by_at_least(self) -> Ints:
-        """(attacks,): how many records are found by at least 1, 2, ... of the attacks."""
+        """How many records are found by at least 1, 2, ... of the attacks: int64 (attacks,).
+
+        Example:
+            >>> Agreement(np.array([0, 1, 1, 3]), np.array([3, 3, 3, 3]), 3).by_at_least().tolist()
+            [3, 1, 1]
+        """
         exactly = np.bincount(self.found, minlength=self.attacks + 1)
         return np.cumsum(exactly[::-1])[::-1][1:].astype(np.int64)
 
 
 def agreement(scores: Mapping[str, Scores], fpr: float) -> Agreement:
-    """How many attacks find each forget record of one arm. scores: attack -> its scores in that
-    arm.
+    """How many attacks find each forget record of one arm.
 
-    fpr: the share of control records that an attack may find. ValueError, naming the attack, where
-    it has scored fewer than 3/fpr control records (see roc.lowest_quotable_fpr); where attacks
-    differ in how many forget records they have; and for no attacks at all.
+    Args:
+        scores: attack -> its scores in that arm.
+        fpr: the share of control records that an attack may find.
+
+    Raises:
+        ValueError: an attack, which it names, has scored fewer than 3/fpr control records (see
+            `roc.lowest_quotable_fpr`); attacks differ in how many forget records they have; or
+            there are none.
+
+    Example:
+        >>> control = np.arange(30.0)[None]
+        >>> scores = {name: Scores(np.array([[40.0, 3.0]]), control) for name in ("loss", "gap")}
+        >>> agreement(scores, fpr=0.1).found.tolist()
+        [2, 0]
     """
     if len({s.forget.shape[1] for s in scores.values()}) != 1:
         sizes = {name: s.forget.shape[1] for name, s in scores.items()}
@@ -51,9 +66,16 @@ def agreement(scores: Mapping[str, Scores], fpr: float) -> Agreement:
 
 
 def found(scores: Scores, fpr: float, name: str = "the attack") -> Mask:
-    """(forget records,): which records one attack finds. A record it was not asked about (NaN in
-    every run) is not found; one it was asked about in some runs counts by its mean over these.
-    ValueError as `agreement`."""
+    """Which records one attack finds: bool (forget records,). A record it was not asked about (NaN
+    in every run) is not found; one it was asked about in some runs counts by its mean over these.
+
+    Raises:
+        ValueError: as `agreement`.
+
+    Example:
+        >>> found(Scores(np.array([[40.0, 3.0]]), np.arange(30.0)[None]), fpr=0.1).tolist()
+        [True, False]
+    """
     control = mean_score(scores.control)
     control = control[~np.isnan(control)]
     if len(control) * fpr < 3:
@@ -63,8 +85,15 @@ def found(scores: Scores, fpr: float, name: str = "the attack") -> Mask:
 
 
 def mean_score(scores: Floats) -> Floats:
-    """(records,): the mean over the runs in which the record has a score, NaN where there is none.
-    scores: (runs, records)."""
+    """The mean over the runs in which a record has a score, NaN where there is none: (records,).
+
+    Args:
+        scores: (runs, records), NaN for a record that was not asked about.
+
+    Example:
+        >>> mean_score(np.array([[1.0, np.nan], [2.0, np.nan]])).tolist()
+        [1.5, nan]
+    """
     asked = ~np.isnan(scores)
     runs = asked.sum(axis=0)
     total = np.where(asked, scores, 0.0).sum(axis=0)

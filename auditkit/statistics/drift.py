@@ -7,12 +7,24 @@ from auditkit.statistics.margins import Floats, drift_line
 
 
 def paired_slopes(arm: Floats, retrained: Floats) -> tuple[Floats, Floats]:
-    """The slopes of run k of an arm, and of retrained run k, against the mean of the other
-    retrained runs: each (runs,). arm, retrained: (runs, control records), as many runs of either.
+    """How steeply run k of an arm, and retrained run k, answer against the mean of the other
+    retrained runs.
 
     The mean of a few runs scatters about what they would be on average, and so every slope against
     it is too flat by one and the same factor (attenuation; Fuller 1987, section 1.1). It drops out
     of the ratio of the two.
+
+    Args:
+        arm: margins (runs, control records).
+        retrained: of the same shape.
+
+    Returns:
+        The slopes of the arm and those of the retrained runs, each (runs,).
+
+    Example:
+        >>> retrained = np.array([[-1.0, 0.0, 2.0], [-1.0, 0.0, 2.0], [-1.0, 0.0, 2.0]])
+        >>> [slopes.round(6).tolist() for slopes in paired_slopes(2 * retrained, retrained)]
+        [[2.0, 2.0, 2.0], [1.0, 1.0, 1.0]]
     """
     n, total = len(retrained), retrained.sum(axis=0)
     pairs = [

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
+from auditkit.statistics.gaussian_dp import check_alpha, check_delta, check_positive_delta, epsilon_of_mu
 from auditkit.statistics.margins import Floats
-from auditkit.statistics.roc import Mask, lower_limit, operating_points, upper_limit
+from auditkit.statistics.proportions import lower_limit, upper_limit
+from auditkit.statistics.roc import Mask, operating_points
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,32 @@ class Counts:
                 raise ValueError(f"accused must be between 0 and the number of records > 0, got {self}")
 
     def perfect(self) -> "Counts":
-        """The same numbers of records, all members accused and nobody else."""
+        """As many records, with all members accused and nobody else."""
         return Counts(self.members, self.members, 0, self.nonmembers)
 
     def limits(self, alpha: float) -> tuple[float, float]:
-        """(lower limit of the true-, upper limit of the false-positive rate); both hold with
-        probability 1 - alpha at least."""
+        """The lower limit of the true- and the upper limit of the false-positive rate; both hold
+        with probability 1 - alpha at least.
+        """
         tpr = lower_limit(self.true_positives, self.members, alpha / 2)
         return float(tpr), float(upper_limit(self.false_positives, self.nonmembers, alpha / 2))
 
 
 def counts_at(members: Floats, nonmembers: Floats, threshold: float) -> Counts:
-    """Who is accused if all are whose score is above the threshold. For a bound, the threshold must
-    have been fixed without looking at these scores. ValueError for scores that are NaN."""
+    """Who is accused if all are whose score is above the threshold.
+
+    Args:
+        members: scores (members,), higher = more likely a member.
+        nonmembers: scores (non-members,).
+        threshold: for a bound, it must have been fixed without looking at these scores.
+
+    Raises:
+        ValueError: a score is NaN.
+
+    Example:
+        >>> counts_at(np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.5]), threshold=1.5)
+        Counts(true_positives=2, members=3, false_positives=1, nonmembers=2)
+    """
     for name, scores in (("members", members), ("nonmembers", nonmembers)):
         if np.isnan(scores).any():
             raise ValueError(f"{name} must all have a score, got {int(np.isnan(scores).sum())} NaN")
@@ -83,6 +98,19 @@ def clopper_pearson_epsilon(counts: Counts, delta: float, alpha: float) -> Bound
     two limits, so that wherever these hold, *both* sides of the maximum are below the true epsilon.
     (Halving alpha once more for the mirror would be needed only for an attack that may also be
     turned round.)
+
+    Args:
+        counts: at a threshold that was fixed beforehand.
+        delta: of (epsilon, delta)-DP, in [0, 1).
+        alpha: the probability of a bound above the true epsilon, at most.
+
+    Raises:
+        ValueError: delta or alpha is out of range.
+
+    Example:
+        >>> bound = clopper_pearson_epsilon(Counts(90, 100, 10, 100), delta=1e-5, alpha=0.05)
+        >>> round(bound.epsilon, 3), round(bound.ceiling, 3)
+        (1.542, 3.281)
     """
     check_delta(delta)
     check_alpha(alpha)
@@ -94,12 +122,24 @@ def gdp_epsilon(counts: Counts, delta: float, alpha: float) -> Bound:
     """The bound for mechanisms known to trade errors as two Gaussians do (Dong, Roth & Su 2022;
     Nasr et al. 2023).
 
-        mu = Phi^-1(TPR_lo) - Phi^-1(FPR_hi), and epsilon where delta(epsilon) = delta (`delta_of_mu`)
+        mu = Phi^-1(TPR_lo) - Phi^-1(FPR_hi), and epsilon where delta(epsilon) = delta,
 
-    Why it is valid: with probability 1 - alpha both limits hold, and mu is then at most that of any
-    mu-GDP mechanism. The mirror gives the same mu. Only a mechanism with a Gaussian trade-off curve
-    is bounded: of another one (randomised response, Laplace noise) the epsilon can be far lower,
-    and the curve of DP-SGD is Gaussian only in the limit of many steps. delta must be above 0.
+    see `delta_of_mu`. Why it is valid: with probability 1 - alpha both limits hold, and mu is then
+    at most that of any mu-GDP mechanism. The mirror gives the same mu. Only a mechanism with a
+    Gaussian trade-off curve is bounded: of another one (randomised response, Laplace noise) the
+    epsilon can be far lower, and the curve of DP-SGD is Gaussian only in the limit of many steps.
+
+    Args:
+        counts: at a threshold that was fixed beforehand.
+        delta: in (0, 1): no Gaussian mechanism has delta 0.
+        alpha: the probability of a bound above the true epsilon, at most.
+
+    Raises:
+        ValueError: delta or alpha is out of range.
+
+    Example:
+        >>> round(gdp_epsilon(Counts(90, 100, 10, 100), delta=1e-5, alpha=0.05).epsilon, 3)
+        9.144
     """
     check_positive_delta(delta)
     check_alpha(alpha)
@@ -110,12 +150,27 @@ def gdp_epsilon(counts: Counts, delta: float, alpha: float) -> Bound:
 def clopper_pearson_split(
     members: Floats, nonmembers: Floats, delta: float, alpha: float, *, seed: int
 ) -> Bound:
-    """`clopper_pearson_epsilon` from scores, where no threshold was fixed beforehand.
+    """The bound of `clopper_pearson_epsilon` from scores, where no threshold was fixed beforehand.
 
     Why it is valid: a random half of the records chooses the threshold, the one with the best bound
     there; the other half alone is counted. Given the first half the threshold is a constant, and
     the bound holds for every constant. Which half a record is in depends on its position and the
     seed only.
+
+    Args:
+        members: scores (members,), higher = more likely a member.
+        nonmembers: scores (non-members,).
+        delta: of (epsilon, delta)-DP, in [0, 1).
+        alpha: the probability of a bound above the true epsilon, at most.
+        seed: of the halves.
+
+    Raises:
+        ValueError: fewer than two members or non-members, or as `clopper_pearson_epsilon`.
+
+    Example:
+        >>> members, others = np.arange(100.0) + 80, np.arange(100.0)
+        >>> round(clopper_pearson_split(members, others, 0.0, 0.05, seed=0).epsilon, 3)
+        2.232
     """
     counts = _split(members, nonmembers, partial(epsilon_needed, delta=delta), alpha, seed)
     bound = clopper_pearson_epsilon(counts, delta, alpha)
@@ -123,68 +178,38 @@ def clopper_pearson_split(
 
 
 def gdp_split(members: Floats, nonmembers: Floats, delta: float, alpha: float, *, seed: int) -> Bound:
-    """`gdp_epsilon` from scores, where no threshold was fixed beforehand; valid as
-    `clopper_pearson_split`."""
+    """The bound of `gdp_epsilon` from scores, where no threshold was fixed beforehand; valid, and
+    called, as `clopper_pearson_split`.
+
+    Example:
+        >>> members, others = np.arange(100.0) + 80, np.arange(100.0)
+        >>> round(gdp_split(members, others, 1e-5, 0.05, seed=0).epsilon, 3)
+        9.312
+    """
     bound = gdp_epsilon(_split(members, nonmembers, _mu, alpha, seed), delta, alpha)
     return Bound(bound.epsilon, bound.ceiling, delta, 1 - alpha, "Gaussian DP, split")
 
 
 def epsilon_needed(tpr: Floats | float, fpr: Floats | float, delta: float) -> Floats:
     """The least epsilon with which a mechanism allows these rates, by the accused or by the spared;
-    negative where every mechanism does. Same shape as the rates; fpr > 0 and tpr < 1."""
+    negative where every mechanism does.
+
+    Args:
+        tpr: true-positive rates, below 1.
+        fpr: false-positive rates above 0, of the same shape.
+        delta: of (epsilon, delta)-DP.
+
+    Returns:
+        float64, of the shape of the rates.
+
+    Example:
+        >>> round(float(epsilon_needed(0.8, 0.1, delta=0.0)), 4)  # log 8
+        2.0794
+    """
     with np.errstate(divide="ignore"):
         own = np.log(np.maximum(np.subtract(tpr, delta), 0) / fpr)
         mirror = np.log(np.maximum(1 - delta - np.asarray(fpr), 0) / np.subtract(1, tpr))
     return np.maximum(own, mirror)
-
-
-def delta_of_mu(mu: float, epsilon: Floats | float) -> Floats:
-    """The smallest delta for which a mu-GDP mechanism is (epsilon, delta)-DP, mu > 0: same shape as
-    epsilon.
-
-    delta = Phi(-epsilon/mu + mu/2) - e^epsilon Phi(-epsilon/mu - mu/2)     (Dong, Roth & Su 2022,
-    Cor. 1)
-    """
-    return np.exp(_log_delta(mu, epsilon))
-
-
-def epsilon_of_mu(mu: float, delta: float) -> float:
-    """The smallest epsilon for which a mu-GDP mechanism is (epsilon, delta)-DP; 0 for mu <= 0.
-    ValueError unless 0 < delta < 1."""
-    check_positive_delta(delta)
-    if mu <= 0 or special.erf(mu / np.sqrt(8)) <= delta:  # delta_of_mu(mu, 0)
-        return 0.0
-    enough = mu * (mu / 2 - special.ndtri(delta)) + 1.0  # delta <= Phi(mu/2 - epsilon/mu)
-    log_delta = np.log(delta)
-    return float(optimize.brentq(lambda e: float(_log_delta(mu, e)) - log_delta, 0.0, enough))
-
-
-def check_delta(delta: float) -> None:
-    """ValueError for what is no delta."""
-    if not 0 <= delta < 1:
-        raise ValueError(f"delta must be at least 0 and below 1, got {delta}")
-
-
-def check_positive_delta(delta: float) -> None:
-    """ValueError for a delta at which Gaussian mechanisms have no epsilon."""
-    if not 0 < delta < 1:
-        raise ValueError(
-            f"delta must be above 0 (no Gaussian mechanism has delta 0) and below 1, got {delta}"
-        )
-
-
-def check_alpha(alpha: float) -> None:
-    """ValueError for what is no level of a test."""
-    if not 0 < alpha <= 0.5:
-        raise ValueError(f"alpha must be above 0 and at most 0.5, got {alpha}")
-
-
-def _log_delta(mu: float, epsilon: Floats | float) -> Floats:
-    """As phi(a) = e^epsilon phi(b), the second term is the first one times a ratio of Mills ratios:
-    no large number is taken from another."""
-    a, b = mu / 2 - np.asarray(epsilon) / mu, -mu / 2 - np.asarray(epsilon) / mu
-    share = special.erfcx(-b / np.sqrt(2)) / special.erfcx(-a / np.sqrt(2))
-    return np.asarray(special.log_ndtr(a) + np.log1p(-share))
 
 
 def _mu(tpr: Floats | float, fpr: Floats | float) -> Floats:

@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from auditkit.statistics.likelihood import memorised_records
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
-from auditkit.statistics.spared import memorised_records
 
 Mask = npt.NDArray[np.bool_]
 
@@ -60,17 +60,24 @@ class Exposure:
 
 def memorised_independently(original: Margins, others: Margins, retrained: Margins) -> Ints:
     """The forget records in which the original runs show memory, compared with others that were
-    trained without them: (records,), positions. What is then compared with the retrained runs must
-    not be chosen by these same runs: their chance would be in the choice. The retrained runs give
-    the scale alone.
+    trained without them: (records,), positions.
+
+    What is then compared with the retrained runs must not be chosen by these same runs: their
+    chance would be in the choice. The retrained runs give the scale alone.
     """
     reference = retrained.control.mean(axis=0)
     return memorised_records(calibrated(original, reference), calibrated(others, reference))
 
 
 def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
-    """How exposed records are in the unlearned runs. As many runs in both arms, at least 2. seen:
-    the forget records in which there is memory to speak of; no others are named."""
+    """How exposed each record is in the unlearned runs, see this module's text for t.
+
+    Args:
+        unlearned: margins of at least 2 runs.
+        retrained: margins of as many runs.
+        seen: positions of the forget records in which there is memory to speak of; no others are
+            named.
+    """
     reference, n = retrained.control.mean(axis=0), retrained.runs
     U, R = calibrated(unlearned, reference), calibrated(retrained, reference)
     pairs = ((U.forget, R.forget), (U.control, R.control))
@@ -82,7 +89,7 @@ def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
     level = retrained.forget.mean(axis=0)
     tau2 = drift(level, reference, d_control**2, v_control, alone=False)
     tau2_control = drift(reference, reference, d_control**2, v_control, alone=True)
-    forget, control = _over(d_forget, v_forget + tau2), _over(d_control, v_control + tau2_control)
+    forget, control = per_error(d_forget, v_forget + tau2), per_error(d_control, v_control + tau2_control)
 
     def named(t: Floats, among: Ints) -> Mask:
         found = np.zeros(len(t), dtype=bool)
@@ -94,20 +101,36 @@ def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
 
 
 def discoveries(p: Floats, q: float) -> Mask:
-    """(tests,): which are rejected by Benjamini & Hochberg (1995), at a false discovery rate of q
-    at most."""
+    """Which tests are rejected by Benjamini & Hochberg (1995): bool (tests,).
+
+    Args:
+        p: p-values (tests,).
+        q: the false discovery rate, at most.
+
+    Example:
+        >>> discoveries(np.array([0.001, 0.02, 0.03, 0.8]), q=0.05).tolist()
+        [True, True, True, False]
+    """
     ordered = np.sort(p)
     below = np.flatnonzero(ordered <= q * np.arange(1, len(p) + 1) / max(1, len(p)))
     return np.asarray(p <= ordered[below[-1]] if len(below) else np.zeros(len(p), dtype=bool))
 
 
 def drift(level: Floats, control: Floats, squares: Floats, chance: Floats, *, alone: bool) -> Floats:
-    """tau^2 of each record: by how much the winsorised mean of d^2 exceeds chance over the control
-    records nearest in margin, never below 0.
+    """By how much the winsorised mean of d^2 exceeds chance over the control records nearest in
+    margin, never below 0: tau^2 of each record, (records,).
 
-    level: (records,), mean retrained margins; control, squares, chance: (control records,), the
-    same there, d^2 and V. alone: the records are the control records themselves, and none is its
-    own neighbour.
+    Args:
+        level: mean retrained margins (records,).
+        control: mean retrained margins (control records,).
+        squares: d^2 there.
+        chance: V there.
+        alone: the records are the control records themselves, and none is its own neighbour.
+
+    Example:
+        >>> squares, chance = np.full(4, 3.0), np.full(4, 0.5)
+        >>> drift(np.zeros(1), np.arange(4.0), squares, chance, alone=False).round(3).tolist()
+        [3.109]
     """
     apart = np.abs(level[:, None] - control)
     if alone:
@@ -118,64 +141,9 @@ def drift(level: Floats, control: Floats, squares: Floats, chance: Floats, *, al
     return np.asarray(np.maximum(mean - chance[nearest].mean(axis=1), 0.0))
 
 
-def _over(d: Floats, squared_error: Floats) -> Floats:
+def per_error(d: Floats, squared_error: Floats) -> Floats:
+    """d in units of its standard error, 0 where that is 0: (records,)."""
     return np.divide(d, np.sqrt(squared_error), out=np.zeros_like(d), where=squared_error > 0)
-
-
-@dataclass(frozen=True)
-class Worst:
-    """The record with the highest bound. share: of its memory that is left, as it seems. upper: no
-    record in which memory can be seen has more left than this, with the confidence asked for.
-    visible: how many those are."""
-
-    share: float
-    upper: float
-    visible: int
-
-
-def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha: float) -> Worst | None:
-    """The largest upper bound of the share of memory left, over all forget records in which memory
-    can be seen; None if it can be seen in none.
-
-    For each record the share is (U - R) / (O - R), and its bound the larger root of Fieller (1954)
-    at level 1 - alpha / records (Bonferroni): the bounds hold together with probability 1 - alpha.
-    Run k of unlearned was made from run k of original. What drift adds to U - R is in it.
-    """
-    reference = retrained.control.mean(axis=0)
-    O, U, R = (calibrated(arm, reference).forget for arm in (original, unlearned, retrained))
-    n, records = R.shape
-    c = float(stats.t.ppf(1 - alpha / records, n - 1)) ** 2 / n
-    D, G = U.mean(axis=0) - R.mean(axis=0), O.mean(axis=0) - R.mean(axis=0)
-    s_r = variance(R)
-    s_uo = ((U - U.mean(axis=0)) * (O - O.mean(axis=0))).sum(axis=0) / (n - 1)
-    a = G**2 - c * (variance(O) + s_r)
-    b = D * G - c * (s_uo + s_r)
-    e = D**2 - c * (variance(U) + s_r)
-    seen = np.flatnonzero((a > 0) & (G > 0))
-    if not len(seen):
-        return None
-    upper = (b[seen] + np.sqrt(np.maximum(b[seen] ** 2 - a[seen] * e[seen], 0))) / a[seen]
-    k = int(upper.argmax())
-    return Worst(float(D[seen[k]] / G[seen[k]]), float(upper[k]), len(seen))
-
-
-def worst_auc(unlearned: Margins, retrained: Margins, alpha: float) -> tuple[float, float]:
-    """How often somebody who knows how unlearned and how retrained runs answer on one record, the
-    worst of all, would tell an unlearned run from a retrained one by the higher margin: (found,
-    upper bound over all records).
-
-    Phi(delta / sqrt 2) for normal margins that lie delta within-arm standard deviations apart,
-    variances shrunk half-way to their mean. The bound is that of the noncentral t at level 1 -
-    alpha / records, in the approximation t ~ N(nc, 1 + t^2 / 2 df) of Johnson & Welch (1940). It
-    sees any difference between the arms, drift included.
-    """
-    reference = retrained.control.mean(axis=0)
-    U, R = (calibrated(arm, reference).forget for arm in (unlearned, retrained))
-    n, records = R.shape
-    within = (variance(U) + variance(R)) / n
-    t = float(_over(U.mean(axis=0) - R.mean(axis=0), (within + within.mean()) / 2).max())
-    upper = t + stats.norm.ppf(1 - alpha / records) * np.sqrt(1 + t**2 / (4 * (n - 1)))
-    return float(stats.norm.cdf(t / np.sqrt(n))), float(stats.norm.cdf(upper / np.sqrt(n)))
 
 
 @dataclass(frozen=True)
@@ -192,7 +160,12 @@ class Overlap:
 
 
 def overlap(one: Mask, other: Mask) -> Overlap:
-    """How far two choices of the same records agree."""
+    """How far two choices of the same records agree.
+
+    Example:
+        >>> overlap(np.array([True, True, False, False]), np.array([True, False, False, False]))
+        Overlap(first=2, second=1, both=1, by_chance=0.5, jaccard=0.5)
+    """
     first, second = int(one.sum()), int(other.sum())
     both, either = int((one & other).sum()), int((one | other).sum())
     return Overlap(first, second, both, first * second / len(one), both / either if either else None)
@@ -200,7 +173,8 @@ def overlap(one: Mask, other: Mask) -> Overlap:
 
 def halves_overlap(unlearned: Margins, retrained: Margins, seen: Ints) -> Overlap | None:
     """The records remembered in the first half of the runs, and in the rest; None with fewer than 6
-    runs an arm."""
+    runs an arm.
+    """
     n = retrained.runs
     if n < 6:
         return None

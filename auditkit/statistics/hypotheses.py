@@ -31,33 +31,71 @@ class Equivalence:
 
 
 def t_quantile(p: float, df: float) -> float:
-    """The p-quantile of Student's t with df degrees of freedom."""
+    """The p-quantile of Student's t with df degrees of freedom.
+
+    Example:
+        >>> round(t_quantile(0.975, 9), 3)
+        2.262
+    """
     return float(stats.t.ppf(p, df))
 
 
 def p_above(mean: float, error: float, df: float, bound: float) -> float:
-    """One-sided p-value for "the true mean is greater than bound"."""
+    """One-sided p-value for "the true mean is greater than bound".
+
+    Args:
+        mean: of the observations, one a run.
+        error: its standard error; with 0 the answer is certain, 0 or 1.
+        df: degrees of freedom.
+        bound: in the unit of the mean.
+
+    Example:
+        >>> round(p_above(1.0, 0.5, 9, bound=0.0), 4)
+        0.0383
+    """
     if error == 0:
         return 0.0 if mean > bound else 1.0
     return float(stats.t.sf((mean - bound) / error, df))
 
 
 def p_below(mean: float, error: float, df: float, bound: float) -> float:
-    """One-sided p-value for "the true mean is less than bound"."""
+    """One-sided p-value for "the true mean is less than bound"; arguments as `p_above`.
+
+    Example:
+        >>> round(p_below(-1.0, 0.5, 9, bound=0.0), 4)
+        0.0383
+    """
     return p_above(-mean, error, df, -bound)
 
 
 def paired(x: Floats) -> tuple[float, float, float]:
-    """(mean, standard error, degrees of freedom) of one value a run."""
+    """(mean, standard error, degrees of freedom) of one value a run.
+
+    Example:
+        >>> mean, error, df = paired(np.array([1.0, 2.0, 3.0]))
+        >>> mean, round(error, 4), df
+        (2.0, 0.5774, 2.0)
+    """
     return float(x.mean()), float(np.sqrt(variance(x) / len(x))), len(x) - 1.0
 
 
 def welch(x: Floats, y: Floats) -> tuple[float, float, float]:
-    """(mean difference x - y, standard error, Welch's degrees of freedom) of two independent arms.
+    """The difference of the means of two independent arms.
 
     One of them may be a single run. It is then taken to vary as the runs of the other do, and the
     error is that of predicting one new run from those m: s sqrt(1 + 1/m), with m - 1 degrees of
     freedom.
+
+    Args:
+        x: one value a run.
+        y: one value a run; not as many need be.
+
+    Returns:
+        (mean difference x - y, standard error, Welch's degrees of freedom).
+
+    Example:
+        >>> [round(x, 4) for x in welch(np.array([1.0, 3.0]), np.array([0.0, 2.0]))]
+        [1.0, 1.4142, 2.0]
     """
     if 1 in (len(x), len(y)):
         many = max(x, y, key=len)
@@ -72,6 +110,17 @@ def equivalence(mean: float, error: float, df: float, margin: float) -> Equivale
     """Is the true mean within +-margin?
 
     p_outside is twice the smaller one-sided p-value: both sides are looked at.
+
+    Args:
+        mean: of the observations, one a run.
+        error: its standard error.
+        df: degrees of freedom.
+        margin: above 0, in the unit of the mean.
+
+    Example:
+        >>> found = equivalence(0.0, 0.05, 9, margin=0.2)
+        >>> round(found.p_within, 4), round(found.p_outside, 4)
+        (0.0016, 1.0)
     """
     within = max(p_below(mean, error, df, margin), p_above(mean, error, df, -margin))
     outside = min(p_above(mean, error, df, margin), p_below(mean, error, df, -margin))
@@ -80,19 +129,39 @@ def equivalence(mean: float, error: float, df: float, margin: float) -> Equivale
 
 def ratio_equivalence(D: Floats, G: Floats, margin: float) -> Equivalence:
     """Is sum D / sum G within +-margin, given that the true G is positive? Tests D - margin G and
-    D + margin G, one value a run."""
+    D + margin G.
+
+    Args:
+        D: (runs,).
+        G: (runs,).
+        margin: of the ratio.
+
+    Example:
+        >>> G = np.array([1.0, 1.1, 0.9, 1.0])
+        >>> round(ratio_equivalence(np.array([0.01, -0.02, 0.02, 0.0]), G, margin=0.2).p_within, 5)
+        0.00063
+    """
     upper, lower = paired(D - margin * G), paired(D + margin * G)
     within = max(p_below(*upper, 0), p_above(*lower, 0))
     outside = min(p_above(*upper, 0), p_below(*lower, 0))
     return Equivalence(within, min(1.0, 2 * outside))
 
 
-def ratio_interval(D: Floats, G: Floats, alpha: float, own: float = 0.0) -> tuple[float, float]:
+def ratio_interval(D: Floats, G: Floats, alpha: float, extra: float = 0.0) -> tuple[float, float]:
     """The ratios r for which a two-sided t-test of mean(D - r G) = 0 at level 2 alpha does not
-    reject (Fieller 1954): an interval of level 1 - 2 alpha for E[D] / E[G], one value of each a
-    run. own: variance that mean(D) has besides that over runs.
+    reject (Fieller 1954): an interval of level 1 - 2 alpha for E[D] / E[G]. Infinite on both sides
+    where G itself cannot be told from zero.
 
-    Infinite on both sides where G itself cannot be told from zero.
+    Args:
+        D: (runs,).
+        G: (runs,).
+        alpha: the probability beyond either end.
+        extra: variance that mean(D) has besides that over runs.
+
+    Example:
+        >>> D, G = np.array([0.4, 0.6, 0.5, 0.5]), np.array([1.0, 1.1, 0.9, 1.0])
+        >>> [round(end, 3) for end in ratio_interval(D, G, alpha=0.05)]
+        [0.416, 0.584]
     """
     n = len(D)
     c = t_quantile(1 - alpha, n - 1) ** 2 / n
@@ -101,19 +170,35 @@ def ratio_interval(D: Floats, G: Floats, alpha: float, own: float = 0.0) -> tupl
     b = D.mean() * G.mean() - c * s_dg
     if a <= 0:
         return -np.inf, np.inf
-    half = np.sqrt(max(b * b - a * (D.mean() ** 2 - c * (s_dd + n * own)), 0.0))
+    half = np.sqrt(max(b * b - a * (D.mean() ** 2 - c * (s_dd + n * extra)), 0.0))
     return float((b - half) / a), float((b + half) / a)
 
 
 def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalence:
-    """Is the true mean at most `margin`? One-sided: less is always fine."""
+    """Is the true mean at most `margin`? One-sided: less is always fine. Arguments as
+    `equivalence`.
+
+    Example:
+        >>> round(not_worse(-0.1, 0.05, 9, margin=0.02).p_within, 4)
+        0.0199
+    """
     return Equivalence(p_below(mean, error, df, margin), p_above(mean, error, df, margin))
 
 
 def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
     """Holm's adjusted p-values: rejecting where they are <= alpha wrongly rejects any at all with
-    probability at most alpha, however the tests depend on each other (Holm 1979). ValueError for
-    NaN, which would hide every other p-value."""
+    probability at most alpha, however the tests depend on each other (Holm 1979).
+
+    Args:
+        p_values: test -> p-value.
+
+    Raises:
+        ValueError: a p-value is outside [0, 1] or NaN, which would hide every other one.
+
+    Example:
+        >>> holm({"a": 0.01, "b": 0.04, "c": 0.5})
+        {'a': 0.03, 'b': 0.08, 'c': 0.5}
+    """
     if undefined := [name for name, p in p_values.items() if not 0 <= p <= 1]:
         raise ValueError(f"p-values must be in [0, 1], got {[p_values[name] for name in undefined]}")
     adjusted, running = {}, 0.0

@@ -41,17 +41,34 @@ def stacked(*arms: Margins) -> Margins:
 
 
 def variance(x: Floats) -> Floats:
-    """The sample variance over runs (axis 0, ddof 1); exactly 0 where all that differs is
-    rounding."""
+    """The sample variance over runs (axis 0, ddof 1); exactly 0 where all that differs is rounding.
+
+    Args:
+        x: (runs, ...).
+
+    Example:
+        >>> variance(np.array([[0.1, 1.0], [0.1, 3.0]])).tolist()
+        [0.0, 2.0]
+    """
     found = x.var(axis=0, ddof=1)
     rounding = (16 * np.finfo(np.float64).eps * np.abs(x).max(axis=0)) ** 2
     return np.where(found > rounding, found, 0.0)
 
 
 def mean_variance(U: Floats, R: Floats) -> Floats:
-    """The variance of the difference of two arms' means, record by record: (records,). An arm of
-    one run is taken to vary as the other does, whose variances are shrunk half-way to their mean
-    over records: what is a tiny one by luck would decide by itself."""
+    """The variance of the difference of two arms' means, record by record: (records,).
+
+    An arm of one run is taken to vary as the other does, whose variances are shrunk half-way to
+    their mean over records: what is a tiny one by luck would decide by itself.
+
+    Args:
+        U: (runs, records).
+        R: (runs, records); at least 2 runs.
+
+    Example:
+        >>> mean_variance(np.array([[1.0], [3.0]]), np.array([[0.0], [2.0]])).tolist()
+        [2.0]
+    """
     if len(U) == 1:
         within = variance(R)
         return np.asarray((within + within.mean()) / 2 * (1 + 1 / len(R)))
@@ -62,19 +79,34 @@ def usual_size(reference: Floats) -> float:
     """L, the median of |reference|: far beyond it a margin says how confident a run is, not what it
     remembers.
 
-    reference: (control records,), the mean margin of the retrained runs.
+    Args:
+        reference: (control records,), the mean margin of the retrained runs.
+
+    Example:
+        >>> usual_size(np.array([-4.0, 1.0, 2.0]))
+        2.0
     """
     return float(np.median(np.abs(reference)))
 
 
 def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """The weighted least-squares line control = a + b * reference of each run: (a, b), each
-    (runs,).
+    """The weighted least-squares line control = a + b * reference of each run.
 
-    control: (runs, records), a run's margins on control records; reference: (records,), the mean of
-    the retrained runs there. Records weigh 1 / (1 + (reference / L)^2) with L the `usual_size`: the
-    line has to be right near the decision boundary, where margins tell what is remembered. (0, 1)
-    means no drift; the slope is 0 where the reference does not vary.
+    Records weigh 1 / (1 + (reference / L)^2) with L the `usual_size`: the line has to be right near
+    the decision boundary, where margins tell what is remembered.
+
+    Args:
+        control: (runs, records), a run's margins on control records.
+        reference: (records,), the mean of the retrained runs there.
+
+    Returns:
+        (a, b), each (runs,). (0, 1) means no drift; b is 0 where the reference does not vary.
+
+    Example:
+        >>> reference = np.array([-1.0, 0.0, 2.0])
+        >>> a, b = drift_line(np.array([1 + 2 * reference]), reference)
+        >>> a.round(6).tolist(), b.round(6).tolist()
+        ([1.0], [2.0])
     """
     size = usual_size(reference)
     near = 1 / (1 + (reference / size) ** 2) if size > 0 else np.ones(len(reference))
@@ -89,11 +121,20 @@ def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
 def calibrated(arm: Margins, reference: Floats) -> Margins:
     """The margins of an arm on the scale of the retrained runs, then squashed.
 
-    reference: (control records,), the mean margin of the retrained runs. Inverts each run's own
-    `drift_line`, h -> (h - a) / b, and bends what it gives to within +-L, the `usual_size`: h -> h
-    / sqrt(1 + (h / L)^2), which is h itself near the decision boundary. A run whose slope is not
-    positive has no scale in common with the retrained runs: its margins come back as zeros, as all
-    do if L is 0.
+    Inverts each run's own `drift_line`, h -> (h - a) / b, and bends what it gives to within +-L,
+    the `usual_size`: h -> h / sqrt(1 + (h / L)^2), which is h itself near the decision boundary. A
+    run whose slope is not positive has no scale in common with the retrained runs: its margins come
+    back as zeros, as all do if L is 0.
+
+    Args:
+        arm: margins of any number of runs.
+        reference: (control records,), the mean margin of the retrained runs.
+
+    Example:
+        >>> reference = np.array([-1.0, 0.0, 1.0])
+        >>> arm = Margins(np.array([[0.02, 60.0]]), np.array([2 * reference]))
+        >>> calibrated(arm, reference).forget.round(3).tolist()
+        [[0.01, 0.999]]
     """
     intercept, slope = (line[:, None] for line in drift_line(arm.control, reference))
     size = usual_size(reference)
@@ -114,6 +155,12 @@ def comparability(arm: Margins, retrained: Margins) -> float:
 
     It is the mean correlation of the arm's runs with the mean retrained run on control records,
     divided by the same mean for each retrained run against the others; 0 where those do not agree.
+
+    Example:
+        >>> control = np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 5.0]])
+        >>> arm = Margins(np.zeros((2, 1)), control)
+        >>> round(comparability(arm, arm), 3)
+        1.003
     """
     mean = retrained.control.mean(axis=0)
     n = retrained.runs

@@ -4,9 +4,10 @@ m records ("canaries") are each included or left out by the toss of a fair coin,
 auditor names r of them as in or out and is right about v. How many rights an (epsilon, delta)-DP
 mechanism can give away is known, although the records share the run:
 
-- Steinke, Nasr & Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023): any mechanism.
-- Mahloujifar, Melis & Chaudhuri, "Auditing f-Differential Privacy in One Run" (ICML 2025): mechanisms with
-  a known trade-off curve, here a Gaussian one; tighter.
+- Steinke, Nasr & Jagielski, "Privacy Auditing with One (1) Training Run" (NeurIPS 2023): any
+  mechanism.
+- Mahloujifar, Melis & Chaudhuri, "Auditing f-Differential Privacy in One Run" (ICML 2025):
+  mechanisms with a known trade-off curve, here a Gaussian one; tighter.
 
 Both hold for guesses that are any function of what the mechanism put out, *not* of who was
 included; r may not be chosen by looking at how many guesses are right. Who is included must have
@@ -21,13 +22,8 @@ from statistics import NormalDist
 import numpy as np
 from scipy import special
 
-from auditkit.statistics.epsilon import (
-    Bound,
-    check_alpha,
-    check_delta,
-    check_positive_delta,
-    epsilon_of_mu,
-)
+from auditkit.statistics.epsilon import Bound
+from auditkit.statistics.gaussian_dp import check_alpha, check_delta, check_positive_delta, epsilon_of_mu
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import Mask
 
@@ -41,11 +37,23 @@ def right_guesses(scores: Floats, included: Mask, r: int, *, seed: int) -> int:
     """v: how many of r guesses are right, if the r/2 highest scores are guessed in and the r/2
     lowest out.
 
-    scores: (m,), higher = more likely included; included: bool (m,); r even. Which records are
-    guessed depends on the scores alone. Equal scores are put in an order drawn from the seed: this
-    is one more step after the mechanism, blind to who is included, so the theorems cover it. (With
-    an attack of two values most guesses are among equals; counting these against the auditor would
-    hold as well, and show nothing.)
+    Which records are guessed depends on the scores alone. Equal scores are put in an order drawn
+    from the seed: this is one more step after the mechanism, blind to who is included, so the
+    theorems cover it. (With an attack of two values most guesses are among equals; counting these
+    against the auditor would hold as well, and show nothing.)
+
+    Args:
+        scores: (m,), higher = more likely included.
+        included: bool (m,).
+        r: how many guesses; even.
+        seed: of the order of equal scores.
+
+    Raises:
+        ValueError: shapes differ, a score is NaN, or r is odd or out of range.
+
+    Example:
+        >>> right_guesses(np.array([4.0, 3.0, 2.0, 1.0]), np.array([1, 0, 1, 0]) == 1, r=4, seed=0)
+        2
     """
     if scores.shape != included.shape or scores.ndim != 1 or np.isnan(scores).any():
         raise ValueError(f"each of the {included.shape} records must have one score, got {scores.shape}")
@@ -62,6 +70,20 @@ def one_run_p(m: int, r: int, v: int, epsilon: float, delta: float) -> float:
 
     p = min(1, beta + 2 m delta alpha),  beta = P[W >= v],  alpha = max_i P[v > W >= v - i] / i,
     W ~ Binomial(r, e^epsilon / (1 + e^epsilon))          (Steinke et al. 2023, theorem 5.2)
+
+    Args:
+        m: records whose inclusion was drawn.
+        r: guesses.
+        v: right ones.
+        epsilon: at least 0.
+        delta: in [0, 1).
+
+    Raises:
+        ValueError: unless 0 <= v <= r <= m with r > 0, and epsilon and delta are in range.
+
+    Example:
+        >>> round(one_run_p(100, 10, 10, epsilon=0.0, delta=0.0), 6)  # ten coins, all right: 2^-10
+        0.000977
     """
     _check_counts(m, r, v)
     check_delta(delta)
@@ -77,6 +99,20 @@ def one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> Bound
     less. If the bound exceeds the true epsilon, some larger epsilon was rejected; but the mechanism
     has that one too, and of these nested events even the most likely one has a probability of at
     most alpha.
+
+    Args:
+        m: records whose inclusion was drawn.
+        r: guesses.
+        v: right ones.
+        delta: in [0, 1).
+        alpha: the probability of a bound above the true epsilon, at most.
+
+    Raises:
+        ValueError: counts, delta or alpha are out of range.
+
+    Example:
+        >>> round(one_run_epsilon(1000, 100, 95, delta=1e-5, alpha=0.05).epsilon, 3)
+        2.165
     """
     _check_counts(m, r, v)
     check_delta(delta)
@@ -89,8 +125,12 @@ def fdp_one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> B
     """The epsilon, at this delta, of the largest mu for which mu-GDP is rejected at level alpha.
 
     Valid if the mechanism trades errors as two Gaussians do, in the way said at
-    `epsilon.gdp_epsilon`; of mechanisms that do not, the epsilon can be far lower. delta must be
-    above 0.
+    `epsilon.gdp_epsilon`; of mechanisms that do not, the epsilon can be far lower. Arguments and
+    errors as `one_run_epsilon`, but that delta must be above 0.
+
+    Example:
+        >>> round(fdp_one_run_epsilon(1000, 100, 95, delta=1e-5, alpha=0.05).epsilon, 3)
+        3.323
     """
     _check_counts(m, r, v)
     check_positive_delta(delta)
@@ -111,6 +151,10 @@ def gdp_rejected(m: int, r: int, v: int, mu: float, alpha: float) -> bool:
         h_i = max(h_{i+1}, Phi(Phi^-1(x_{i+1}) - mu)),  x_i = x_{i+1} + i / (r - i) (h_i - h_{i+1}),
 
     but x_0 + h_0 is r / m, no more.
+
+    Example:
+        >>> [gdp_rejected(1000, 100, 95, mu, alpha=0.05) for mu in (0.5, 5.0)]
+        [True, False]
     """
     x, h, most = alpha * v / m, alpha * (r - v) / m, r / m
     for i in range(v - 1, -1, -1):

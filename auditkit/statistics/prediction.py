@@ -30,17 +30,11 @@ from auditkit.statistics.hypotheses import (
     ratio_equivalence,
     t_quantile,
 )
+from auditkit.statistics.likelihood import excess_spread, memorised_records, p_value, statistic
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
 from auditkit.statistics.power import POWER, equivalence_power
 from auditkit.statistics.residual import Memory
-from auditkit.statistics.spared import (
-    PLANTINGS,
-    Spared,
-    excess_spread,
-    memorised_records,
-    p_value,
-    statistic,
-)
+from auditkit.statistics.spared import PLANTINGS, Spared
 
 PROPOSED = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Numbers of runs an arm that are proposed to somebody who has too few."""
@@ -53,7 +47,14 @@ right."""
 
 def rho_equivalence(memory: Memory, margin: float) -> Equivalence:
     """Is residual memory within +-margin? Of many unlearned runs this is `ratio_equivalence`; of
-    one run its own noise counts besides."""
+    one run its own noise counts besides.
+
+    Example:
+        >>> gap = np.full((4, 1), 1.0)
+        >>> left = np.array([[0.01], [-0.02], [0.02], [0.0]])
+        >>> round(rho_equivalence(Memory(left, gap, one_run=True), margin=0.2).p_within, 4)
+        0.001
+    """
     if not memory.one_run:
         return ratio_equivalence(memory.D, memory.G, margin)
     upper, lower = _beyond(memory, margin), _beyond(memory, -margin)
@@ -71,24 +72,49 @@ def _beyond(memory: Memory, bound: float) -> tuple[float, float, float]:
 
 def prediction_power(n: int, sd: float, margin: float, alpha: float) -> float:
     """The probability that one run like the retrained ones is found within +-margin of n of them.
-    sd: of one run.
 
     One run against n has the standard error sd sqrt(1 + 1/n), which n observations of SD sd sqrt(n
     + 1) have too.
+
+    Args:
+        n: retrained runs.
+        sd: of one run.
+        margin: in the unit of sd.
+        alpha: the level of either of two one-sided tests.
+
+    Example:
+        >>> round(prediction_power(12, sd=0.05, margin=0.2, alpha=0.05), 3)
+        0.949
     """
     return equivalence_power(n, sd * np.sqrt(n + 1), margin, alpha)
 
 
 def runs_for_prediction(sd: float, margin: float, alpha: float) -> int | None:
     """The first of PROPOSED with which `prediction_power` reaches POWER, None if none does: with
-    any number of retrained runs the noise of the one stays."""
+    any number of retrained runs the noise of the one stays.
+
+    Example:
+        >>> [runs_for_prediction(sd, margin=0.2, alpha=0.05) for sd in (0.05, 0.2)]
+        [6, None]
+    """
     return next((n for n in PROPOSED if prediction_power(n, sd, margin, alpha) >= POWER), None)
 
 
 def runs_to_settle(value: float, half: float, n: int, margin: float, alpha: float) -> int | None:
     """The first of PROPOSED, more than n, whose interval would lie inside the margin if the value
-    and the spread stay what they are; None if none does. half: half the interval's length with n
-    runs."""
+    and the spread stay what they are; None if none does.
+
+    Args:
+        value: as it now seems.
+        half: half the interval's length with n runs.
+        n: runs there are.
+        margin: in the unit of the value.
+        alpha: the probability beyond either end of the interval.
+
+    Example:
+        >>> runs_to_settle(0.05, half=0.18, n=4, margin=0.2, alpha=0.05)
+        6
+    """
     sd = half / _width(n, alpha)
     return next((m for m in PROPOSED if m > n and value + sd * _width(m, alpha) <= margin), None)
 
@@ -100,7 +126,12 @@ def _width(n: int, alpha: float) -> float:
 
 def most_by_chance(runs: int, share: float) -> int:
     """The largest number of `runs` that may come out wrong if each does so with probability
-    `share`: more have a chance of at most SURE (binomial)."""
+    `share`: more have a chance of at most SURE (binomial).
+
+    Example:
+        >>> most_by_chance(20, 0.05)
+        4
+    """
     return int(stats.binom.ppf(1 - SURE, runs, share))
 
 

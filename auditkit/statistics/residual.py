@@ -19,6 +19,7 @@ import numpy as np
 
 from auditkit.statistics.hypotheses import ratio_interval
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, mean_variance, variance
+from auditkit.statistics.shared_noise import own_margins, shared_noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,14 +47,30 @@ class Memory:
         return np.asarray(self.gap.sum(axis=1))
 
     def of(self, records: Ints) -> "Memory":
-        """The same for some of the forget records."""
+        """What each fold saw of some of the forget records, by position."""
         return Memory(self.left[:, records], self.gap[:, records], self.one_run)
 
 
 def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
-    """Cross-fitted memory of the forget records. Run k of `unlearned` was made from run k of
-    `original`; all three arms have the same number of runs, at least 3, but that `unlearned` may be
-    one run."""
+    """Cross-fitted memory of the forget records.
+
+    Args:
+        original: margins of at least 3 runs.
+        unlearned: margins of as many runs, run k made from run k of `original`; or of one run.
+        retrained: margins of as many runs as `original`.
+
+    Raises:
+        ValueError: the arms have other numbers of runs.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> control = rng.normal(0, 1, 50) + rng.normal(0, 0.1, (2, 4, 50))
+        >>> original = Margins(rng.normal(1, 0.1, (4, 10)), control[0])
+        >>> retrained = Margins(rng.normal(0, 0.1, (4, 10)), control[1])
+        >>> kept = memory(original, original, retrained)  # nothing was forgotten
+        >>> rho(kept), kept.left.shape
+        (1.0, (4, 10))
+    """
     n = retrained.runs
     one_run = unlearned.runs == 1
     if not n == original.runs >= 3 or not (one_run or unlearned.runs == n):
@@ -107,39 +124,20 @@ def _of_run(k: int, arm: Margins, reference: Floats, noise: tuple[Floats, Floats
     return np.asarray(own_margins(calibrated(arm.take(np.array([k])), reference), noise)[0])
 
 
-def shared_noise(O: Margins, R: Margins) -> tuple[Floats, Floats]:
-    """What control records tell of a run's forget margins: (C, A), by which control margins c
-    predict the forget margins c C^T A, up to a constant for each record.
-
-    O, R: calibrated. C: (runs of both arms, control records), deviations from the mean of each arm,
-    F the same for forget records; A = (C C^T + m I)^-1 F, ridge regression in its dual form
-    (Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, section 18.3.5) with m the
-    mean eigenvalue of C C^T for the penalty: of so few runs only the directions in which they
-    differ most can be learnt. A is 0 where control margins do not vary.
-    """
-    C = np.concatenate([np.where(variance(arm.control) > 0, _deviations(arm.control), 0.0) for arm in (O, R)])
-    F = np.concatenate([_deviations(arm.forget) for arm in (O, R)])
-    K = C @ C.T
-    penalty = np.trace(K) / len(K)
-    return C, np.linalg.solve(K + penalty * np.eye(len(K)), F) if penalty > 0 else np.zeros_like(F)
-
-
-def _deviations(x: Floats) -> Floats:
-    return np.asarray(x - x.mean(axis=0))
-
-
-def own_margins(arm: Margins, noise: tuple[Floats, Floats]) -> Floats:
-    """The forget margins of an arm less what its control margins tell of them: (runs, forget
-    records)."""
-    C, A = noise
-    return np.asarray(arm.forget - arm.control @ C.T @ A)
-
-
 def weights(O: Floats, R: Floats) -> Floats:
-    """v = w / s^2 for each forget record: (records,). O, R: (runs, records).
+    """v = w / s^2 for each forget record: (records,).
 
     s^2 is the variance within the two arms, shrunk half-way to its mean over records: with few runs
     a variance near zero is luck, not precision.
+
+    Args:
+        O: (runs, records).
+        R: (runs, records).
+
+    Example:
+        >>> O, R = np.array([[3.0, 1.0], [5.0, 1.0]]), np.array([[0.0, 1.0], [2.0, 1.0]])
+        >>> weights(O, R).tolist()
+        [2.0, 0.0]
     """
     within = (variance(O) + variance(R)) / 2
     shrunk = (within + within.mean()) / 2
@@ -148,7 +146,12 @@ def weights(O: Floats, R: Floats) -> Floats:
 
 
 def rho(memory: Memory) -> float:
-    """Residual memory, sum D / sum G; NaN where there was nothing to remember."""
+    """Residual memory, sum D / sum G; NaN where there was nothing to remember.
+
+    Example:
+        >>> rho(Memory(left=np.array([[0.5], [0.3]]), gap=np.array([[2.0], [2.0]])))
+        0.2
+    """
     G = float(memory.G.sum())
     return float(memory.D.sum()) / G if G != 0 else float("nan")
 
@@ -156,13 +159,24 @@ def rho(memory: Memory) -> float:
 def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
     """A confidence interval of level 1 - 2 alpha for rho, over runs: see `ratio_interval`. Of one
     run a prediction interval: its own spread, that of the retrained runs behind D, no mean over
-    runs takes away."""
+    runs takes away.
+
+    Example:
+        >>> found = Memory(left=np.array([[0.5], [0.3], [0.4]]), gap=np.full((3, 1), 2.0))
+        >>> [round(end, 3) for end in rho_interval(found, alpha=0.05)]
+        [0.116, 0.284]
+    """
     own = float(memory.D.var(ddof=1)) if memory.one_run else 0.0
     return ratio_interval(memory.D, memory.G, alpha, own)
 
 
 def rho_error(memory: Memory) -> float:
-    """The standard error of rho over runs (delta method)."""
+    """The standard error of rho over runs (delta method).
+
+    Example:
+        >>> round(rho_error(Memory(np.array([[0.5], [0.3], [0.4]]), np.full((3, 1), 2.0))), 4)
+        0.0289
+    """
     rest = memory.D - rho(memory) * memory.G
     error = rest.std(ddof=1) / np.sqrt(len(rest))
     if memory.one_run:
@@ -172,7 +186,12 @@ def rho_error(memory: Memory) -> float:
 
 def rho_by_run(memory: Memory) -> Floats:
     """D_k over the mean of G: (runs,), one dot a run; their mean is rho, and all there is of one
-    run. Empty where there was nothing to remember."""
+    run. Empty where there was nothing to remember.
+
+    Example:
+        >>> rho_by_run(Memory(np.array([[0.5], [0.3]]), np.full((2, 1), 2.0))).tolist()
+        [0.25, 0.15]
+    """
     G = float(memory.G.mean())
     if memory.one_run and G != 0:
         return np.array([rho(memory)])
@@ -182,7 +201,9 @@ def rho_by_run(memory: Memory) -> Floats:
 def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> float:
     """The standard deviation that drift alone gives rho: if the unlearned runs differed from
     retrained ones on each forget record as they do on control records, by chance over records and
-    beyond chance over runs. 0 where they do not differ beyond chance."""
+    beyond chance over runs. 0 where they do not differ beyond chance, NaN where there was nothing
+    to remember.
+    """
     reference = retrained.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
     d = U.control.mean(axis=0) - R.control.mean(axis=0)
@@ -198,6 +219,12 @@ def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> fl
 def effective_records(memory: Memory) -> float:
     """How many records carry the measurement: (sum g)^2 / sum g^2 over each record's share g of the
     gap. It is the number of forget records if all count the same, 1 if one of them is all there
-    is."""
+    is.
+
+    Example:
+        >>> gap = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
+        >>> effective_records(Memory(np.zeros((2, 3)), gap))
+        2.0
+    """
     g = np.clip(memory.gap.mean(axis=0), 0, None)
     return float(g.sum() ** 2 / (g @ g)) if g.any() else 0.0

@@ -4,11 +4,9 @@ Ties count half. No true-positive rate is quoted at a false-positive rate below 
 non-members and not one false alarm, the 95 % upper limit of the false-positive rate is about 3/N.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import stats
 
 from auditkit.statistics.margins import Floats, Ints
 
@@ -17,7 +15,16 @@ Mask = npt.NDArray[np.bool_]
 
 def auc(members: Floats, nonmembers: Floats) -> float:
     """The probability that a random member scores higher than a random non-member, ties counting
-    half. members: (m,), nonmembers: (n,)."""
+    half.
+
+    Args:
+        members: scores (m,).
+        nonmembers: scores (n,).
+
+    Example:
+        >>> auc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
+        0.875
+    """
     rank = stats.rankdata(np.concatenate([members, nonmembers]))[: len(members)]
     below = rank.sum() - len(members) * (len(members) + 1) / 2
     return float(below / (len(members) * len(nonmembers)))
@@ -26,7 +33,15 @@ def auc(members: Floats, nonmembers: Floats) -> float:
 def placements(members: Floats, nonmembers: Floats) -> tuple[Floats, Floats]:
     """Each record's part in the AUC (DeLong, DeLong & Clarke-Pearson 1988): for each member the
     share of non-members that score lower, for each non-member the share of members that score
-    higher, ties counting half. Both average to the AUC."""
+    higher, ties counting half. Both average to the AUC.
+
+    Returns:
+        ((m,), (n,)), each in [0, 1].
+
+    Example:
+        >>> [part.tolist() for part in placements(np.array([2.0, 3.0]), np.array([1.0, 2.0]))]
+        [[0.75, 1.0], [1.0, 0.75]]
+    """
     return _share_below(members, nonmembers), 1 - _share_below(nonmembers, members)
 
 
@@ -37,7 +52,12 @@ def _share_below(x: Floats, others: Floats) -> Floats:
 
 
 def lowest_quotable_fpr(nonmembers: int) -> float:
-    """The smallest false-positive rate that this many non-members can say anything about, 3/N."""
+    """The smallest false-positive rate that this many non-members can say anything about, 3/N.
+
+    Example:
+        >>> lowest_quotable_fpr(300)
+        0.01
+    """
     return 3 / nonmembers
 
 
@@ -45,7 +65,12 @@ def threshold_at(nonmembers: Floats, fpr: float) -> float:
     """The lowest of the scores t such that at most a share `fpr` of `nonmembers` scores higher than
     t: a record is accused if its score is above. -inf where all may be accused.
 
-    Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
+    Raises:
+        ValueError: `nonmembers` are too few to show this fpr (see `lowest_quotable_fpr`).
+
+    Example:
+        >>> threshold_at(np.arange(100.0), fpr=0.05)
+        94.0
     """
     least = lowest_quotable_fpr(len(nonmembers))
     if not least <= fpr <= 1:
@@ -66,19 +91,42 @@ def tpr_at(members: Floats, nonmembers: Floats, fpr: float) -> float:
     """The true-positive rate of the most permissive threshold whose false-positive rate is at most
     `fpr`. Only thresholds that exist count: nothing is interpolated.
 
-    Raises ValueError for an fpr that `nonmembers` are too few to show (see lowest_quotable_fpr).
+    Args:
+        members: scores (m,).
+        nonmembers: scores (n,).
+        fpr: in [3/n, 1].
+
+    Raises:
+        ValueError: `nonmembers` are too few to show this fpr (see `lowest_quotable_fpr`).
+
+    Example:
+        >>> tpr_at(np.array([90.0, 95.0, 96.0, 99.0]), np.arange(100.0), fpr=0.05)
+        0.75
     """
     return float(np.mean(members > threshold_at(nonmembers, fpr)))
 
 
 def attainable_tpr(members: Floats, nonmembers: Floats, fpr: float) -> float:
-    """`tpr_at` without the question of whether the false-positive rate can be quoted."""
+    """The rate of `tpr_at` without the question of whether the false-positive rate can be quoted.
+
+    Example:
+        >>> attainable_tpr(np.array([1.0, 5.0]), np.array([0.0, 2.0]), fpr=0.01)
+        0.5
+    """
     return float(np.mean(members > _attainable(nonmembers, fpr)))
 
 
 def operating_points(members: Floats, nonmembers: Floats) -> tuple[Floats, Ints, Ints]:
-    """(thresholds, members above, non-members above), lowest threshold first: one threshold between
-    any two neighbouring scores, half-way; the one score there is where all are equal."""
+    """What every threshold accuses: one between any two neighbouring scores, half-way; the one
+    score there is where all are equal.
+
+    Returns:
+        (thresholds, members above, non-members above), lowest threshold first.
+
+    Example:
+        >>> [part.tolist() for part in operating_points(np.array([2.0, 3.0]), np.array([1.0]))]
+        [[1.5, 2.5], [2, 1], [0, 0]]
+    """
     values = np.unique(np.concatenate([members, nonmembers]))
     low, high = (values[:-1], values[1:]) if len(values) > 1 else (values, values)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -95,7 +143,12 @@ def operating_points(members: Floats, nonmembers: Floats) -> tuple[Floats, Ints,
 
 def best_threshold(members: Floats, nonmembers: Floats) -> float:
     """The threshold at which "score > threshold" has the highest balanced accuracy: half-way
-    between two neighbouring scores; the lowest such threshold where several are as good."""
+    between two neighbouring scores; the lowest such threshold where several are as good.
+
+    Example:
+        >>> best_threshold(np.array([2.0, 3.0]), np.array([0.0, 1.0]))
+        1.5
+    """
     thresholds, true, false = operating_points(members, nonmembers)
     # In whole numbers: ties between thresholds are exact.
     return float(thresholds[np.argmax(true * len(nonmembers) - false * len(members))])
@@ -106,11 +159,24 @@ def balanced_accuracy(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n:
     are judged by the threshold that is best on the other fold. 1/2 on average for scores that know
     nothing.
 
-    members: (m,), nonmembers: (n,). fold_m: (m,), fold_n: (n,): which of them are in the first
-    fold; they may depend on anything but the scores. It is the mean of the two folds, not of all
-    records: only so is it unbiased however the folds were cut. (The best threshold on the same
-    records does better than 1/2 even where there is nothing to find.) Raises ValueError where a
-    fold has no member or no non-member.
+    It is the mean of the two folds, not of all records: only so is it unbiased however the folds
+    were cut. (The best threshold on the same records does better than 1/2 even where there is
+    nothing to find.)
+
+    Args:
+        members: scores (m,).
+        nonmembers: scores (n,).
+        fold_m: bool (m,), which members are in the first fold; it may depend on anything but the
+            scores.
+        fold_n: bool (n,), the same of non-members.
+
+    Raises:
+        ValueError: a fold has no member or no non-member.
+
+    Example:
+        >>> fold = np.array([True, False])
+        >>> balanced_accuracy(np.array([2.0, 3.0]), np.array([0.0, 1.0]), fold, fold)
+        0.75
     """
     folds = [(members[a], nonmembers[b]) for a, b in ((fold_m, fold_n), (~fold_m, ~fold_n))]
     if any(len(x) == 0 for fold in folds for x in fold):
@@ -122,7 +188,13 @@ def balanced_accuracy(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n:
 def advantage(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n: Mask) -> float:
     """Membership advantage, the true- minus the false-positive rate (Yeom et al. 2018, definition
     4), as 2 x `balanced_accuracy` - 1: cross-fitted, so 0 on average for scores that know nothing,
-    at times below."""
+    at times below.
+
+    Example:
+        >>> fold = np.array([True, False])
+        >>> advantage(np.array([2.0, 3.0]), np.array([0.0, 1.0]), fold, fold)
+        0.5
+    """
     return 2 * balanced_accuracy(members, nonmembers, fold_m, fold_n) - 1
 
 
@@ -132,32 +204,3 @@ def _balanced(threshold: float, members: Floats, nonmembers: Floats) -> float:
 
 def _sizes(folds: list[tuple[Floats, Floats]]) -> str:
     return " and ".join(f"{len(m)} + {len(n)}" for m, n in folds)
-
-
-@dataclass(frozen=True)
-class Proportion:
-    """k of n, with its exact (Clopper-Pearson) interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def clopper_pearson(k: int, n: int, alpha: float) -> Proportion:
-    """k successes of n with limits such that the probability of a result at least as extreme is
-    alpha/2 at each (Clopper & Pearson 1934)."""
-    return Proportion(k / n, float(lower_limit(k, n, alpha / 2)), float(upper_limit(k, n, alpha / 2)))
-
-
-def lower_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
-    """The rate below which k or more successes of n have a probability of at most alpha: same shape
-    as k."""
-    k = np.asarray(k)
-    return np.where(k == 0, 0.0, special.betaincinv(np.maximum(k, 1), n - k + 1.0, alpha))
-
-
-def upper_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
-    """The rate above which k or fewer successes of n have a probability of at most alpha: same
-    shape as k."""
-    k = np.asarray(k)
-    return np.where(k == n, 1.0, special.betainccinv(k + 1.0, np.maximum(n - k, 1), alpha))

@@ -22,10 +22,21 @@ REPLICATES = 20_000
 
 
 def schedule(looks: Sequence[int], runs: int) -> list[tuple[int, float]]:
-    """(runs an arm, share of alpha) of each look, the last one at all `runs`; the shares add up to
-    1.
+    """When to look, and the share of alpha that each look spends; the shares add up to 1.
 
-    looks: numbers of runs before the last look, rising, all below `runs`.
+    Args:
+        looks: numbers of runs before the last look, rising, all below `runs`.
+        runs: of an arm, where the last look is.
+
+    Returns:
+        (runs an arm, share of alpha) of each look.
+
+    Raises:
+        ValueError: the looks do not rise, or end at or beyond `runs`.
+
+    Example:
+        >>> schedule([8, 12], runs=16)
+        [(8, 0.5), (12, 0.25), (16, 0.25)]
     """
     ends = [0, *looks, runs]
     if any(n <= before for before, n in pairwise(ends)):
@@ -72,8 +83,21 @@ def course(
 ) -> OperatingCharacteristic:
     """The course of an audit that goes by one mean against +-margin, simulated with Gaussian runs.
 
-    planned: of `schedule`. mean, sd: of one run. tests: how many tests Holm's correction is over: a
-    refutation must stand the strictest. The same seed gives the same numbers.
+    Args:
+        planned: of `schedule`.
+        mean: the true one.
+        sd: of one run.
+        margin: in the unit of the mean.
+        alpha: the chance of a wrong answer at any look, at most.
+        tests: how many tests Holm's correction is over: a refutation must stand the strictest.
+        seed: the same gives the same numbers.
+        replicates: simulated audits.
+
+    Example:
+        >>> plan = schedule([8], runs=16)
+        >>> found = course(plan, mean=0.0, sd=0.1, margin=0.2, alpha=0.05, replicates=1000)
+        >>> found.runs, found.supported[0] > 0.9, sum(found.refuted)
+        ((8, 16), True, 0.0)
     """
     x = np.random.default_rng(seed).normal(mean, sd, (replicates, planned[-1][0]))
     going_on = np.ones(replicates, dtype=bool)

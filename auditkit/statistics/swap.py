@@ -44,12 +44,22 @@ class Swap:
 
 
 def swap_advantage(world: Scores, swapped: Scores, *, alpha: float = 0.05) -> Swap:
-    """The advantage of one attack over both worlds, with its 1 - alpha interval.
+    """The advantage of one attack over both worlds, with its 1 - alpha interval over runs.
 
-    world: the scores of F (as forget) and T (as control) by runs that forgot F. swapped: the scores
-    of T (as forget) and F (as control) by as many runs that forgot T. Runs of both worlds are taken
-    in pairs, in order. Raises ValueError for fewer than two pairs, for sets that are not each
-    other's, and for NaN: a record must be asked about in both worlds.
+    Args:
+        world: the scores of F (as forget) and T (as control) by runs that forgot F.
+        swapped: the scores of T (as forget) and F (as control) by as many runs that forgot T; runs
+            of both worlds are taken in pairs, in order.
+        alpha: the probability that the interval misses.
+
+    Raises:
+        ValueError: fewer than two pairs, sets that are not each other's, or NaN: a record must be
+            asked about in both worlds.
+
+    Example:
+        >>> F, T = np.array([[1.0, 2.0], [1.0, 3.0]]), np.array([[0.0, 2.0], [0.0, 2.0]])
+        >>> swap_advantage(Scores(F, T), Scores(T, F)).mean  # the same models in both worlds
+        0.0
     """
     if world.forget.shape != swapped.control.shape or world.control.shape != swapped.forget.shape:
         raise ValueError(
@@ -65,8 +75,15 @@ def swap_advantage(world: Scores, swapped: Scores, *, alpha: float = 0.05) -> Sw
 
 
 def advantage(scores: Scores) -> Floats:
-    """(runs,): 2 AUC - 1 in one world alone, which is not 0 for a retrained model. ValueError for
-    NaN."""
+    """2 AUC - 1 in one world alone, which is not 0 for a retrained model: (runs,).
+
+    Raises:
+        ValueError: a score is NaN.
+
+    Example:
+        >>> advantage(Scores(np.array([[1.0, 2.0]]), np.array([[0.0, 2.0]]))).tolist()
+        [0.25]
+    """
     return np.array([_advantage(f, c) for f, c in zip(scores.forget, scores.control, strict=True)])
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from auditkit.data.sources import load_embedded_digits
+from auditkit.data import load
 from auditkit.models.architectures import answer, vit
 from auditkit.models.residual import resnet
 from auditkit.statistics.margins import Margins, hinge
@@ -51,7 +51,7 @@ class Sets:
     """The digits, cut into forget, retain, control and test records."""
 
     def __init__(self) -> None:
-        data = load_embedded_digits()
+        data = load("digits")
         order = np.random.default_rng(0).permutation(len(data.y))
         x, y = torch.from_numpy(data.x[order]).float(), torch.from_numpy(data.y[order])
         ends = np.cumsum([FORGET, RETAIN, CONTROL])

@@ -54,12 +54,12 @@ def synthetic_signals(seed: int = 0, *, shadows: int = 8, bump: float = 2.0) -> 
 
 
 def quantised(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-    """The same logits rounded to multiples of 1/1024."""
+    """These logits rounded to multiples of 1/1024."""
     return (np.round(logits * 1024) / 1024).astype(np.float32)
 
 
 def only(signals: Signals, records: npt.NDArray[np.int64]) -> Signals:
-    """The same runs on some of the records."""
+    """These runs on some of the records."""
     s = signals
     assert s.inputs is not None
     return replace(

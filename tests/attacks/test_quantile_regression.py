@@ -85,7 +85,8 @@ def test_it_knows_hard_records_from_members() -> None:
             (nothing, 0.0, quantile_regression.score),
         ):
             s = known_margins(seed, bump=bump)
-            aucs += [auc(score(s, run)[MEMBERS], score(s, run)[FRESH]) for run in (0, 1)]
+            of_runs = [score(s, run) for run in (0, 1)]
+            aucs += [auc(values[MEMBERS], values[FRESH]) for values in of_runs]
     assert np.mean(found) > np.mean(plain) + 0.08
     assert np.mean(nothing) == pytest.approx(0.5, abs=0.04)
 

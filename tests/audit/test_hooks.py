@@ -17,7 +17,7 @@ from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.core.user_code import option_problems, resolve
 from auditkit.data import Dataset, make_dataset
-from auditkit.data.sources import load_own
+from auditkit.data.user_data import load_own
 from auditkit.models.architectures import MODELS, builder
 from auditkit.study.checks import claim_problems, data_problems
 from auditkit.study.study import prepare

@@ -2,6 +2,7 @@ import gzip
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 
 from auditkit.core.errors import AuditError, IntegrityError, UsageError
 from auditkit.data import fetch
-from auditkit.data.catalogue import STEMS
-from auditkit.data.sources import load_idx
+from auditkit.data.catalogue import MNIST, STEMS, IdxFiles
+from auditkit.data.download import fetch_files
+from auditkit.data.sources import SOURCES, load_named
 from tests.data.small_idx import small_contents, small_sums
 
 CONTENTS = small_contents()
@@ -86,8 +88,13 @@ def refused() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}/"
 
 
+def wanted(*mirrors: str) -> IdxFiles:
+    """The small files, to be had from these mirrors alone."""
+    return replace(MNIST, sums=SUMS, mirrors=mirrors)
+
+
 def get(into: Path, *mirrors: str, **more: Any) -> Path:
-    return fetch("mnist", into, mirrors=mirrors, sums=SUMS, **more)
+    return fetch_files(wanted(*mirrors), into, **more)
 
 
 def complete(folder: Path) -> bool:
@@ -218,8 +225,9 @@ def test_loading_downloads_once(tmp_path: Path, serve: Serve, monkeypatch: pytes
     monkeypatch.delenv("AUDITKIT_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     mirror, log = serve()
-    first = load_idx("mnist", sums=SUMS, mirrors=[mirror])
-    second = load_idx("mnist", sums=SUMS, mirrors=[])
+    first, second = (
+        load_named("mnist", replace(SOURCES["mnist"], data=wanted(*mirrors))) for mirrors in ((mirror,), ())
+    )
     assert len(log) == 4
     assert complete(tmp_path / "auditkit" / "data" / "mnist")
     assert first.commitment() == second.commitment()

@@ -1,23 +1,64 @@
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from auditkit.core.errors import IntegrityError, UsageError
-from auditkit.data import load, status
-from auditkit.data.catalogue import STEMS
-from auditkit.data.locations import DEBIAN, files_in, find
-from auditkit.data.sources import load_idx
+from auditkit.data import SOURCES, Dataset, load, status
+from auditkit.data.catalogue import DEBIAN, FASHION_MNIST, MNIST, STEMS, IdxFiles
+from auditkit.data.locations import files_in, find
+from auditkit.data.sources import Bundled, load_named
 from tests.data.small_idx import small_contents, small_sums, write_small
 
 CONTENTS = small_contents()
-SUMS = small_sums(CONTENTS)
+SMALL = replace(SOURCES["mnist"], data=replace(MNIST, sums=small_sums(CONTENTS)))
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture(autouse=True)
 def _nothing_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AUDITKIT_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def load_small(directory: Path | None = None) -> Dataset:
+    """A data set that is known as MNIST is, but by the checksums of our small files."""
+    return load_named("mnist", SMALL, directory)
+
+
+def test_readme_lists_the_sources() -> None:
+    """README's table of data sets is SOURCES: names, where they come from, licences, in order."""
+    table = re.search(r"\| name \| where from \| licence \|\n\|[-|]+\n((?:\|.*\n)+)", README.read_text())
+    assert table is not None
+    rows = [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in table[1].splitlines()]
+    assert rows == [(name, source.where, source.licence) for name, source in SOURCES.items()]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_is_whole(name: str) -> None:
+    """Each line of SOURCES says what is asked for of it: a name no path or function could have,
+    records, words, and either a library that carries it or four checksums and a mirror."""
+    source = SOURCES[name]
+    assert ":" not in name
+    assert not name.endswith(".npz")
+    assert source.records > 0
+    assert source.where
+    assert source.licence
+    if isinstance(source.data, IdxFiles):
+        assert source.data.name == name
+        assert set(source.data.sums) == set(STEMS)
+        assert all(mirror.endswith("/") for mirror in source.data.mirrors)
+        assert source.data.mirrors
+
+
+@pytest.mark.parametrize("name", [name for name, s in SOURCES.items() if isinstance(s.data, Bundled)])
+def test_every_bundled_source_loads(name: str) -> None:
+    """A source that a library carries has the records and the words that its line says."""
+    data = load(name)
+    assert (len(data.y), data.name, data.licence) == (SOURCES[name].records, name, SOURCES[name].licence)
+    assert {row.name: row.found for row in status()}[name] == data.origin
 
 
 def test_digits() -> None:
@@ -36,9 +77,7 @@ def test_digits() -> None:
 
 def test_unknown_source_lists_what_exists() -> None:
     """A source that does not exist is refused with the list of those that do."""
-    with pytest.raises(
-        UsageError, match=r"digits, mnist, fashion-mnist or a path ending in \.npz; found 'cifar'"
-    ):
+    with pytest.raises(UsageError, match=rf"{', '.join(SOURCES)} or a path ending in \.npz; found 'cifar'"):
         load("cifar")
 
 
@@ -54,7 +93,7 @@ def test_idx_files_in_a_directory(tmp_path: Path, zipped: bool, dotted: bool) ->
     """IDX files are found under each of their spellings, training records come first, pixels are in
     0..1."""
     folder = write_small(tmp_path / "given", CONTENTS, zipped=zipped, dotted=dotted)
-    data = load_idx("mnist", folder, sums=SUMS)
+    data = load_small(folder)
     assert data.x.shape == (10, 6)
     pixels = np.frombuffer(CONTENTS[STEMS[0]][16:] + CONTENTS[STEMS[2]][16:], dtype=np.uint8).reshape(10, 6)
     np.testing.assert_allclose(data.x, pixels / 255, rtol=1e-7)
@@ -89,7 +128,7 @@ def test_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     the cache."""
 
     def origin(directory: Path | None = None) -> str:
-        return load_idx("mnist", directory, sums=SUMS).origin
+        return load_small(directory).origin
 
     write_small(tmp_path / "cache/auditkit/data/mnist", CONTENTS)
     assert "the user's cache" in origin()
@@ -125,7 +164,7 @@ def test_real_fashion_mnist() -> None:
     assert np.bincount(data.y).tolist() == [7_000] * 10
     assert (data.ids[0], data.ids[60_000]) == ("fashion-mnist-train-00000", "fashion-mnist-t10k-00000")
     assert data.y[:5].tolist() == [9, 0, 0, 3, 0]
-    place = find("fashion-mnist")
+    place = find(FASHION_MNIST)
     assert place is not None
     assert data.origin == "IDX files from Debian's package dataset-fashion-mnist, checksums verified"
 

@@ -8,7 +8,6 @@ from typing import get_args, get_type_hints
 import pytest
 
 import auditkit.reports
-from auditkit.attacks import ATTACKS, Family
 from auditkit.calibration import rates
 from auditkit.claims.claim import Kind, Recovery
 from auditkit.evidence.schema import Outcome, Result, Scope, Skipped
@@ -29,7 +28,6 @@ EVIDENCE = asdict(sample.SUPPORTED)
         (labels.RESULTS, (*get_args(Result), Skipped.kind)),
         (labels.KINDS, get_args(Kind)),
         (labels.KINDS, get_args(get_type_hints(Scope)["kind"])),
-        (labels.FAMILIES, get_args(Family)),
         (labels.RECOVERIES, get_args(Recovery)),
         (labels.ANSWERS, get_args(rates.Answer)),
         (labels.CASE_KINDS, get_args(rates.Kind)),
@@ -52,16 +50,13 @@ def test_what_is_drawn_or_named_by_arm_is_an_arm() -> None:
     assert set(VARIANTS) <= set(curve_axes.VARIANT_STYLES)
 
 
-def test_every_attack_is_of_a_family_with_a_label() -> None:
-    """No attack of ours is left out of the report's table, which goes by families."""
-    assert {attack.family for attack in ATTACKS.values()} <= set(labels.FAMILIES)
-
-
-def test_an_unknown_family_is_an_error() -> None:
-    """An attack whose family has no label gives no report, rather than one without its row."""
-    strange = replace(sample.SUPPORTED, attacks=(replace(sample.ATTACKS[0], family="strange"),))
-    with pytest.raises(KeyError, match="strange"):
-        render(sample.as_json(strange), sample.RUN)
+def test_an_unknown_family_has_its_rows_all_the_same() -> None:
+    """An attack of a family that nobody says anything of is shown, after all others."""
+    attacks = [{"family": family} for family in ("new", "population")]
+    assert joins.by_family(attacks, {"population": "answers", "label only": "labels"}) == [
+        ("population", "answers", attacks[1:]),
+        ("new", "", attacks[:1]),
+    ]
 
 
 def test_every_section_has_its_template_and_every_template_its_reader() -> None:

@@ -18,20 +18,14 @@ from auditkit.statistics.epsilon import (
     clopper_pearson_split,
     counts_at,
     epsilon_needed,
-    epsilon_of_mu,
     gdp_epsilon,
     gdp_split,
 )
+from auditkit.statistics.gaussian_dp import epsilon_of_mu
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.one_run import fdp_one_run_epsilon, one_run_epsilon, right_guesses
-from auditkit.statistics.roc import (
-    Mask,
-    Proportion,
-    clopper_pearson,
-    lower_limit,
-    operating_points,
-    upper_limit,
-)
+from auditkit.statistics.proportions import Proportion, clopper_pearson, lower_limit, upper_limit
+from auditkit.statistics.roc import Mask, operating_points
 
 RECORDS = 1000
 DELTA, ALPHA = 1e-5, 0.05

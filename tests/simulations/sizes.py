@@ -15,10 +15,11 @@ from auditkit.evidence.memory_numbers import residual_memory
 from auditkit.evidence.schema import Finding, Ran
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
+from auditkit.statistics.likelihood import Spread, excess_spreads, statistics
 from auditkit.statistics.margins import Floats, Margins, calibrated
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory
-from auditkit.statistics.spared import Spread, excess_spreads, spared, statistics
+from auditkit.statistics.spared import spared
 from auditkit.verdict.decision import conclude, judge, passes
 from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
 from auditkit.verdict.memory_tests import nothing_remembered, residual_finding, spared_finding

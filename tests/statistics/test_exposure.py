@@ -14,10 +14,9 @@ from auditkit.statistics.exposure import (
     halves_overlap,
     memorised_independently,
     overlap,
-    worst_auc,
-    worst_share,
 )
 from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.worst_record import worst_auc, worst_share
 
 FORGET, CONTROL, RUNS = 60, 120, 12
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from auditkit.statistics.epsilon import epsilon_of_mu
+from auditkit.statistics.gaussian_dp import epsilon_of_mu
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.one_run import (
     fdp_one_run_epsilon,
@@ -11,7 +11,8 @@ from auditkit.statistics.one_run import (
     one_run_p,
     right_guesses,
 )
-from auditkit.statistics.roc import Mask, clopper_pearson
+from auditkit.statistics.proportions import clopper_pearson
+from auditkit.statistics.roc import Mask
 from tests.simulations.epsilon_bounds import BOUNDS, MECHANISMS, outcomes
 
 

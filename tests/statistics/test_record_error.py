@@ -18,7 +18,7 @@ def test_placements_are_the_auc_record_by_record() -> None:
 
 
 def test_an_arm_does_not_differ_from_itself() -> None:
-    """The same scores twice, or scores in the same order, have no error of their difference."""
+    """Scores twice alike, or scores in the same order, have no error of their difference."""
     rng = np.random.default_rng(1)
     s = Scores(rng.normal(size=(4, 30)), rng.normal(size=(4, 40)))
     assert record_error(s, s) == 0

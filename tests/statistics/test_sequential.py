@@ -52,7 +52,7 @@ def test_wrong_answers_at_the_margin_are_at_most_alpha(looks: list[int], truth: 
 
 
 def test_looking_without_spending_would_be_wrong_too_often() -> None:
-    """The same looks, each at the whole of alpha, support a claim on the margin more often than
+    """Looks as planned, each at the whole of alpha, support a claim on the margin more often than
     that: the test above can fail."""
     careless = [(n, 1.0) for n, _ in LOOKS]
     found = course(careless, mean=MARGIN, sd=SD, margin=MARGIN, alpha=ALPHA, seed=2)

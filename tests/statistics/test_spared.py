@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from auditkit.signals.arms import Arms
+from auditkit.statistics.likelihood import excess_spread
 from auditkit.statistics.margins import Margins, drift_line, stacked
 from auditkit.statistics.power import POWER
-from auditkit.statistics.spared import Spared, excess_spread, null_statistics, spared
+from auditkit.statistics.spared import Spared, null_statistics, spared
 from tests.statistics.simulated_arms import put_right, simulated_arms
 
 AUDITS = 100
@@ -141,7 +142,7 @@ def test_p_is_the_larger_of_markov_and_the_groups() -> None:
 
 
 def test_the_null_depends_on_its_seed_alone() -> None:
-    """The same seed gives the same null and p-value, another seed another null, and T is not
+    """One seed gives one and the same null and p-value, another seed another null, and T is not
     touched by it."""
     arms = exact(simulated_arms(5))
     one, same, other = (spared(*arms, groups=20, seed=s, alpha=0.05) for s in (1, 1, 2))

@@ -8,7 +8,7 @@ N, F, T = 6, 40, 50
 
 
 def exchanged(scores: Scores) -> Scores:
-    """The same models, asked in the swapped world."""
+    """These models, asked in the swapped world."""
     return Scores(scores.control, scores.forget)
 
 

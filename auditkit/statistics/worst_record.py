@@ -1,0 +1,83 @@
+"""The worst single record: how much of its memory is left, and how well it gives a run away."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from auditkit.statistics.exposure import per_error
+from auditkit.statistics.margins import Margins, calibrated, variance
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The record with the highest bound. share: of its memory that is left, as it seems. upper: no
+    record in which memory can be seen has more left than this, with the confidence asked for.
+    visible: how many those are."""
+
+    share: float
+    upper: float
+    visible: int
+
+
+def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha: float) -> Worst | None:
+    """The largest upper bound of the share of memory left, over all forget records in which memory
+    can be seen; None if it can be seen in none.
+
+    For each record the share is (U - R) / (O - R), and its bound the larger root of Fieller (1954)
+    at level 1 - alpha / records (Bonferroni): the bounds hold together with probability 1 - alpha.
+    What drift adds to U - R is in it.
+
+    Args:
+        original: margins.
+        unlearned: margins; its run k was made from run k of `original`.
+        retrained: margins of as many runs.
+        alpha: the probability that any of the bounds is too low, at most.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> control = np.tile(np.linspace(-2, 2, 20), (8, 1))
+        >>> original, unlearned, retrained = (
+        ...     Margins(rng.normal(shift, 0.1, (8, 5)), control) for shift in (1.0, 0.0, 0.0)
+        ... )
+        >>> worst = worst_share(original, unlearned, retrained, alpha=0.05)
+        >>> worst.visible, round(worst.upper, 2)
+        (5, 0.28)
+    """
+    reference = retrained.control.mean(axis=0)
+    O, U, R = (calibrated(arm, reference).forget for arm in (original, unlearned, retrained))
+    n, records = R.shape
+    c = float(stats.t.ppf(1 - alpha / records, n - 1)) ** 2 / n
+    D, G = U.mean(axis=0) - R.mean(axis=0), O.mean(axis=0) - R.mean(axis=0)
+    s_r = variance(R)
+    s_uo = ((U - U.mean(axis=0)) * (O - O.mean(axis=0))).sum(axis=0) / (n - 1)
+    a = G**2 - c * (variance(O) + s_r)
+    b = D * G - c * (s_uo + s_r)
+    e = D**2 - c * (variance(U) + s_r)
+    seen = np.flatnonzero((a > 0) & (G > 0))
+    if not len(seen):
+        return None
+    upper = (b[seen] + np.sqrt(np.maximum(b[seen] ** 2 - a[seen] * e[seen], 0))) / a[seen]
+    k = int(upper.argmax())
+    return Worst(float(D[seen[k]] / G[seen[k]]), float(upper[k]), len(seen))
+
+
+def worst_auc(unlearned: Margins, retrained: Margins, alpha: float) -> tuple[float, float]:
+    """How often somebody who knows how unlearned and how retrained runs answer on one record, the
+    worst of all, would tell an unlearned run from a retrained one by the higher margin.
+
+    Phi(delta / sqrt 2) for normal margins that lie delta within-arm standard deviations apart,
+    variances shrunk half-way to their mean. The bound is that of the noncentral t at level 1 -
+    alpha / records, in the approximation t ~ N(nc, 1 + t^2 / 2 df) of Johnson & Welch (1940). It
+    sees any difference between the arms, drift included.
+
+    Returns:
+        (the AUC found, its upper bound over all records).
+    """
+    reference = retrained.control.mean(axis=0)
+    U, R = (calibrated(arm, reference).forget for arm in (unlearned, retrained))
+    n, records = R.shape
+    within = (variance(U) + variance(R)) / n
+    t = float(per_error(U.mean(axis=0) - R.mean(axis=0), (within + within.mean()) / 2).max())
+    upper = t + stats.norm.ppf(1 - alpha / records) * np.sqrt(1 + t**2 / (4 * (n - 1)))
+    return float(stats.norm.cdf(t / np.sqrt(n))), float(stats.norm.cdf(upper / np.sqrt(n)))
