@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from auditkit.reports.format import Record, decimal, exact, in_order, interval, number
-from auditkit.reports.joins import memory_by_arm
+from auditkit.reports.joins import gap, memory_by_arm
 from auditkit.reports.labels import ARM_LABELS
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
 
@@ -157,7 +157,7 @@ def _memory_figure(evidence: Record) -> str:
 
 
 def _gaps_figure(evidence: Record) -> str:
-    rows = [(attack["title"], attack["gap"]) for attack in evidence["attacks"]]
+    rows = [(attack["title"], gap(attack, evidence)) for attack in evidence["attacks"]]
     return gaps(rows, evidence["claim"]["criteria"]["attack_gap"])
 
 

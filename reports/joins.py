@@ -6,10 +6,15 @@ from itertools import zip_longest
 from auditkit.reports.format import Record, exact, in_order
 from auditkit.reports.labels import NEAR, QUERIES
 
-MEMORY_TEST = "residual memory, exact"
-"""Name of the required test whose number is the headline, `residual_memory.exact`."""
-NOOP = "no-op"
-"""Name of the control that judges the original runs as if they were the unlearned ones."""
+MEMORY_TEST = "residual memory"
+"""What the names of the tests of residual memory begin with; the query follows."""
+HEADLINE = f"{MEMORY_TEST}, exact"
+"""The required test whose number is the headline."""
+GAP_TEST = "attack gap"
+"""What the names of the tests of attacks begin with; the attack follows."""
+NOOP, HONEST = "no-op", "honest retrain"
+"""The controls that judge the original runs, and further retrained ones, as if they were the
+unlearned ones."""
 QUOTED_FPRS = ("0.001", "0.01", "0.1")
 """False-positive rates of a table, as a report writes them: equal to the reader is equal here."""
 
@@ -36,26 +41,61 @@ def result(finding: Record) -> str:
     return str(finding["result"]) if finding["kind"] == "ran" else "skipped"
 
 
-def memory_test(findings: Iterable[Record]) -> list[Record]:
+def headline_test(evidence: Record) -> list[Record]:
     """The required test of the headline number, where it ran; else none."""
-    return [finding for finding in findings if finding["name"] == MEMORY_TEST and finding["kind"] == "ran"]
+    finding = named(evidence["findings"], HEADLINE, "test")
+    return [finding] if finding["kind"] == "ran" else []
+
+
+def test_number(evidence: Record, test: str) -> Record:
+    """The `Number` that the finding of a test carries. KeyError where there is no such test."""
+    number: Record = named(evidence["findings"], test, "test")["number"]
+    return number
+
+
+def gap(attack: Record, evidence: Record) -> Record:
+    """The `Number` of an attack's gap: its own, or that of its required test."""
+    return attack["gap"] or test_number(evidence, f"{GAP_TEST}, {attack['name']}")
+
+
+def gaps(evidence: Record) -> list[Record]:
+    """The `Number` of every attack's gap, in the order of the attacks."""
+    return [gap(attack, evidence) for attack in evidence["attacks"]]
+
+
+def recovered_number(recovered: Record, evidence: Record) -> Record:
+    """The `Number` of what changed models remember: its own, or that of its required test."""
+    return recovered["rho"] or test_number(evidence, f"{MEMORY_TEST}, {recovered['by']}")
+
+
+def control_number(evidence: Record, control: str) -> Record | None:
+    """The `Number` of a control's residual memory; None where it was not measured."""
+    number: Record | None = named(evidence["controls"], control)["rho"]
+    return number
 
 
 def memory_by_arm(evidence: Record) -> dict[str, Record]:
     """arm -> the `Number` of its residual memory, for the arms that have one."""
-    memory = evidence["residual_memory"]
-    numbers = {"unlearned": memory["exact"], "honest": memory["honest"]}
-    for control in evidence["controls"]:
-        if control["name"] == NOOP and control["rho"] is not None:
-            numbers["original"] = control["rho"]
-    return numbers
+    numbers = {
+        "unlearned": test_number(evidence, HEADLINE),
+        "honest": control_number(evidence, HONEST),
+        "original": control_number(evidence, NOOP),
+    }
+    return {arm: number for arm, number in numbers.items() if number is not None}
 
 
-def by_query(memory: Record) -> list[tuple[str, Record]]:
+def by_query(evidence: Record) -> list[tuple[str, Record]]:
     """Residual memory on exact and on jittered queries, and that of the honest control, with their
     names."""
-    near = [(f"{NEAR} {exact(share)}", number) for share, number in memory["jittered"]]
-    return [(QUERIES["exact"], memory["exact"]), *near, (QUERIES["honest"], memory["honest"])]
+    exact_number = test_number(evidence, HEADLINE)
+    start = f"{MEMORY_TEST}, jitter "
+    near = [
+        (f"{NEAR} {finding['test'].removeprefix(start)}", finding["number"])
+        for finding in evidence["findings"]
+        if finding["test"].startswith(start) and finding["number"]
+    ]
+    honest = control_number(evidence, HONEST)
+    return [(QUERIES["exact"], exact_number), *near, *([(QUERIES["honest"], honest)] if honest else [])]
 
 
 def by_family(attacks: Sequence[Record], families: Mapping[str, str]) -> list[tuple[str, str, list[Record]]]:

@@ -21,8 +21,9 @@ FORMATS = (
 )  # fmt: skip
 # Those of joins.py.
 JOINS = (
-    "arm_numbers", "by_family", "by_query", "kinds_of_test", "memory_test", "named", "numbered",
-    "point_numbers", "queries", "quoted", "result", "rows",
+    "arm_numbers", "by_family", "by_query", "control_number", "gap", "gaps", "headline_test",
+    "kinds_of_test", "named", "numbered", "point_numbers", "queries", "quoted", "recovered_number",
+    "result", "rows", "test_number",
 )  # fmt: skip
 
 

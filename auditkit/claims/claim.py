@@ -18,8 +18,8 @@ from auditkit.claims.privacy import Privacy
 from auditkit.core.errors import UsageError
 
 STANDARD = (
-    "loss", "loss-per-class", "entropy", "entropy-per-class", "modified-entropy", "modified-entropy-per-class",
-    "hinge", "hinge-per-class", "attack-p-per-class", "quantile-regression", "lira-online", "lira-offline",
+    "loss", "loss-per-class", "entropy", "entropy-per-class", "modified-entropy",
+    "modified-entropy-per-class", "hinge", "hinge-per-class", "attack-p-per-class", "quantile-regression", "lira-online", "lira-offline",
     "rmia-online", "rmia-offline", "attack-r", "difficulty-calibration", "shokri-lr", "gap",
     "label-stability-noise",
 )  # fmt: skip

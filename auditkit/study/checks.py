@@ -158,10 +158,11 @@ def power_problems(claim: Claim) -> list[str]:
     if look_problems(claim):
         return []
     if claim.kind == "endpoint" and claim.runs.per_arm < BESIDE_ONE:
-        return [
+        problem = (
             f"runs.per_arm must be at least {BESIDE_ONE} beside a single model, as each run is left out in"
             f" turn, found {claim.runs.per_arm}; raise it"
-        ]
+        )
+        return [problem]
     n, criteria = claim.runs.per_arm, claim.criteria
     _, share = schedule(claim.runs.looks, n)[-1]
     sd, margin, alpha = 2**0.5 * criteria.planning_sd, criteria.residual_memory, share * criteria.alpha

@@ -110,10 +110,11 @@ def train_problems(claim: Claim, folder: Path) -> list[str]:
     except UsageError as error:
         return list(error.problems)
     except (TypeError, ValueError) as error:
-        return [
+        problem = (
             f"training.train = {name!r}: it must be train(model, data, seed), found: {error}; mend its"
             " parameters"
-        ]
+        )
+        return [problem]
     return []
 
 

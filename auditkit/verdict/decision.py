@@ -153,7 +153,7 @@ def control(name: str, meaning: str, findings: Findings, right: tuple[Outcome, .
         expected=EXPECTED[right],
         found=WORDS[outcome],
         outcome=outcome,
-        rho=rho.number if isinstance(rho, Ran) else None,
+        rho=rho.number,
         passed=outcome in right,
     )
 
