@@ -36,7 +36,7 @@ def swap_lines(
         return ()
     lines = []
     for name in attacks:
-        if ATTACKS[name].observes or ATTACKS[name].family == "unlearning":
+        if ATTACKS[name].observes or ATTACKS[name].judges_by_others:
             continue  # they ask for what the runs of the swapped world have not
         try:
             worlds = [

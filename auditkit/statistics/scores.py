@@ -24,7 +24,12 @@ class Scores:
         return Scores(*(part[:, ~np.isnan(part).any(axis=0)] for part in (self.forget, self.control)))
 
     def auc(self) -> Floats:
-        """(runs,): how well the attack tells forget from control records, in each run."""
+        """How well the attack tells forget from control records, in each run: (runs,).
+
+        Example:
+            >>> Scores(np.array([[2.0, 3.0]]), np.array([[1.0, 2.0]])).auc().tolist()
+            [0.875]
+        """
         return self._aucs
 
     @cached_property
@@ -58,6 +63,11 @@ def record_error(one: Scores, other: Scores) -> float:
     records (DeLong's paired variance). Runs that merely train differently rank single records
     differently, and with other records the difference would come out otherwise: this is by how
     much. A single record on one side adds nothing: it is then all there is.
+
+    Example:
+        >>> forget, control = np.array([[2.0, 3.0, 4.0]]), np.array([[1.0, 2.0, 5.0]])
+        >>> record_error(Scores(forget, control), Scores(forget, control))
+        0.0
     """
     differences = (a - b for a, b in zip(one.placements(), other.placements(), strict=True))
     return float(np.sqrt(sum(d.var(ddof=1) / len(d) for d in differences if len(d) > 1)))
