@@ -4,7 +4,8 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from auditkit.claims.claim import Claim, read_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import read_claim
 from auditkit.core.errors import AuditError, IntegrityError, UsageError
 
 if TYPE_CHECKING:

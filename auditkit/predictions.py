@@ -9,7 +9,9 @@ from pathlib import Path
 
 from auditkit.attacks import ATTACKS, FAMILIES, NotApplicable
 from auditkit.attacks.battery import dependent_attacks
-from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, with_margins
+from auditkit.claims.claim import Claim
+from auditkit.claims.criteria import ONE_RUN_MARGINS
+from auditkit.claims.read import with_margins
 from auditkit.claims.required import required_tests
 from auditkit.core.canonical import canonical, commitment
 from auditkit.core.environment import without_torch

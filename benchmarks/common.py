@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from auditkit.claims.claim import Claim, read_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import read_claim
 from auditkit.core.errors import UsageError
 from auditkit.evidence.schema import Number
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from joblib import Parallel, delayed
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.evidence.schema import Decision, Outcome, Ran
 from auditkit.runs.bank import Bank, draw
 from auditkit.verdict import decide

@@ -6,52 +6,17 @@ let through, as a misspelt margin that silently keeps its default is the worst e
 make.
 """
 
-import difflib
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from auditkit.claims.criteria import Count, Criteria, Part, Positive
 from auditkit.claims.privacy import Privacy
-from auditkit.core.errors import UsageError
-
-STANDARD = (
-    "loss", "loss-per-class", "entropy", "entropy-per-class", "modified-entropy",
-    "modified-entropy-per-class", "hinge", "hinge-per-class", "attack-p-per-class", "quantile-regression", "lira-online", "lira-offline",
-    "rmia-online", "rmia-offline", "attack-r", "difficulty-calibration", "shokri-lr", "gap",
-    "label-stability-noise",
-)  # fmt: skip
-"""What a claim that says nothing else is held to: every kind that needs no more than the threat
-model that is the default gives. Confidence and Attack-P rank as the loss does; of variants the best
-stands for all."""
-
-
-REPORTED = ("label-stability-shifts", "gradient-norm", "u-lira")
-"""What is mounted besides and held against nobody. Shifts need images and gradients the weights.
-U-LiRA compares with the very arms that are judged: its gap counts memory twice, and its error is
-not that between runs."""
 
 Kind = Literal["procedure", "endpoint", "predictions"]
-ONE_RUN_MARGINS = {"residual_memory": 0.5, "attack_gap": 0.1, "accuracy": 0.03}
-"""Margins of a claim about one run that says nothing of them. With the margins of a procedure claim
-the noise of the one run would leave nearly every honest model undecided; see
-docs/method.md#one-run-against-many."""
-Recovery = Literal["relearned", "probe", "rescaled"]
-
 BUILT_IN = Path(__file__).parent / "digits-fnn.toml"
 """The claim that `auditkit audit` judges if it is given none."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Probability = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class Part(BaseModel):
-    """Frozen, and closed to keys it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class DataClaim(Part):
@@ -149,41 +114,6 @@ class RunsClaim(Part):
     swap: bool = False
 
 
-class Criteria(Part):
-    """What would count as forgotten; locked before the first model is trained.
-
-    alpha: level of each test. residual_memory: margin on rho. attack_gap: margin on the difference
-    of each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may
-    be. jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a
-    filter that answers for the forget records escapes only if it reaches further than the largest.
-    With the default it then answers for nearly every record there is. attacks: names in
-    `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
-    of nobody. recoveries: names in `auditkit.probes.RECOVERIES`, ways to make a model show what its
-    weights still hold; that of relearned models is a required test, the others are reported.
-    planning_sd: the standard deviation of the residual memory of one retrained run that the number
-    of runs is planned with.
-    """
-
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    residual_memory: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
-    accuracy: Probability = 0.01
-    jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.3, 1.0, 2.0)
-    attacks: Annotated[tuple[str, ...], Field(min_length=1)] = STANDARD
-    reported: tuple[str, ...] = REPORTED
-    recoveries: tuple[Recovery, ...] = ("relearned", "probe", "rescaled")
-    planning_sd: Positive = 0.15
-
-    def at(self, share: float) -> "Criteria":
-        """These criteria at a look that spends so much of alpha."""
-        return self.model_copy(update={"alpha": share * self.alpha})
-
-    @property
-    def all_attacks(self) -> tuple[str, ...]:
-        """Every attack that is mounted, required or not, each once."""
-        return tuple(dict.fromkeys((*self.attacks, *self.reported)))
-
-
 class Claim(Part):
     """A claim of unlearning. name: a short handle. statement: what is claimed. claimant: who says
     so. auditor: who checks. threat_model: what the attacker can do. seed: of everything random.
@@ -217,75 +147,3 @@ class Claim(Part):
         """What the claim is about: a procedure, one released model, or answers that were handed
         in."""
         return "endpoint" if self.release else "predictions" if self.predictions else "procedure"
-
-
-def read_claim(path: Path) -> tuple[Claim, list[str]]:
-    """The claim in a TOML file, and every problem with what it says.
-
-    A key with a problem keeps its default in the claim returned, so that the caller can go on and
-    find the problems that lie elsewhere; such a claim must not be run. Raises UsageError where
-    there is no TOML to read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: a claim must be a readable TOML file, found: {error}") from error
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path}: a claim must be valid TOML, found: {error}") from error
-    return parse_claim(raw)
-
-
-def parse_claim(raw: dict[str, Any]) -> tuple[Claim, list[str]]:
-    """The same from the parsed TOML."""
-    try:
-        return fill_defaults(Claim.model_validate(raw)), []
-    except ValidationError as error:
-        problems = [_problem(e) for e in error.errors()]
-        sound = raw
-        for e in error.errors():
-            sound = _without(sound, e["loc"])
-        return fill_defaults(Claim.model_validate(sound)), problems
-
-
-def fill_defaults(claim: Claim) -> Claim:
-    """The claim with the margins of its kind written out where it says nothing of them, so that
-    they are locked."""
-    return with_margins(claim, ONE_RUN_MARGINS) if claim.kind == "endpoint" else claim
-
-
-def with_margins(claim: Claim, margins: Mapping[str, object]) -> Claim:
-    """The claim with these criteria where it does not set them itself."""
-    unsaid = {name: value for name, value in margins.items() if name not in claim.criteria.model_fields_set}
-    return claim.model_copy(update={"criteria": claim.criteria.model_copy(update=unsaid)})
-
-
-def _problem(error: Any) -> str:
-    """A pydantic error as where, what is wrong, what was found, what to do."""
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        known = _fields(error["loc"][:-1])
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        meant = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
-        return f"{where}: not a key of a claim; {meant}"
-    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
-
-
-def _fields(loc: tuple[Any, ...]) -> list[str]:
-    part: type[BaseModel] = Claim
-    for name in loc:
-        annotation = part.model_fields[name].annotation
-        kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
-        part = next(kind for kind in kinds if issubclass(kind, BaseModel))
-    return list(part.model_fields)
-
-
-def _without(raw: dict[str, Any], loc: tuple[Any, ...]) -> dict[str, Any]:
-    """raw without the key at loc, or without as much of the path as is a table."""
-    head, *rest = loc
-    if head not in raw:
-        return raw
-    if rest and isinstance(raw[head], dict):
-        return {**raw, head: _without(raw[head], tuple(rest))}
-    return {key: value for key, value in raw.items() if key != head}

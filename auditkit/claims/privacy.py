@@ -2,15 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from auditkit.claims.part import Count, Part, Positive
 from auditkit.statistics.one_run import one_run_epsilon
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
 
-
-class Privacy(BaseModel):
+class Privacy(Part):
     """The claim that training is (epsilon, delta)-differentially private, and how it is put to the
     test.
 
@@ -30,8 +28,6 @@ class Privacy(BaseModel):
     more, if the attacker is right about them: with 200 of 500 all right, epsilon = 4.2; with 100,
     3.5.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
     epsilon: Positive = 2.0
     delta: Annotated[float, Field(gt=0, lt=1)] = 1e-5

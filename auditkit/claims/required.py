@@ -1,6 +1,6 @@
 """The tests that a claim must pass: what is locked. Policy, in the order of judgement."""
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import (
     DIFFERENTIAL_PRIVACY,
     EXACT,

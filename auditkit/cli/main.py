@@ -49,7 +49,8 @@ main.add_command(reproduce)
 def audit(claim: Path | None, out: Path | None, as_json: bool, lock: str | None, **given: Any) -> None:
     """Audit CLAIM, a TOML file; without one, the built-in claim on the embedded data set."""
     with failures(as_json):
-        from auditkit.claims.claim import BUILT_IN, read_claim
+        from auditkit.claims.claim import BUILT_IN
+        from auditkit.claims.read import read_claim
         from auditkit.core.canonical import canonical
         from auditkit.core.progress import ConsoleReporter
         from auditkit.engine.resources import Resources
@@ -98,7 +99,8 @@ def calibrate(claim: Path | None, out: Path | None, claims: int, jobs: int | Non
     """
     with failures(as_json):
         from auditkit.calibration.calibrate import calibrate as run_calibration
-        from auditkit.claims.claim import BUILT_IN, read_claim
+        from auditkit.claims.claim import BUILT_IN
+        from auditkit.claims.read import read_claim
         from auditkit.core.canonical import canonical
         from auditkit.core.progress import ConsoleReporter
 

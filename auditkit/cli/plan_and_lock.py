@@ -18,7 +18,8 @@ def plan(claim: Path | None, as_json: bool, **given: Any) -> None:
     """Say how many runs an audit of CLAIM takes, how long, and what it could see. Trains
     nothing."""
     with failures(as_json):
-        from auditkit.claims.claim import BUILT_IN, read_claim
+        from auditkit.claims.claim import BUILT_IN
+        from auditkit.claims.read import read_claim
         from auditkit.core.canonical import to_plain
         from auditkit.core.progress import ConsoleReporter
         from auditkit.engine.resources import Resources
@@ -43,7 +44,8 @@ def lock(claim: Path | None, out: Path | None, as_json: bool, **given: Any) -> N
     gives a verdict by these criteria or none.
     """
     with failures(as_json):
-        from auditkit.claims.claim import BUILT_IN, read_claim
+        from auditkit.claims.claim import BUILT_IN
+        from auditkit.claims.read import read_claim
         from auditkit.core.progress import ConsoleReporter
         from auditkit.evidence.bundle import LOCK, key_path
         from auditkit.study.source import AuditRequest

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks.battery import Battery, near_aucs
-from auditkit.claims.claim import Criteria, Kind
+from auditkit.claims.claim import Kind
+from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import COMPARED, HONEST, ORIGINAL, RETRAINED, UNLEARNED, ArmKey
 from auditkit.evidence import memory_numbers
 from auditkit.evidence.agreement_numbers import agreement, attack_agreement

@@ -8,7 +8,6 @@ import torch
 
 from auditkit.claims.claim import (
     Claim,
-    Criteria,
     DataClaim,
     ForgetClaim,
     ModelClaim,
@@ -16,6 +15,7 @@ from auditkit.claims.claim import (
     RunsClaim,
     TrainingClaim,
 )
+from auditkit.claims.criteria import Criteria
 from auditkit.data import load
 from auditkit.reproduction.paper_attack import AttackModel
 from auditkit.training.records import Records

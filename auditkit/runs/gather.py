@@ -17,7 +17,8 @@ from auditkit.core.ids import ORIGINAL, SHADOW, UNLEARNED, ArmKey, Query, parse_
 from auditkit.engine import store
 from auditkit.runs.answers import Tensors, of_kind, parsed, written
 from auditkit.runs.stacks import RunStack
-from auditkit.signals.interface import Interface, detect_interface, merge_interfaces
+from auditkit.signals.interface import Interface, merge_interfaces
+from auditkit.signals.interface_detection import detect_interface
 from auditkit.signals.signals import create_logits, open_logits
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.prediction import BESIDE_ONE

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.environment import environment
 from auditkit.core.ids import RELEARNED, UNLEARNED, Recovered, residual_memory, unlearned
 from auditkit.core.progress import Reporter

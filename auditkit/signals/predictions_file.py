@@ -34,7 +34,8 @@ from auditkit.core.errors import UsageError
 from auditkit.core.ids import COMPARED, ArmKey, Jitter, Query
 from auditkit.core.ids import UNLEARNED as UNLEARNED_ARM
 from auditkit.signals.hinge import jittered_margins
-from auditkit.signals.interface import Interface, apply_interface, detect_interface, merge_interfaces
+from auditkit.signals.interface import Interface, apply_interface, merge_interfaces
+from auditkit.signals.interface_detection import detect_interface
 from auditkit.signals.measurements import Measured, SetIndices, group_records
 from auditkit.signals.predictions_checks import (
     ARMS,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from auditkit.claims.claim import Claim, Criteria
+from auditkit.claims.claim import Claim
+from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import required_tests
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import Reporter

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from auditkit.claims.claim import Claim, fill_defaults
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import fill_defaults
 from auditkit.core.canonical import commitment
 from auditkit.core.errors import UsageError
 from auditkit.core.ids import (

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import numpy as np
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY, EXACT, residual_memory
 from auditkit.evidence.schema import (
     Control,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from auditkit.attacks import ATTACKS
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TEST_ACCURACY, attack_gap
 from auditkit.evidence.numbers import difference_number
 from auditkit.evidence.schema import Finding, PrivacySummary, Ran, Skipped

@@ -2,7 +2,7 @@
 
 import math
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import EXACT, SPARED_RECORDS, Query, question_part, residual_memory
 from auditkit.evidence.numbers import ONE_RUN, incomparable, rho_number
 from auditkit.evidence.schema import Finding, Number, Ran, Skipped

@@ -6,7 +6,7 @@ with their numbers.
 
 import numpy as np
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import queries
 from auditkit.evidence.schema import Finding, Findings, Skipped
 from auditkit.signals.arms import Arm, Arms

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY
 from auditkit.evidence.schema import Control, Finding, Ran, Skipped, Verdict
 from auditkit.statistics.hypotheses import t_quantile

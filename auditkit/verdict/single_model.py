@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY, EXACT, TestId
 from auditkit.evidence.numbers import rho_number
 from auditkit.evidence.schema import (

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from auditkit.calibration.fakes_by_training import new_head
-from auditkit.claims.claim import parse_claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.progress import NullReporter
 from auditkit.models.architectures import answer
 from auditkit.probes import OBSERVATIONS, RECOVERIES, Observe

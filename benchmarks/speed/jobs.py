@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from auditkit.claims.claim import BUILT_IN, read_claim
+from auditkit.claims.claim import BUILT_IN
+from auditkit.claims.read import read_claim
 from auditkit.core.errors import AuditError, UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import load

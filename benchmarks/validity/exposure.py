@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from auditkit.runs.assemble import set_indices, signals_of
 
-from auditkit.claims.claim import parse_claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.progress import NullReporter
 from auditkit.engine.queue import WorkerConfig
 from auditkit.engine.resources import Resources

@@ -18,14 +18,14 @@ from auditkit.runs.assemble import set_indices, signals_of
 from torch import nn
 
 from auditkit.attacks.battery import run_battery
-from auditkit.claims.claim import parse_claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.progress import NullReporter
 from auditkit.engine.queue import WorkerConfig
 from auditkit.engine.resources import Resources
 from auditkit.evidence.schema import Number, Ran
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
-from auditkit.signals.interface import detect_interface
+from auditkit.signals.interface_detection import detect_interface
 from auditkit.signals.measurements import build_arms
 from auditkit.study.planning import plan_for
 from auditkit.study.study import prepare

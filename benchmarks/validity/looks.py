@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import required_tests
 from auditkit.statistics.sequential import course, schedule
 

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from auditkit.claims.claim import read_claim
+from auditkit.claims.read import read_claim
 from auditkit.core.progress import NullReporter
 from auditkit.models.architectures import answer
 from auditkit.probes.relearning import relearn

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auditkit.attacks import ATTACKS, FAMILIES, Attack
-from auditkit.claims.claim import REPORTED, STANDARD
+from auditkit.claims.criteria import REPORTED, STANDARD
 from auditkit.core.progress import NullReporter
 from auditkit.evidence import report_files
 from auditkit.probes import OBSERVATIONS

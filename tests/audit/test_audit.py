@@ -17,7 +17,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from auditkit.attacks import ATTACKS
-from auditkit.claims.claim import REPORTED, STANDARD, parse_claim
+from auditkit.claims.criteria import REPORTED, STANDARD
+from auditkit.claims.read import parse_claim
 from auditkit.core.canonical import canonical
 from auditkit.core.errors import AuditError, IntegrityError, UsageError
 from auditkit.core.progress import NullReporter

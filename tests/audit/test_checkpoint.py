@@ -12,7 +12,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from auditkit.claims.claim import ONE_RUN_MARGINS, Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.criteria import ONE_RUN_MARGINS
+from auditkit.claims.read import parse_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import load

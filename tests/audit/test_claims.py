@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from auditkit.claims.claim import BUILT_IN, Claim, parse_claim, read_claim
+from auditkit.claims.claim import BUILT_IN, Claim
+from auditkit.claims.read import parse_claim, read_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import NearDuplicates, load

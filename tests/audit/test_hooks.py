@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.func import stack_module_state
 
-from auditkit.claims.claim import Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.core.user_code import option_problems, resolve

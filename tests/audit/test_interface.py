@@ -12,7 +12,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from auditkit.models.architectures import MODELS, answer
-from auditkit.signals.interface import NOTHING, Interface, apply_interface, detect_interface, merge_interfaces
+from auditkit.signals.interface import NOTHING, Interface, apply_interface, merge_interfaces
+from auditkit.signals.interface_detection import detect_interface
 from auditkit.training import Recipe, fit, initialise
 
 Logits = npt.NDArray[np.float32]

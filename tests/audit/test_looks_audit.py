@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auditkit.claims.claim import parse_claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.progress import NullReporter
 from auditkit.engine.resources import Resources
 from auditkit.engine.store import contents

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from auditkit.claims.claim import Criteria, parse_claim
+from auditkit.claims.criteria import Criteria
+from auditkit.claims.read import parse_claim
 from auditkit.cli.main import main
 from auditkit.engine.plan import Plan
 from auditkit.statistics.power import POWER, equivalence_power, one_sided_power

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from auditkit.claims.claim import parse_claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.canonical import digest
 from auditkit.core.environment import environment
 from auditkit.core.progress import NullReporter

@@ -8,7 +8,7 @@ import pytest
 from joblib import parallel_config
 
 from auditkit.calibration.trials import trials
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.core.errors import AuditError, IntegrityError
 from auditkit.runs.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
 from auditkit.signals.arms import Arm

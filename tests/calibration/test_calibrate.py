@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from auditkit.calibration.calibrate import calibrate
 from auditkit.calibration.gallery import GALLERY, LIMITS
-from auditkit.claims.claim import Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import parse_claim
 from auditkit.cli.main import CALIBRATED, main
 from auditkit.core.canonical import canonical
 from auditkit.core.errors import UsageError

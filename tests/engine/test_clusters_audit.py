@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from auditkit.claims.claim import parse_claim
+from auditkit.claims.read import parse_claim
 from auditkit.engine.resources import Backend, Resources
 from auditkit.evidence.bundle import key_path
 from auditkit.pipeline import audit

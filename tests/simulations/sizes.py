@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.evidence.memory_numbers import residual_memory
 from auditkit.evidence.schema import Finding, Ran
 from auditkit.signals.arms import Arm, Arms

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.evidence.schema import Control, Outcome, Ran, Skipped
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Margins

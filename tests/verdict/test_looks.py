@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.evidence.schema import Finding, Ran, Skipped
 from auditkit.statistics.power import POWER
 from auditkit.verdict import decide, record_look

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import required_tests
 from auditkit.evidence.schema import Finding, Ran, Skipped
 from auditkit.signals.arms import Arm, Arms

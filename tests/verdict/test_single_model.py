@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from auditkit.claims.claim import ONE_RUN_MARGINS, Criteria
+from auditkit.claims.criteria import ONE_RUN_MARGINS, Criteria
 from auditkit.evidence.schema import Ran
 from auditkit.signals.arms import Arm, Arms
 from auditkit.verdict import decide_single_model
