@@ -240,10 +240,7 @@ def _distil(
         wanted = (teacher(x) / softness).softmax(dim=1)
     # Larger batches at a higher rate: students are trained one by one.
     larger = replace(
-        recipe,
-        batch_size=4 * recipe.batch_size,
-        learning_rate=2 * recipe.learning_rate,
-        schedule="constant",
+        recipe, batch_size=4 * recipe.batch_size, learning_rate=2 * recipe.learning_rate, schedule="constant"
     )
 
     def loss(batch: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from auditkit.claims.criteria import Count, Criteria, Part, Positive
+from auditkit.claims.criteria import Criteria
+from auditkit.claims.part import Count, Part, Positive
 from auditkit.claims.privacy import Privacy
 
 Kind = Literal["procedure", "endpoint", "predictions"]

@@ -10,7 +10,7 @@ control with a known answer comes out wrong it is the audit that has failed, not
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import assert_never
 
@@ -40,7 +40,7 @@ from auditkit.verdict.judging import (
     judge,
     refuted_tests,
 )
-from auditkit.verdict.required import required_findings
+from auditkit.verdict.required import Terms, findings_by
 from auditkit.verdict.runs_needed import with_outlook
 
 NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")
@@ -76,7 +76,7 @@ def decide(
         besides: required tests of something else than the arms, not yet judged.
         share: of alpha, that this look spends; 1 where it is the only one.
     """
-    terms, level = _Terms(criteria, test_records, seed, share), Level(criteria.alpha, share)
+    terms, level = Terms(criteria, test_records, seed, share), Level(criteria.alpha, share)
     parts = tuple(tuple(part.tolist()) for part in arms.parts)
     known = arms.original, arms.retrained, arms.honest
     honest, noop = _known_findings(*known, tuple(sorted(arms.skipped.items())), parts, terms)
@@ -85,27 +85,14 @@ def decide(
     def judged(findings: Findings) -> Findings:
         return judge(findings, passed_by_noop, level)
 
-    findings = judged({**terms.findings(arms), **{finding.test: finding for finding in besides}})
-    shuffled = terms.findings(arms.shuffled(seed))
+    findings = judged({**findings_by(terms, arms), **{finding.test: finding for finding in besides}})
+    shuffled = findings_by(terms, arms.shuffled(seed))
     controls = (
         control("honest retrain", HONEST, judged(honest), NOT_REFUTED),
         control("no-op", NOOP, judged(noop), REFUTED),
         control("shuffled labels", SHUFFLED, judged(shuffled), NOT_REFUTED),
     )
     return Decision(findings, controls, verdict(findings, controls, criteria, share))
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """What arms are judged by; see `decide`."""
-
-    criteria: Criteria
-    test_records: int
-    seed: int
-    share: float
-
-    def findings(self, arms: Arms) -> Findings:
-        return required_findings(arms, self.criteria, self.test_records, self.seed, self.share)
 
 
 @lru_cache(maxsize=2)  # claims on the same runs have these controls in common
@@ -115,11 +102,11 @@ def _known_findings(
     honest: Arm,
     skipped: tuple[tuple[str, str], ...],
     parts: tuple[tuple[int, ...], ...],
-    terms: _Terms,
+    terms: Terms,
 ) -> tuple[Findings, Findings]:
     """The findings of the honest arm and of the original one in the place of the unlearned."""
     arms = Arms(original, honest, retrained, honest, dict(skipped), [np.array(part) for part in parts])
-    return terms.findings(arms), terms.findings(arms.claiming(original))
+    return findings_by(terms, arms), findings_by(terms, arms.claiming(original))
 
 
 def with_diverged(decision: Decision, diverged: Sequence[str]) -> Decision:

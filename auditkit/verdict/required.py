@@ -1,17 +1,66 @@
 """The tests that a claim must pass, each as a finding.
 
-The tests themselves are in `auditkit.statistics`; `memory` and `differences` put them as questions,
-with their numbers.
+The tests themselves are in `auditkit.statistics`; `memory_tests` and `difference_tests` put them as
+questions, with their numbers. A new one is a function there, a line in TESTS, and a line in
+`auditkit.claims.required`, which says when it is required.
 """
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from auditkit.claims.criteria import Criteria
-from auditkit.claims.required import queries
+from auditkit.claims.required import required_tests
+from auditkit.core.ids import Query, TestId, TestKind
 from auditkit.evidence.schema import Finding, Findings, Skipped
 from auditkit.signals.arms import Arm, Arms
 from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
 from auditkit.verdict.memory_tests import residual_finding, spared_finding
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What arms are judged by; see `required_findings`."""
+
+    criteria: Criteria
+    test_records: int
+    seed: int
+    share: float = 1.0
+
+    @property
+    def at_look(self) -> Criteria:
+        """The criteria at the level of this look."""
+        return self.criteria.at(self.share)
+
+
+def _residual_memory(test: TestId, arms: Arms, terms: Terms) -> Finding:
+    return residual_finding(arms, cast(Query, test.of), terms.at_look)
+
+
+def _spared_records(test: TestId, arms: Arms, terms: Terms) -> Finding:
+    del test
+    return spared_finding(arms, terms.criteria, terms.seed, terms.share)
+
+
+def _attack_gap(test: TestId, arms: Arms, terms: Terms) -> Finding:
+    return gap_finding(arms, cast(str, test.of), terms.at_look)
+
+
+def _test_accuracy(test: TestId, arms: Arms, terms: Terms) -> Finding:
+    del test
+    return accuracy_finding(arms, terms.at_look, terms.test_records)
+
+
+TESTS: Mapping[TestKind, Callable[[TestId, Arms, Terms], Finding]] = {
+    "residual memory": _residual_memory,
+    "spared records": _spared_records,
+    "attack gap": _attack_gap,
+    "test accuracy": _test_accuracy,
+}
+"""How each kind of test that compares arms is made. That of differential privacy looks at a model
+of its own, see `auditkit.verdict.difference_tests.privacy_finding`."""
 
 
 def required_findings(
@@ -30,11 +79,12 @@ def required_findings(
     Returns:
         The findings, not yet judged: see `auditkit.verdict.decision.judge`.
     """
-    at_look = criteria.at(share)
-    findings: list[Finding] = [residual_finding(arms, query, at_look) for query in queries(criteria)]
-    findings.append(spared_finding(arms, criteria, seed, share))
-    findings += [gap_finding(arms, attack, at_look) for attack in criteria.attacks]
-    findings.append(accuracy_finding(arms, at_look, test_records))
+    return findings_by(Terms(criteria, test_records, seed, share), arms)
+
+
+def findings_by(terms: Terms, arms: Arms) -> Findings:
+    """Every required test on some arms, by these terms; see `required_findings`."""
+    findings = [TESTS[test.kind](test, arms, terms) for test in required_tests(terms.criteria)]
     if reason := duplicate_runs_reason(arms.unlearned):
         findings = [Skipped(f.test, f.question, reason, f.number) for f in findings]
     return {finding.test: finding for finding in findings}
