@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from auditkit.core.environment import environment
+from auditkit.core.environment import answering_environment
 from auditkit.engine.plan import Plan
 from auditkit.models.architectures import Build, mlp
 from auditkit.runs.specs import Train
@@ -32,7 +32,7 @@ def small_task(k: int, build: Build = built, **changes: Any) -> Task:
     given: dict[str, Any] = {
         "what": f"small data, original run {k}",
         "seeds": [1000 + k],
-        "sent_from": environment(),
+        "sent_from": answering_environment(),
         "plan": Plan(1, 1, "cpu"),
         "build": build,
         "make": Train(np.arange(16)[None], Recipe(epochs=1, batch_size=8, learning_rate=0.1)),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from auditkit.core.environment import environment
+from auditkit.core.environment import answering_environment
 from auditkit.core.errors import UsageError
 from auditkit.engine.plan import Plan
 from auditkit.engine.queue import WorkerConfig, log_path, results
@@ -112,7 +112,7 @@ def test_a_worker_may_keep_memory() -> None:
             "small data, original run 1 (seeds 1001): SystemExit: 3; its log is ",
         ),
         (
-            {"sent_from": {**environment(), "torch": "9.9"}},
+            {"sent_from": {**answering_environment(), "torch": "9.9"}},
             (
                 "a worker must have the versions of whoever sends it work, found that torch is"
                 f" '{torch.__version__}'"

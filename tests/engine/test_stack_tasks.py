@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from auditkit.core.environment import environment
+from auditkit.core.environment import answering_environment
 from auditkit.core.errors import AuditError
 from auditkit.engine.plan import Plan
 from auditkit.models.architectures import cnn, mlp
@@ -23,7 +23,7 @@ def task(build: object, **changes: object) -> Task:
     plain = Task(
         what="digits, original runs 0 to 3",
         seeds=[1, 2, 3, 4],
-        sent_from=environment(),
+        sent_from=answering_environment(),
         plan=Plan(4, 1, "cpu"),
         build=build,  # type: ignore[arg-type]
         make=Train(np.tile(np.arange(20), (4, 1)), RECIPE),
@@ -54,7 +54,7 @@ def test_a_stack_that_does_not_fit_the_device_asks_for_a_narrower_plan() -> None
 
 def test_a_worker_of_another_version_refuses() -> None:
     """A worker whose environment is not the sender's would get other numbers, and says so."""
-    other = {**environment(), "torch": "1.0"}
+    other = {**answering_environment(), "torch": "1.0"}
     with pytest.raises(AuditError, match=r"found that torch is '2\.\S+' there and '1\.0' here"):
         perform(task(partial(mlp, (36,), 3), sent_from=other))
 
