@@ -74,6 +74,13 @@ def control_number(evidence: Record, control: str) -> Record | None:
     return number
 
 
+def planned_looks(evidence: Record) -> list[int]:
+    """The runs an arm of every look before the last; none where one look was planned, as for a
+    claim that trains nothing."""
+    planned: list[int] = evidence["claim"].get("runs", {}).get("looks", [])
+    return planned
+
+
 def memory_by_arm(evidence: Record) -> dict[str, Record]:
     """arm -> the `Number` of its residual memory, for the arms that have one."""
     numbers = {
