@@ -13,6 +13,7 @@ from auditkit.claims.required import required_tests
 from auditkit.core.canonical import canonical
 from auditkit.core.environment import VERSION
 from auditkit.core.errors import UsageError
+from auditkit.core.ids import TestId
 from auditkit.core.progress import NullReporter, Reporter
 from auditkit.engine.plan import cores
 from auditkit.engine.resources import Resources
@@ -76,7 +77,7 @@ def summed_up(
     bank: Bank, claim: Claim, fakes: Mapping[str, GalleryCase], found: Mapping[str, Sequence[Trial]]
 ) -> r.Calibration:
     """The table of these trials: case -> trials, which were drawn from this bank."""
-    tests = list(map(str, required_tests(claim.criteria)))
+    tests = required_tests(claim.criteria)
     rows = tuple(row(case, fakes, own, tests) for case, own in found.items())
     answer, sentences = r.answered(rows, claim.criteria.alpha)
     about = cast(dict[str, Any], bank.about)
@@ -87,7 +88,7 @@ def summed_up(
         data=about["data"]["name"],
         runs=runs_of(bank),
         per_arm=claim.runs.per_arm,
-        tests=tuple(tests),
+        tests=tuple(map(str, tests)),
         alpha=claim.criteria.alpha,
         diverged=tuple(about["diverged"]),
         confidence=r.CONFIDENCE,
@@ -100,7 +101,7 @@ def summed_up(
 
 
 def row(
-    case: str, fakes: Mapping[str, GalleryCase], found: Sequence[Trial], tests: Sequence[str]
+    case: str, fakes: Mapping[str, GalleryCase], found: Sequence[Trial], tests: Sequence[TestId]
 ) -> r.CaseRates:
     """The row of one case."""
     if case == EXACT:

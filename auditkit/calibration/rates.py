@@ -7,6 +7,7 @@ from statistics import median
 from typing import Literal
 
 from auditkit.calibration.trials import Trial
+from auditkit.core.ids import Jitter, TestId
 from auditkit.reports.method_page import METHOD as METHOD_PAGE
 from auditkit.statistics.proportions import clopper_pearson
 
@@ -95,23 +96,19 @@ class Calibration:
     sentences: tuple[str, ...]
 
 
-def kind_of_test(test: str) -> str:
-    """Tests that differ only in the attack, or only in the radius, are of one kind."""
-    for start, kind in (
-        ("attack gap, ", "attack gaps"),
-        ("residual memory, jitter", "residual memory, near"),
-    ):
-        if test.startswith(start):
-            return kind
-    return test
+def group_of(test: TestId) -> str:
+    """Tests that differ only in the attack, or only in the radius, are counted together."""
+    if test.kind == "attack gap":
+        return f"{test.kind}s"
+    return f"{test.kind}, near" if isinstance(test.of, Jitter) else str(test)
 
 
 def rates(
-    name: str, kind: Kind, meaning: str, fools: str, trials: Sequence[Trial], tests: Sequence[str]
+    name: str, kind: Kind, meaning: str, fools: str, trials: Sequence[Trial], tests: Sequence[TestId]
 ) -> CaseRates:
     """The row of one case, of at least one trial. tests: every required test, in order."""
-    kinds = dict.fromkeys(map(kind_of_test, tests))
-    caught = Counter(one for trial in trials for one in {kind_of_test(test) for test in trial.refuted_by})
+    groups = dict.fromkeys(map(group_of, tests))
+    caught = Counter(one for trial in trials for one in {group_of(test) for test in trial.refuted_by})
     outcomes = Counter(trial.outcome for trial in trials)
     rhos = [trial.rho for trial in trials if trial.rho is not None]
     return CaseRates(
@@ -123,8 +120,8 @@ def rates(
         _rate(outcomes["supported"], len(trials)),
         _rate(outcomes["not_supported"], len(trials)),
         _rate(outcomes["inconclusive"], len(trials)),
-        tuple(Times(test, caught[test]) for test in kinds),
-        _times(trial.refuted_by for trial in trials),
+        tuple(Times(test, caught[test]) for test in groups),
+        _times(map(str, trial.refuted_by) for trial in trials),
         _times(trial.in_the_way for trial in trials if trial.outcome == "inconclusive"),
         median(rhos) if rhos else None,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from joblib import Parallel, delayed
 
 from auditkit.claims.criteria import Criteria
+from auditkit.core.ids import TestId
 from auditkit.evidence.schema import Decision, Outcome, Ran
 from auditkit.runs.bank import Bank, draw
 from auditkit.verdict import decide
@@ -21,7 +22,7 @@ class Trial:
     residual memory on the forget records themselves, None where it could not be measured."""
 
     outcome: Outcome
-    refuted_by: tuple[str, ...]
+    refuted_by: tuple[TestId, ...]
     in_the_way: tuple[str, ...]
     rho: float | None
 
@@ -38,7 +39,7 @@ def trial_result(decision: Decision) -> Trial:
     failed = [f"control: {control.name}" for control in decision.controls if not control.passed]
     return Trial(
         outcome=decision.verdict.outcome,
-        refuted_by=tuple(map(str, refuted_tests(findings))),
+        refuted_by=tuple(refuted_tests(findings)),
         in_the_way=(*failed, *(str(f.test) for f in blocking_findings(findings))),
         rho=rho.number.value if isinstance(rho, Ran) else None,
     )

@@ -67,7 +67,7 @@ class RunStack:
     def claimed(self) -> bool:
         """Whether the claim is about its models, and not about them in another state or in the
         swapped world."""
-        return self.arm.kind == "unlearned" and self.arm.world == "plain" and self.state is None
+        return not self.arm.trained and self.arm.world == "plain" and self.state is None
 
 
 def plan_stacks(

@@ -116,7 +116,7 @@ class Study:
         if arm == SHADOW:
             return self._halves()
         trained_on = [self.sets.retain]
-        if arm.kind == "original":
+        if arm in (ORIGINAL, SWAPPED_ORIGINAL):
             trained_on.append(self.forgotten(arm))
         return np.tile(np.concatenate(trained_on), (self.claim.runs.per_arm, 1))
 

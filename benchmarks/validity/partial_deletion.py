@@ -37,7 +37,7 @@ def row(share: float, found: tuple[Trial, ...]) -> Row:
     tests: dict[str, int] = {}
     for trial in found:
         for test in trial.refuted_by:
-            tests[test] = tests.get(test, 0) + 1
+            tests[str(test)] = tests.get(str(test), 0) + 1
     low, middle, high = np.quantile(rho, (0.05, 0.5, 0.95)) if rho else (None, None, None)
     return {
         "share": share,

@@ -14,26 +14,36 @@ from auditkit.calibration.rates import (
     Times,
     added,
     answered,
-    kind_of_test,
+    group_of,
     rates,
 )
 from auditkit.calibration.trials import Trial
 from auditkit.core.canonical import canonical
+from auditkit.core.ids import (
+    EXACT,
+    RELEARNED,
+    SPARED_RECORDS,
+    TEST_ACCURACY,
+    Jitter,
+    attack_gap,
+    residual_memory,
+)
 from auditkit.reports import render_calibration
 
+MEMORY = residual_memory(EXACT)
 TESTS = (
-    "residual memory, exact",
-    "residual memory, jitter 0.1",
-    "residual memory, jitter 1",
-    "spared records",
-    "attack gap, loss",
-    "attack gap, gap",
-    "test accuracy",
+    MEMORY,
+    residual_memory(Jitter(0.1)),
+    residual_memory(Jitter(1)),
+    SPARED_RECORDS,
+    attack_gap("loss"),
+    attack_gap("gap"),
+    TEST_ACCURACY,
 )
 USUAL = "no more often than the level of 0.05 allows"
 PASSED = Trial("supported", (), (), 0.02)
-CAUGHT = Trial("not_supported", ("residual memory, exact", "attack gap, loss", "attack gap, gap"), (), 0.9)
-SPARED = Trial("not_supported", ("spared records",), ("attack gap, gap",), 0.1)
+CAUGHT = Trial("not_supported", (MEMORY, attack_gap("loss"), attack_gap("gap")), (), 0.9)
+SPARED = Trial("not_supported", (SPARED_RECORDS,), ("attack gap, gap",), 0.1)
 OPEN = Trial("inconclusive", (), ("control: no-op", "spared records"), None)
 
 
@@ -69,13 +79,13 @@ def test_a_row_counts_outcomes_and_tests() -> None:
 
 def test_kinds_of_test_leave_out_the_attack_and_the_radius() -> None:
     """Attacks are one kind, radii are one kind, anything else is its own."""
-    assert [kind_of_test(test) for test in TESTS[1:5]] == [
+    assert [group_of(test) for test in TESTS[1:5]] == [
         "residual memory, near",
         "residual memory, near",
         "spared records",
         "attack gaps",
     ]
-    assert kind_of_test("residual memory, relearned") == "residual memory, relearned"
+    assert group_of(residual_memory(RELEARNED)) == "residual memory, relearned"
 
 
 def test_rows_of_several_worlds_add_up() -> None:
@@ -170,7 +180,7 @@ def calibration() -> Calibration:
         data="digits",
         runs={"original": 4, "retrained": 8, "slower": 4, "a <fake>": 4},
         per_arm=2,
-        tests=TESTS,
+        tests=tuple(map(str, TESTS)),
         alpha=0.05,
         diverged=("unlearned, a run 1 (seed 5)",),
         confidence=0.95,
