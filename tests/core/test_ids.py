@@ -59,7 +59,7 @@ def test_queries_are_written_in_these_words() -> None:
 
 
 def test_radii_that_are_written_alike_are_one_query() -> None:
-    """A radius is what is written of it, so that a query from a file is found by one from a claim."""
+    """A radius is what is written of it: a query from a file is found by one from a claim."""
     assert Jitter(1 / 3) == Jitter(0.333333) == parse_query("jitter 0.333333")
     assert {Jitter(0.1 + 0.2): 1}[Jitter(0.3)] == 1
 
@@ -67,7 +67,7 @@ def test_radii_that_are_written_alike_are_one_query() -> None:
 @pytest.mark.parametrize("written", ["", "near", "jitter", "jitter wide", "Exact", "relearned 0.1"])
 def test_what_is_no_query_is_refused(written: str) -> None:
     """Anything else is refused and not taken for a query."""
-    with pytest.raises(ValueError, match="a query must be|could not convert"):
+    with pytest.raises(ValueError, match=r"a query must be|could not convert"):
         parse_query(written)
 
 
@@ -130,7 +130,7 @@ def test_a_test_finds_its_finding_in_a_mapping_that_keeps_the_order() -> None:
     for place, query in enumerate(queries(criteria)):
         assert by_test[ids.residual_memory(parse_query(str(query)))] == place
     assert by_test[ids.attack_gap("gap")] == required.index(TestId("attack gap", "gap"))
-    assert sorted(reversed(required), key=by_test.__getitem__) == list(by_test) == required
+    assert sorted(by_test, key=lambda test: -by_test[test])[::-1] == list(by_test) == required
     assert [str(test) for test in required] == [
         "residual memory, exact",
         "residual memory, jitter 0.333333",

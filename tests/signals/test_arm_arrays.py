@@ -28,9 +28,10 @@ def assert_identical(one: Arm, other: Arm) -> None:
     assert list(one.margins) == list(other.margins)
     assert list(one.scores) == list(other.scores)
     pairs = [(one.accuracy, other.accuracy)]
-    for mine, others in ((one.margins, other.margins), (one.scores, other.scores)):
-        for a, b in zip(mine.values(), others.values(), strict=True):
-            pairs += [(a.forget, b.forget), (a.control, b.control)]
+    pairs += [(m.forget, other.margins[q].forget) for q, m in one.margins.items()]
+    pairs += [(m.control, other.margins[q].control) for q, m in one.margins.items()]
+    pairs += [(s.forget, other.scores[a].forget) for a, s in one.scores.items()]
+    pairs += [(s.control, other.scores[a].control) for a, s in one.scores.items()]
     assert all(a.dtype == b.dtype and a.shape == b.shape for a, b in pairs)
     assert all(a.tobytes() == b.tobytes() for a, b in pairs)
 

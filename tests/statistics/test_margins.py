@@ -3,7 +3,6 @@ import pytest
 
 from auditkit.statistics.margins import (
     Floats,
-    Ints,
     Margins,
     calibrated,
     comparability,
