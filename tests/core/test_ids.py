@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from auditkit.attacks import ATTACKS
-from auditkit.claims.claim import Criteria
+from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import queries, required_tests
 from auditkit.core import ids
 from auditkit.core.ids import (

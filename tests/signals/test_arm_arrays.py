@@ -8,8 +8,9 @@ import pytest
 from auditkit.core.ids import EXACT, RELEARNED, Jitter
 from auditkit.evidence.run_record import npz
 from auditkit.signals.arm_arrays import arm_arrays, arms_in
-from auditkit.statistics.arms import Arm, Scores
+from auditkit.signals.arms import Arm
 from auditkit.statistics.margins import Floats, Margins
+from auditkit.statistics.scores import Scores
 
 
 def made(seed: int) -> Arm:

@@ -6,7 +6,6 @@ import pytest
 from auditkit.core.ids import EXACT
 from auditkit.signals.arms import Arm, combined, common_queries, joined
 from auditkit.statistics.margins import Floats
-from auditkit.statistics.roc import auc
 from auditkit.statistics.scores import Scores
 from tests.statistics.simulated_arms import NEAR, simulated_arms
 
@@ -15,13 +14,6 @@ def parts(arm: Arm) -> list[Floats]:
     """Everything an arm holds, one row a run."""
     margins = [m for q in arm.margins.values() for m in (q.forget, q.control)]
     return [*margins, *(part for s in arm.scores.values() for part in (s.forget, s.control)), arm.accuracy]
-
-
-def test_scores_give_one_auc_a_run() -> None:
-    """A run's AUC is that of its own scores on forget against control records."""
-    rng = np.random.default_rng(0)
-    s = Scores(rng.normal(size=(3, 5)), rng.normal(size=(3, 7)))
-    assert s.auc().tolist() == [auc(s.forget[k], s.control[k]) for k in range(3)]
 
 
 @pytest.mark.parametrize("n", [3, 6, 7])
