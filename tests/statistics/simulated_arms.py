@@ -90,7 +90,7 @@ def put_right(values: Floats, control: Floats, reference: Floats) -> Floats:
     return np.array(found)
 
 
-def memory_of(arms: Arms) -> Memory:
-    """The memory of the forget records, by exact queries."""
-    O, U, R = (arm.margins[EXACT] for arm in (arms.original, arms.unlearned, arms.retrained))
+def memory_of(arms: Arms, query: Query = EXACT) -> Memory:
+    """The memory of the forget records, as they are asked about."""
+    O, U, R = (arm.margins[query] for arm in (arms.original, arms.unlearned, arms.retrained))
     return memory(O, U, R)

@@ -6,6 +6,7 @@ import pytest
 from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import required_tests
 from auditkit.core.ids import EXACT, RELEARNED, SPARED_RECORDS, TEST_ACCURACY, attack_gap, residual_memory
+from auditkit.evidence.numbers import rho_number
 from auditkit.evidence.schema import Findings, Ran, Skipped
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.hypotheses import equivalence, ratio_equivalence, welch
@@ -54,13 +55,16 @@ def test_findings_carry_the_numbers_of_the_statistics() -> None:
     """Each finding has the value, interval, p-values and sizes of its own test."""
     arms = simulated_arms(1, n=14, share=0.1, spared=6)
     found = findings_of(arms)
-    seen = memory_of(arms)
-    memory, low_high = found[RHO], rho_interval(seen, 0.05)
-    assert isinstance(memory, Ran)
-    assert (memory.number.value, memory.number.low, memory.number.high) == (rho(seen), *low_high)
-    test = ratio_equivalence(seen.D, seen.G, 0.2)
-    assert (memory.p_passed, memory.p_refuted, memory.margin) == (test.p_within, test.p_outside, 0.2)
-    assert (memory.number.n_runs, memory.number.n_records, memory.number.confidence) == (14, 40, 0.9)
+    for query in (EXACT, NEAR):
+        left, seen = found[residual_memory(query)], memory_of(arms, query)
+        assert isinstance(left, Ran)
+        assert (left.number.value, left.number.low, left.number.high) == (
+            rho(seen),
+            *rho_interval(seen, 0.05),
+        )
+        test = ratio_equivalence(seen.D, seen.G, 0.2)
+        assert (left.p_passed, left.p_refuted, left.margin) == (test.p_within, test.p_outside, 0.2)
+        assert (left.number.n_runs, left.number.n_records, left.number.confidence) == (14, 40, 0.9)
 
     parts = (arms.original, arms.unlearned, arms.retrained, arms.honest)
     by_hand = spared(*(a.margins[EXACT] for a in parts), groups=19, seed=0, alpha=0.05)
@@ -84,6 +88,18 @@ def test_findings_carry_the_numbers_of_the_statistics() -> None:
     assert accuracy.number.n_records == 250
 
 
+def test_the_accuracy_finding_is_of_the_accuracy_lost() -> None:
+    """Its number is retrained minus unlearned accuracy, with Welch's interval around it."""
+    arms = simulated_arms(3, n=6, accuracy=0.85)
+    lost = findings_of(arms)[TEST_ACCURACY].number
+    assert lost is not None
+    mean, _, _ = welch(arms.retrained.accuracy, arms.unlearned.accuracy)
+    assert lost.value == mean
+    assert lost.low is not None
+    assert lost.high is not None
+    assert 0.04 < lost.low < mean < lost.high < 0.06
+
+
 def test_only_memory_must_be_informative() -> None:
     """Residual memory and spared records must be informative to support; attacks and accuracy need
     not."""
@@ -104,6 +120,7 @@ def test_without_memory_the_power_gate_is_closed() -> None:
         gate = found[residual_memory(query)]
         assert isinstance(gate, Skipped)
         assert gate.reason.startswith("the original runs show no measurable memory of the forget records")
+        assert gate.number == rho_number(memory_of(arms, query), 0.05)
     verdict = decide(arms, CRITERIA, 250, 0).verdict
     assert (verdict.outcome, verdict.runs_needed) == ("inconclusive", None)
 
@@ -122,7 +139,24 @@ def test_an_arm_that_ranks_control_records_otherwise_is_not_compared() -> None:
         skipped = found[test]
         assert isinstance(skipped, Skipped)
         assert "rank control records too differently" in skipped.reason
+        assert (skipped.number is None) == (test == SPARED_RECORDS)
     assert decide(arms, CRITERIA, 250, 0).verdict.outcome == "inconclusive"
+
+
+def test_a_control_carries_the_residual_memory_of_its_own_arm() -> None:
+    """The honest control has the number of the honest arm, the no-op that of the original one, and
+    shuffled labels one of their own."""
+    arms = simulated_arms(1, n=8, share=0.5)
+    honest, noop, shuffled = decide(arms, CRITERIA, 250, 3).controls
+    for control, judged in (
+        (honest, arms.claiming(arms.honest)),
+        (noop, arms.claiming(arms.original)),
+        (shuffled, arms.shuffled(3)),
+    ):
+        seen = memory_of(judged)
+        assert control.rho is not None
+        limits = rho_interval(seen, 0.05)
+        assert (control.rho.value, control.rho.low, control.rho.high) == (rho(seen), *limits)
 
 
 def test_an_attack_that_could_not_be_mounted_is_skipped() -> None:
