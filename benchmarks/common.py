@@ -1,12 +1,14 @@
 """What the commands of benchmarks/ share: their options, the claim they read, where results go."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from auditkit.claims.claim import Claim
 from auditkit.claims.read import read_claim
 from auditkit.core.errors import UsageError
-from auditkit.evidence.schema import Number
+from auditkit.core.ids import EXACT, residual_memory
+from auditkit.evidence.schema import Finding, Number
 
 RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parents[1] / "docs"
@@ -51,8 +53,14 @@ def claim_in(path: Path, directory: Path | None = None) -> Claim:
     return claim.model_copy(update={"data": claim.data.model_copy(update={"directory": directory.resolve()})})
 
 
-def with_interval(rho: Number, digits: int) -> str:
+def exact_rho(findings: Iterable[Finding]) -> Number | None:
+    """Residual memory of the records as they are, by the finding that carries it; None where it
+    could not be measured."""
+    return next(finding.number for finding in findings if finding.test == residual_memory(EXACT))
+
+
+def with_interval(rho: Number | None, digits: int) -> str:
     """A number with its interval, "-" where there is none."""
-    if rho.value is None:
+    if rho is None or rho.value is None:
         return "-"
     return f"{rho.value:+.{digits}f} ({rho.low:+.{digits}f} to {rho.high:+.{digits}f})"

@@ -17,6 +17,7 @@ from torch import nn
 
 from auditkit.attacks import loss, posterior_difference, u_lira
 from auditkit.attacks.per_class import Score
+from auditkit.core.ids import COMPARED, UNLEARNED, ArmKey
 from auditkit.data import (
     Dataset,
     ForgetRequest,
@@ -90,10 +91,10 @@ def battery(data: Dataset, retain: Ints, forget: Ints, control: Ints) -> None:
     for name, models in claims.items():
         signals = signals_of(data, asked, {**arms, "unlearned": models})
         print(f"\n{name} as the claim")
-        for arm in ("original", "unlearned", "retrained", "honest"):
+        for arm in COMPARED:
             found = scores_of(u_lira.score, signals, arm, F, C)
             print(
-                f"  U-LiRA AUC, {arm:<10} {spread(found.auc())}   mean score on control"
+                f"  U-LiRA AUC, {arm!s:<10} {spread(found.auc())}   mean score on control"
                 f" {found.control.mean():+.2f}"
             )
         for title, compare in (
@@ -107,7 +108,7 @@ def battery(data: Dataset, retain: Ints, forget: Ints, control: Ints) -> None:
             )
 
 
-def scores_of(score: Score, signals: Signals, arm: str, forget: Ints, control: Ints) -> Scores:
+def scores_of(score: Score, signals: Signals, arm: ArmKey, forget: Ints, control: Ints) -> Scores:
     """An attack on all runs of an arm."""
     found = np.stack([score(signals, int(run)) for run in signals.runs_of(arm)])
     return Scores(found[:, forget], found[:, control])
@@ -126,7 +127,7 @@ def swap(data: Dataset, retain: Ints, forget: Ints, control: Ints) -> None:
     print("\nSWAP, loss attack")
     for name in worlds[0]:
         world, swapped = (
-            scores_of(loss.score, signals_of(data, asked, {name: arms[name]}), name, *order)
+            scores_of(loss.score, signals_of(data, asked, {str(UNLEARNED): arms[name]}), UNLEARNED, *order)
             for arms, order in zip(worlds, (halves, halves[::-1]), strict=True)
         )
         found = swap_advantage(world, swapped)

@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from auditkit.runs.assemble import set_indices, signals_of
 
 from auditkit.claims.read import parse_claim
+from auditkit.core.ids import COMPARED, HONEST, ORIGINAL, RETRAINED, UNLEARNED, ArmKey
 from auditkit.core.progress import NullReporter
 from auditkit.engine.queue import WorkerConfig
 from auditkit.engine.resources import Resources
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
-from auditkit.signals.measurements import COMPARED, margins_of
+from auditkit.runs.session import TrainingSession
+from auditkit.runs.source import set_indices, signals_of
+from auditkit.signals.measurements import margins_of
 from auditkit.statistics.exposure import Exposure, exposure, memorised_independently, overlap
 from auditkit.statistics.margins import Ints, Margins, stacked
 from auditkit.study.planning import plan_for
@@ -33,10 +35,10 @@ from benchmarks.common import options
 FNN = {"name": "fnn", "options": {"rates": "rank", "t": 50.0, "repair_epochs": 10}}
 TUNED = {"name": "fine-tune", "options": {"epochs": 10}}
 CASES = {
-    "FNN": ("FNN", "unlearned"),
-    "fine-tuned": ("fine-tuned", "unlearned"),
-    "no-op": ("FNN", "original"),
-    "honest": ("FNN", "honest"),
+    "FNN": ("FNN", UNLEARNED),
+    "fine-tuned": ("fine-tuned", UNLEARNED),
+    "no-op": ("FNN", ORIGINAL),
+    "honest": ("FNN", HONEST),
 }
 """case -> whose runs are looked at, and the arm that takes the unlearned one's place."""
 
@@ -50,39 +52,39 @@ def lean_claim(**changes: Any) -> dict[str, Any]:
     return {"criteria": criteria, "runs": {"per_arm": 20, "shadow": 0}, **changes}
 
 
-def margins(seed: int, ids: Sequence[str], procedure: dict[str, Any]) -> Mapping[str, Margins]:
+def margins(seed: int, ids: Sequence[str], procedure: dict[str, Any]) -> Mapping[ArmKey, Margins]:
     """Arm -> its margins under this audit seed, forget records in the order of their ids."""
     claim, problems = parse_claim(lean_claim(seed=seed, forget={"ids": ids}, procedure=procedure))
     assert not problems, problems
     study, tell = prepare(claim, Path(), [], NullReporter()), NullReporter()
     plan, jobs = plan_for(study, Resources(jobs=1), None, tell)
-    asked = build_queries(study)
-    found = train_and_query(study, asked, plan, WorkerConfig(jobs, plan.threads, "loky", None), "", tell)
-    signals = signals_of(study, asked, found)
+    workers, asked = WorkerConfig(jobs, plan.threads, "loky", None), build_queries(study)
+    answers = train_and_query(TrainingSession(study, plan, workers, "", tell), asked)
+    signals = signals_of(study, asked, answers)
     forget, control = signals.positions(np.array(ids)), set_indices(study, signals).control
     return {
         arm: Margins(margins_of(signals, arm, forget), margins_of(signals, arm, control)) for arm in COMPARED
     }
 
 
-def named(arms: Mapping[str, Margins], arm: str) -> Named:
+def named(arms: Mapping[ArmKey, Margins], arm: ArmKey) -> Named:
     """The records asked about, and what is found of them in an arm."""
-    O, R, H = arms["original"], arms["retrained"], arms["honest"]
-    seen = memorised_independently(O, stacked(R, H) if arm == "honest" else H, R)
+    O, R, H = arms[ORIGINAL], arms[RETRAINED], arms[HONEST]
+    seen = memorised_independently(O, stacked(R, H) if arm == HONEST else H, R)
     return seen, exposure(arms[arm], R, seen)
 
 
-def null_rate(arms: Mapping[str, Margins], times: int) -> tuple[float, float]:
+def null_rate(arms: Mapping[ArmKey, Margins], times: int) -> tuple[float, float]:
     """How often any record is (remembered, below) if nothing is: arms of a third of the runs, drawn
     from all that were retrained without the records, are put in the places of unlearned, retrained
     and honest runs.
     """
-    pool = stacked(arms["retrained"], arms["honest"])
+    pool = stacked(arms[RETRAINED], arms[HONEST])
     n, rng, found = pool.runs // 3, np.random.default_rng(0), []
     for _ in range(times):
         order = rng.permutation(pool.runs)
         U, R, H = (pool.take(order[k * n : (k + 1) * n]) for k in range(3))
-        x = exposure(U, R, memorised_independently(arms["original"].take(np.arange(n)), H, R))
+        x = exposure(U, R, memorised_independently(arms[ORIGINAL].take(np.arange(n)), H, R))
         found.append((x.remembered.any(), x.below.any()))
     remembered, below = np.mean(found, axis=0)
     return float(remembered), float(below)

@@ -25,7 +25,7 @@ from auditkit.models.architectures import answer
 from auditkit.pipeline import audit
 from auditkit.study.study import SETS, Study, asked_records, prepare
 from auditkit.training import fit, initialise, run_seed
-from benchmarks.common import claim_in, options, with_interval
+from benchmarks.common import claim_in, exact_rho, options, with_interval
 
 ARMS = {"original": True, "unlearned": False, "retrained": False, "honest": False}
 """arm -> whether it is trained on the forget records. The unlearned ones are honest: retrained."""
@@ -68,9 +68,9 @@ def write_answers(study: Study, path: Path) -> None:
 
 def line(evidence: Evidence) -> str:
     """One audit in a line."""
-    rho = with_interval(evidence.residual_memory.exact, 2)
+    rho = with_interval(exact_rho(evidence.findings), 2)
     open_yet = [
-        f"{f.name} {f.result}" for f in evidence.findings if isinstance(f, Ran) and f.result != "passed"
+        f"{f.test} {f.result}" for f in evidence.findings if isinstance(f, Ran) and f.result != "passed"
     ]
     controls = "; ".join(f"{c.name}: {c.found}" for c in evidence.controls)
     return f"{evidence.verdict.outcome:<13} rho {rho}  [{controls}]  {', '.join(open_yet)}"

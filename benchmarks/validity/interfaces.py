@@ -14,22 +14,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from auditkit.runs.assemble import set_indices, signals_of
 from torch import nn
 
 from auditkit.attacks.battery import run_battery
 from auditkit.claims.read import parse_claim
+from auditkit.core.ids import UNLEARNED
 from auditkit.core.progress import NullReporter
 from auditkit.engine.queue import WorkerConfig
 from auditkit.engine.resources import Resources
 from auditkit.evidence.schema import Number, Ran
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
+from auditkit.runs.session import TrainingSession
+from auditkit.runs.source import measured_in
 from auditkit.signals.interface_detection import detect_interface
 from auditkit.signals.measurements import build_arms
 from auditkit.study.planning import plan_for
 from auditkit.study.study import prepare
 from auditkit.verdict import decide
+from auditkit.verdict.decision import RHO
 from benchmarks.common import options
 
 HOW = (
@@ -88,23 +91,24 @@ def decided(seed: int, ways: list[str], counts: Counter[tuple[str, str, str]]) -
     study, tell = prepare(claim, Path(), [], NullReporter()), NullReporter()
     plan, jobs = plan_for(study, Resources(jobs=1), None, tell)
     whole, workers = build_queries(study), WorkerConfig(jobs, plan.threads, "loky", None)
-    every = train_and_query(study, whole, plan, workers, "", tell)
-    claimed = np.array([arm == "unlearned" for arm, _ in every.rows])
-    assert not every.withheld["unlearned"].words
+    session = TrainingSession(study, plan, workers, "", tell)
+    every = train_and_query(session, whole)
+    claimed = np.array([arm == UNLEARNED for arm, _ in every.rows])
+    assert not every.withheld[UNLEARNED].words
     for how in ways:
         cut = behind(how, torch.from_numpy(np.array(every.logits[claimed]))).numpy()
         asked = whole.through(detect_interface(cut))
-        found = train_and_query(study, asked, plan, workers, "", tell)
-        signals = signals_of(study, asked, found)
-        places = set_indices(study, signals)
-        scores, skipped = run_battery(signals, claim.criteria.all_attacks, places.forget, places.control)
-        arms = build_arms(signals, found.near, places, scores, skipped)
-        findings, controls, verdict = decide(arms, claim.criteria, len(places.test), seed)
-        exact = findings[0].number if isinstance(findings[0], Ran) else None
+        measured = measured_in(study, asked, train_and_query(session, asked))
+        battery = run_battery(measured.signals, claim.criteria.all_attacks, measured.sets)
+        arms = build_arms(measured, battery.scores, battery.skipped)
+        decision = decide(arms, claim.criteria, len(measured.sets.test), seed)
+        verdict, (honest, noop, _) = decision.verdict, decision.controls
+        rho_finding = decision.findings[RHO]
+        exact = rho_finding.number if isinstance(rho_finding, Ran) else None
         outcomes = {
             "honest claim": (verdict.outcome, exact),
-            "honest control": (controls[0].outcome, controls[0].rho),
-            "no-op": (controls[1].outcome, controls[1].rho),
+            "honest control": (honest.outcome, honest.rho),
+            "no-op": (noop.outcome, noop.rho),
         }
         withheld = "; ".join(asked.interface.words) or "nothing withheld"
         print(f"seed {seed}, {how} ({withheld})", flush=True)

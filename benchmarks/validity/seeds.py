@@ -13,12 +13,12 @@ from pathlib import Path
 
 from auditkit.evidence.schema import Evidence
 from auditkit.pipeline import audit
-from benchmarks.common import claim_in, options, with_interval
+from benchmarks.common import claim_in, exact_rho, options, with_interval
 
 
 def line(seed: int, evidence: Evidence) -> str:
     """One audit in a line: outcome, residual memory, and what stood in the way of support."""
-    rho = with_interval(evidence.residual_memory.exact, 3)
+    rho = with_interval(exact_rho(evidence.findings), 3)
     controls = ",".join(c.found for c in evidence.controls)
     why = "" if evidence.verdict.outcome == "supported" else " | ".join(evidence.verdict.reasons)
     return f"  seed {seed}: {evidence.verdict.outcome:<13} rho {rho}  controls: {controls}  {why[:300]}"

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from auditkit.evidence.attack_numbers import attack_summaries
 from auditkit.evidence.numbers import accuracy_number, mean_number, ratio_number
 from auditkit.statistics.drift import paired_slopes
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile
 from tests.simulations.cases import CASES
 from tests.simulations.coverage import Row, covered, rho_covered
 from tests.simulations.residual import RhoCase
-from tests.simulations.worlds import scores, world
+from tests.simulations.worlds import world
 
 REPLICATES = 250
 
@@ -96,21 +95,3 @@ def test_runs_that_agree_are_not_certain() -> None:
     found, plain = accuracy_number(many, 50, 0.05, "accuracy"), mean_number(many, 50, 0.05, "accuracy")
     assert found == plain
     assert accuracy_number(np.array([0.2, 0.99, 0.99]), 100, 0.05, "accuracy").high == 1.0
-
-
-def test_an_attack_that_learns_from_the_runs_it_judges_has_no_intervals() -> None:
-    """The numbers of U-LiRA come without any interval, those of other attacks with one."""
-    rng, made = np.random.default_rng(2), world()
-    arms = {"original": 1.0, "unlearned": 0.0, "retrained": 0.0, "honest": 0.0}
-    by_arm = {arm: scores(made.runs(rng, 4, share)) for arm, share in arms.items()}
-    near = {"jitter 0.1": {arm: s.auc() for arm, s in by_arm.items()}}
-    rows = {
-        row.name: row
-        for row in attack_summaries({"loss": by_arm, "u-lira": by_arm}, {"u-lira": near, "loss": near}, 0.05)
-    }
-    for name, bare in (("loss", False), ("u-lira", True)):
-        row = rows[name]
-        numbers = [row.gap, *row.auc.values(), *row.near.values(), *row.balanced_accuracy.values()]
-        numbers += [n for point in row.points for n in (point.gap, *point.arms.values())]
-        assert all((n.low is None and n.high is None and n.confidence is None) is bare for n in numbers)
-        assert all(n.value is not None for n in numbers)

@@ -9,7 +9,7 @@ from itertools import chain
 
 import numpy as np
 
-from auditkit.statistics.epsilon import epsilon_of_mu
+from auditkit.statistics.gaussian_dp import epsilon_of_mu
 from tests.simulations import over_records as records
 from tests.simulations import over_runs as runs
 from tests.simulations.case import Case, Sample

@@ -11,7 +11,8 @@ from auditkit.evidence.schema import Number
 from auditkit.statistics.epsilon import Bound, clopper_pearson_epsilon, counts_at, gdp_epsilon
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.one_run import fdp_one_run_epsilon, one_run_epsilon, right_guesses
-from auditkit.statistics.roc import Mask, clopper_pearson, threshold_at
+from auditkit.statistics.proportions import clopper_pearson
+from auditkit.statistics.roc import Mask, threshold_at
 from auditkit.statistics.scores import Scores
 from tests.simulations.case import At, Case, Sample
 from tests.simulations.worlds import Rng

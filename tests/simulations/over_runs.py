@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from auditkit.attacks.battery import score_arm
+from auditkit.core.ids import EXACT, RETRAINED, SHADOW, UNLEARNED
 from auditkit.evidence.attack_numbers import _balanced_number, _tprs, balanced_accuracies
 from auditkit.evidence.memory_numbers import drift
 from auditkit.evidence.numbers import accuracy_number, difference_number, mean_number
@@ -61,7 +62,7 @@ def attacked(attack: str, n: int) -> Sample:
     """
     made, shadows = world(), 8
     records = len(made.spread)
-    arms = np.repeat(["unlearned", "retrained", "shadow"], [n, n, shadows])
+    arms = np.repeat([str(arm) for arm in (UNLEARNED, RETRAINED, SHADOW)], [n, n, shadows])
     marks = np.arange(records) < len(made.forget)
     labels, ids = np.zeros(records, dtype=np.int64), np.arange(records).astype(str)
     gains = np.concatenate([made.memory, np.abs(np.random.default_rng(4).normal(0, 2, len(made.control)))])
@@ -82,7 +83,7 @@ def attacked(attack: str, n: int) -> Sample:
         forget, control = np.flatnonzero(marks), np.flatnonzero(~marks)
         U, R = (
             score_arm(attack, signals, signals.runs_of(arm), forget, control).auc()
-            for arm in ("unlearned", "retrained")
+            for arm in (UNLEARNED, RETRAINED)
         )
         difference = welch(U, R)
         return lambda alpha: difference_number(difference, alpha, n, records, "AUC"), 0.0
@@ -177,7 +178,7 @@ def drift_slope(made: World, n: int) -> Sample:
     """
 
     def arm(margins: Margins) -> Arm:
-        return Arm({"exact": margins}, {}, np.zeros(n))
+        return Arm({EXACT: margins}, {}, np.zeros(n))
 
     def sample(rng: Rng) -> tuple[At, float]:
         O, U, R = (arm(m) for m in made.arms(rng, n, 0.0))

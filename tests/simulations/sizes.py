@@ -11,17 +11,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auditkit.claims.criteria import Criteria
+from auditkit.core.ids import EXACT, SPARED_RECORDS, Jitter
 from auditkit.evidence.memory_numbers import residual_memory
-from auditkit.evidence.schema import Finding, Ran
+from auditkit.evidence.schema import Finding, Findings, Ran
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
 from auditkit.statistics.likelihood import Spread, excess_spreads, statistics
 from auditkit.statistics.margins import Floats, Margins, calibrated
 from auditkit.statistics.power import POWER
 from auditkit.statistics.residual import Memory, memory
+from auditkit.statistics.sequential import Level
 from auditkit.statistics.spared import spared
-from auditkit.verdict.decision import conclude, judge, passes
 from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
+from auditkit.verdict.judging import conclude, judge, passes
 from auditkit.verdict.memory_tests import nothing_remembered, residual_finding, spared_finding
 from tests.simulations.over_runs import accuracies
 from tests.simulations.residual import RhoCase, unclipped
@@ -68,7 +70,7 @@ def on_the_margin(
     is at each.
     """
     ran = [f if isinstance(f, Ran) else None for f in findings]
-    passed = [f is not None and passes(f, ALPHA) for f in ran]
+    passed = [f is not None and passes(f, Level(ALPHA)) for f in ran]
     refuted = [f is not None and f.p_refuted <= ALPHA for f in ran]
     return [
         size(test, setting, n, "passed", ALPHA, passed),
@@ -79,7 +81,7 @@ def on_the_margin(
 def queried(margins: Margins, accuracy: Floats | None = None) -> Arm:
     """An arm with these margins, the loss attack, and accuracies."""
     own = np.zeros(margins.runs) if accuracy is None else accuracy
-    return Arm({"exact": margins}, {"loss": scores(margins)}, own)
+    return Arm({EXACT: margins}, {"loss": scores(margins)}, own)
 
 
 def arms_in(rng: Rng, made: World, n: int, share: float) -> Arms:
@@ -141,7 +143,7 @@ def accuracy_arms(R: Floats, U: Floats) -> Arms:
 
 def suspicious(arms: Arms) -> bool:
     """Whether exp(-T), which the p-value of spared records is at least, is at most alpha."""
-    O, U, R = (arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained))
+    O, U, R = (arm.margins[EXACT] for arm in (arms.original, arms.unlearned, arms.retrained))
     reference = R.control.mean(axis=0)
     O, U, R = (calibrated(arm, reference) for arm in (O, U, R))
     kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
@@ -181,18 +183,19 @@ def spared_sizes(replicates: int) -> list[Size]:
 
 def spared_p(arms: Arms) -> float:
     """The p-value of the spared-records test."""
-    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    O, U, R, H = (a.margins[EXACT] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
     return spared(O, U, R, H, groups=SPARED_GROUPS, seed=0, alpha=ALPHA).p
 
 
-def family_of(arms: Arms) -> list[Finding]:
+def family_of(arms: Arms) -> Findings:
     """All required findings of an audit."""
-    findings = [residual_finding(arms, query, CRITERIA) for query in ("exact", "jitter 0.1")]
+    findings: list[Finding] = [residual_finding(arms, query, CRITERIA) for query in (EXACT, Jitter(0.1))]
     findings += [gap_finding(arms, attack, CRITERIA) for attack in CRITERIA.attacks]
     accuracy = accuracy_finding(arms, CRITERIA, 250)
     assert isinstance(accuracy, Ran)
-    harmless = replace(accuracy, name="spared records", p_refuted=1.0)
-    return [*findings, accuracy, spared_finding(arms, CRITERIA, 0) if suspicious(arms) else harmless]
+    harmless = replace(accuracy, test=SPARED_RECORDS, p_refuted=1.0)
+    findings += [accuracy, spared_finding(arms, CRITERIA, 0) if suspicious(arms) else harmless]
+    return {finding.test: finding for finding in findings}
 
 
 def family_sizes(replicates: int) -> list[Size]:
@@ -203,7 +206,7 @@ def family_sizes(replicates: int) -> list[Size]:
     for setting in ("same recipe, runs share effects", "every record drifts (SD 0.3)"):
         rng, made = np.random.default_rng(11), recipes()[setting]
         refuted = [
-            conclude(judge(family_of(arms_of(rng, made, n, 0.0)), [], ALPHA)) == "not_supported"
+            conclude(judge(family_of(arms_of(rng, made, n, 0.0)), (), Level(ALPHA))) == "not_supported"
             for _ in range(replicates)
         ]
         found.append(size("all required tests, Holm", f"honest, {setting}", n, "refuted", ALPHA, refuted))
@@ -215,7 +218,7 @@ def detectable_sizes(replicates: int) -> list[Size]:
     made, n, labels = unclipped(), 12, np.zeros(40, dtype=np.int64)
     rng = np.random.default_rng(12)
     shares = [
-        residual_memory(arms_in(rng, made, n, 0.0), labels, ALPHA).smallest_detectable.value
+        residual_memory(arms_in(rng, made, n, 0.0), labels, (), ALPHA).smallest_detectable.value
         for _ in range(100)
     ]
     share = float(np.mean([s for s in shares if s is not None]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import stats
 
+from auditkit.core.ids import EXACT, Jitter
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Floats, Margins
 from auditkit.statistics.scores import Scores
@@ -122,7 +123,7 @@ def arms_of(rng: Rng, made: World, n: int, share: float, accuracy: float = 0.9, 
         exact, near = (made.runs(rng, n, share, recipe=recipe) for _ in range(2))
         right = Scores((exact.forget > 0).astype(np.float64), (exact.control > 0).astype(np.float64))
         return Arm(
-            {"exact": exact, "jitter 0.1": near},
+            {EXACT: exact, Jitter(0.1): near},
             {"loss": scores(exact), "gap": right},
             rng.binomial(250, accuracy, n) / 250,
         )

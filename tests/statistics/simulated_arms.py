@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from auditkit.core.ids import EXACT, Jitter, Query
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Floats, Margins
 from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.scores import Scores
 
-QUERIES = ("exact", "jitter 0.1")
+NEAR = Jitter(0.1)
+QUERIES: tuple[Query, ...] = (EXACT, NEAR)
 ATTACKS = ("loss", "gap")
 
 
@@ -16,14 +18,14 @@ def simulated_arm(
 ) -> Arm:
     """An arm whose runs have these expected margins on forget and control records, with independent
     noise."""
-    margins = {
+    margins: dict[Query, Margins] = {
         query: Margins(
             forget + noise * rng.normal(size=(runs, len(forget))),
             control + noise * rng.normal(size=(runs, len(control))),
         )
         for query in QUERIES
     }
-    return Arm(margins, scores_of(margins["exact"]), accuracy + 0.003 * rng.normal(size=runs))
+    return Arm(margins, scores_of(margins[EXACT]), accuracy + 0.003 * rng.normal(size=runs))
 
 
 def scores_of(exact: Margins) -> dict[str, Scores]:
@@ -88,7 +90,7 @@ def put_right(values: Floats, control: Floats, reference: Floats) -> Floats:
     return np.array(found)
 
 
-def memory_of(arms: Arms) -> Memory:
-    """The memory of the forget records, by exact queries."""
-    O, U, R = (arm.margins["exact"] for arm in (arms.original, arms.unlearned, arms.retrained))
+def memory_of(arms: Arms, query: Query = EXACT) -> Memory:
+    """The memory of the forget records, as they are asked about."""
+    O, U, R = (arm.margins[query] for arm in (arms.original, arms.unlearned, arms.retrained))
     return memory(O, U, R)

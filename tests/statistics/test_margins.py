@@ -3,12 +3,10 @@ import pytest
 
 from auditkit.statistics.margins import (
     Floats,
-    Ints,
     Margins,
     calibrated,
     comparability,
     drift_line,
-    hinge,
     stacked,
     usual_size,
 )
@@ -22,40 +20,6 @@ def example(seed: int = 0, runs: int = 4) -> tuple[Margins, Floats]:
     slope, shift = rng.uniform(0.5, 2, (runs, 1)), rng.normal(size=(runs, 1))
     noisy = control + rng.normal(size=(runs, 30))
     return Margins(rng.normal(1, 3, (runs, 12)), shift + slope * noisy), control
-
-
-def hinge_by_loop(logits: Floats, labels: Ints) -> list[list[float]]:
-    return [
-        [z[y] - max(z[k] for k in range(len(z)) if k != y) for z, y in zip(run, labels, strict=True)]
-        for run in logits
-    ]
-
-
-def test_hinge_is_the_margin_to_the_best_other_class() -> None:
-    """The hinge margin equals an explicit loop, in float64, and leaves the logits as they were."""
-    rng = np.random.default_rng(0)
-    logits, labels = rng.normal(size=(3, 8, 4)).astype(np.float32), rng.integers(0, 4, 8)
-    before = logits.copy()
-    h = hinge(logits, labels)
-    assert h.dtype == np.float64
-    assert h.tolist() == hinge_by_loop(logits.astype(np.float64), labels)
-    assert np.array_equal(logits, before)
-
-
-def test_hinge_is_positive_exactly_where_the_label_is_predicted() -> None:
-    """A margin is above 0 exactly where the label has the highest logit."""
-    rng = np.random.default_rng(1)
-    logits, labels = rng.normal(size=(3, 50, 4)), rng.integers(0, 4, 50)
-    assert np.array_equal(hinge(logits, labels) > 0, logits.argmax(axis=-1) == labels)
-
-
-def test_hinge_follows_scale_and_ignores_shift() -> None:
-    """c times the logits has c times the margin, and a constant added to all of a record's logits
-    changes nothing."""
-    rng = np.random.default_rng(2)
-    logits, labels = rng.normal(size=(5, 9, 3)), rng.integers(0, 3, 9)
-    assert hinge(4 * logits, labels) == pytest.approx(4 * hinge(logits, labels))
-    assert hinge(logits + rng.normal(size=(5, 9, 1)), labels) == pytest.approx(hinge(logits, labels))
 
 
 def test_drift_line_is_weighted_least_squares() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from auditkit.core.ids import EXACT
 from auditkit.statistics.hypotheses import welch
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.prediction import (
@@ -24,7 +25,7 @@ FIRST = np.array([0])
 def exact(seed: int, **made: float) -> tuple[Margins, Margins, Margins, Margins]:
     """Original, the first unlearned run, retrained and honest."""
     arms = simulated_arms(seed, **made)  # type: ignore[arg-type]
-    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    O, U, R, H = (a.margins[EXACT] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
     return O, U.take(FIRST), R, H
 
 

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from auditkit.core.ids import EXACT
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import (
     Memory,
@@ -21,7 +22,7 @@ from tests.statistics.simulated_arms import linear_arms, memory_of, put_right, s
 def small(seed: int = 0, share: float = 0.3) -> tuple[Margins, Margins, Margins]:
     """(original, unlearned, retrained) of 5 runs."""
     arms = simulated_arms(seed, n=5, forget=9, control=20, share=share)
-    return arms.original.margins["exact"], arms.unlearned.margins["exact"], arms.retrained.margins["exact"]
+    return arms.original.margins[EXACT], arms.unlearned.margins[EXACT], arms.retrained.margins[EXACT]
 
 
 def memory_by_hand(O: Margins, U: Margins, R: Margins) -> tuple[list[list[float]], list[list[float]]]:
@@ -195,7 +196,7 @@ def test_drift_error_is_the_spread_that_drift_gives_rho() -> None:
         for seed in range(80):
             arms = simulated_arms(seed, n=8, forget=30, control=60)
             rng = np.random.default_rng(1000 + seed)
-            O, U, R = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained))
+            O, U, R = (a.margins[EXACT] for a in (arms.original, arms.unlearned, arms.retrained))
             U = Margins(U.forget + drift * rng.normal(size=30), U.control + drift * rng.normal(size=60))
             found.append(rho(memory(O, U, R)))
             predicted.append(drift_error(O, U, R))

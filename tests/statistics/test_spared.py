@@ -4,6 +4,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from auditkit.core.ids import EXACT
 from auditkit.signals.arms import Arms
 from auditkit.statistics.likelihood import excess_spread
 from auditkit.statistics.margins import Margins, drift_line, stacked
@@ -16,7 +17,7 @@ AUDITS = 100
 
 def exact(arms: Arms) -> tuple[Margins, Margins, Margins, Margins]:
     """The margins of original, unlearned, retrained and honest runs."""
-    O, U, R, H = (a.margins["exact"] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
+    O, U, R, H = (a.margins[EXACT] for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
     return O, U, R, H
 
 

@@ -1,14 +1,25 @@
 """Verdicts on findings built by hand."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from auditkit.claims.criteria import Criteria
+from auditkit.core.ids import (
+    EXACT,
+    SPARED_RECORDS,
+    TEST_ACCURACY,
+    Jitter,
+    TestId,
+    attack_gap,
+    residual_memory,
+)
 from auditkit.evidence.schema import (
     Control,
     Finding,
+    Findings,
     Number,
     Outcome,
     PrivacySummary,
@@ -16,11 +27,14 @@ from auditkit.evidence.schema import (
     Skipped,
     Verdict,
 )
-from auditkit.verdict.decision import blocking_reason, conclude, control, judge, verdict
+from auditkit.statistics.sequential import Level
+from auditkit.verdict.decision import control, verdict
 from auditkit.verdict.difference_tests import privacy_finding
+from auditkit.verdict.judging import blocking_reason, conclude, informative_nowhere, judge
 
 CRITERIA = Criteria()
-MEMORY, SPARED, GAP = "residual memory, exact", "spared records", "attack gap, loss"
+LEVEL = Level(0.05)
+MEMORY, NEAR, GAP = residual_memory(EXACT), residual_memory(Jitter(0.1)), attack_gap("loss")
 
 
 def number(value: float | None, low: float | None, high: float | None, runs: int = 6) -> Number:
@@ -28,7 +42,7 @@ def number(value: float | None, low: float | None, high: float | None, runs: int
 
 
 def ran(
-    name: str,
+    test: TestId,
     p_passed: float | None,
     p_refuted: float,
     *,
@@ -37,11 +51,11 @@ def ran(
     needs: bool = True,
 ) -> Ran:
     return Ran(
-        name=name,
+        test=test,
         question="?",
         number=value or number(0.02, -0.1, 0.14),
         margin=margin,
-        two_sided=name != "test accuracy",
+        two_sided=test != TEST_ACCURACY,
         p_passed=p_passed,
         p_refuted=p_refuted,
         p_refuted_holm=1.0,
@@ -53,14 +67,14 @@ def ran(
 
 
 def spared(p: float) -> Ran:
-    return ran(SPARED, None, p, value=number(0.5, None, None), margin=None)
+    return ran(SPARED_RECORDS, None, p, value=number(0.5, None, None), margin=None)
 
 
 def gap(p_passed: float, p_refuted: float) -> Ran:
     return ran(GAP, p_passed, p_refuted, value=number(0.004, -0.01, 0.018), margin=0.03, needs=False)
 
 
-SKIPPED = Skipped("residual memory, jitter 0.1", "?", "nobody looked")
+SKIPPED = Skipped(NEAR, "?", "nobody looked")
 NOOP: list[Finding] = [ran(MEMORY, 1.0, 1e-9), spared(0.002), gap(0.99, 0.01)]
 GOOD: list[Finding] = [ran(MEMORY, 0.01, 0.9), spared(0.6), gap(0.001, 1.0)]
 
@@ -72,10 +86,19 @@ def known(name: str, found: Outcome, passed: bool) -> Control:
 CONTROLS = [known("honest retrain", "supported", True), known("shuffled labels", "inconclusive", True)]
 
 
+def by_test(findings: Sequence[Finding]) -> Findings:
+    return {finding.test: finding for finding in findings}
+
+
+def judged_by(findings: Sequence[Finding], noop: Sequence[Finding] = NOOP, level: Level = LEVEL) -> Findings:
+    """The findings with their results, where these are the no-op control's."""
+    return judge(by_test(findings), informative_nowhere(by_test(noop), level), level)
+
+
 def decide(
     findings: list[Finding], noop: list[Finding] = NOOP, controls: list[Control] = CONTROLS
 ) -> Verdict:
-    return verdict(judge(findings, noop, 0.05), controls, CRITERIA)
+    return verdict(judged_by(findings, noop), controls, CRITERIA)
 
 
 def test_a_supported_claim_word_for_word() -> None:
@@ -174,7 +197,7 @@ def test_what_a_noop_passes_too_cannot_support(which: int) -> None:
     assert found.outcome == "inconclusive"
     assert found.reasons == (
         (
-            f"{GOOD[which].name}: passed, but so does a model from which nothing was removed, so it shows"
+            f"{GOOD[which].test}: passed, but so does a model from which nothing was removed, so it shows"
             " nothing."
         ),
     )
@@ -201,7 +224,7 @@ def test_refutation_is_corrected_for_the_number_of_tests() -> None:
 def test_spared_records_between_alpha_and_holm_are_undecided() -> None:
     """A test without a margin passes only above α; below it, but not below Holm's bar, it is
     undecided."""
-    judged = judge([GOOD[0], spared(0.03), GOOD[2]], NOOP, 0.05)[1]
+    judged = judged_by([GOOD[0], spared(0.03), GOOD[2]])[SPARED_RECORDS]
     assert isinstance(judged, Ran)
     assert judged.result == "undecided"
     assert judged.p_refuted_holm == pytest.approx(0.09)
@@ -212,12 +235,12 @@ def test_runs_needed_is_the_most_any_open_test_needs() -> None:
     """With several tests open the number of runs is what the hardest of them needs, never fewer
     than there are."""
     easy = ran(MEMORY, 0.06, 0.9, value=number(0.0, -0.21, 0.21))
-    hard = ran("residual memory, jitter 0.1", 0.3, 0.9, value=number(0.15, -0.1, 0.4))
+    hard = ran(NEAR, 0.3, 0.9, value=number(0.15, -0.1, 0.4))
     alone, both = decide([easy, *GOOD[1:]]), decide([easy, hard, *GOOD[1:]])
     assert alone.runs_needed is not None
     assert both.runs_needed is not None
     assert 6 < alone.runs_needed < both.runs_needed
-    undefined = ran("residual memory, jitter 0.1", 0.3, 0.9, value=number(None, None, None))
+    undefined = ran(NEAR, 0.3, 0.9, value=number(None, None, None))
     assert decide([easy, undefined, *GOOD[1:]]).runs_needed is None
     assert decide([easy, *GOOD[1:], SKIPPED]).runs_needed is None
 
@@ -225,7 +248,7 @@ def test_runs_needed_is_the_most_any_open_test_needs() -> None:
 def test_runs_needed_for_accuracy_looks_at_one_side() -> None:
     """Unlearned runs that seem .01 better than retrained ones are .02 from the margin: a few more
     runs decide."""
-    better = ran("test accuracy", 0.06, 0.9, value=number(-0.01, -0.032, 0.012), margin=0.01, needs=False)
+    better = ran(TEST_ACCURACY, 0.06, 0.9, value=number(-0.01, -0.032, 0.012), margin=0.01, needs=False)
     needed = decide([*GOOD, better]).runs_needed
     assert needed is not None
     assert needed < 20
@@ -234,40 +257,42 @@ def test_runs_needed_for_accuracy_looks_at_one_side() -> None:
 def test_controls_are_judged_by_what_they_must_be() -> None:
     """The no-op must be refuted, so an inconclusive no-op fails; the honest arm need only not be
     refuted."""
-    judged = judge(GOOD, NOOP, 0.05)
-    refuted = judge([ran(MEMORY, 1.0, 1e-9), *GOOD[1:]], NOOP, 0.05)
-    undecided = judge([ran(MEMORY, 0.5, 0.5), *GOOD[1:]], NOOP, 0.05)
+    judged = judged_by(GOOD)
+    refuted = judged_by([ran(MEMORY, 1.0, 1e-9), *GOOD[1:]])
+    undecided = judged_by([ran(MEMORY, 0.5, 0.5), *GOOD[1:]])
     for findings, outcome in ((judged, "supported"), (refuted, "not_supported"), (undecided, "inconclusive")):
         honest = control("honest retrain", "?", findings, ("supported", "inconclusive"))
         noop = control("no-op", "?", findings, ("not_supported",))
         assert honest.outcome == noop.outcome == conclude(findings) == outcome
         assert honest.passed == (outcome != "not_supported")
         assert noop.passed == (outcome == "not_supported")
-        assert honest.rho == GOOD[0].number  # type: ignore[union-attr]
-    skipped = control("no-op", "?", [replace(SKIPPED, name=MEMORY)], ("not_supported",))
+        assert honest.rho == GOOD[0].number
+    skipped = control("no-op", "?", by_test([replace(SKIPPED, test=MEMORY)]), ("not_supported",))
     assert (skipped.rho, skipped.passed, skipped.found) == (None, False, "inconclusive")
 
 
 def test_only_what_stands_in_the_way_is_an_obstacle() -> None:
     """A passed, informative test is no obstacle, and every undecided or skipped one is."""
-    assert [blocking_reason(f) for f in judge(GOOD, NOOP, 0.05)] == [None, None, None]
+    assert [blocking_reason(f) for f in judged_by(GOOD).values()] == [None, None, None]
     assert blocking_reason(SKIPPED) is not None
-    assert blocking_reason(judge([gap(0.06, 0.9)], NOOP, 0.05)[0]) is not None
+    assert blocking_reason(judged_by([gap(0.06, 0.9)])[GAP]) is not None
 
 
 def test_the_order_of_findings_changes_no_answer() -> None:
     """Judging findings in another order gives each the same result and p-value."""
     rng = np.random.default_rng(0)
-    findings: list[Finding] = [ran(str(i), float(rng.random()), float(rng.random() ** 4)) for i in range(6)]
+    findings: list[Finding] = [
+        ran(attack_gap(str(i)), float(rng.random()), float(rng.random() ** 4)) for i in range(6)
+    ]
     order = rng.permutation(6)
-    judged = judge(findings, [], 0.05)
-    assert judge([findings[i] for i in order], [], 0.05) == [judged[i] for i in order]
+    judged = judged_by(findings, noop=[])
+    other = judged_by([findings[i] for i in order], noop=[])
+    assert list(other.values()) == [judged[findings[i].test] for i in order]
 
 
 def private(bound: float, p: float) -> Ran:
-    summary = PrivacySummary(
-        2.0, 1e-5, 0.0, None, Number(bound, bound, None, 0.95, 1, 500, "made up", "nowhere"), 4.18, 500, 200, 199, p, 0.8, "?"
-    )  # fmt: skip
+    found = Number(bound, bound, None, 0.95, 1, 500, "made up", "nowhere")
+    summary = PrivacySummary(2.0, 1e-5, 0.0, None, found, 4.18, 500, 200, 199, p, 0.8, "?")
     return privacy_finding(summary)
 
 

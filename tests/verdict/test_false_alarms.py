@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from auditkit.claims.criteria import Criteria
+from auditkit.core.ids import EXACT
 from auditkit.evidence.schema import Control, Outcome, Ran, Skipped
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Margins
+from auditkit.statistics.sequential import Level
 from auditkit.verdict import decide
 from auditkit.verdict import memory_tests as memory
-from auditkit.verdict.decision import conclude, judge
 from auditkit.verdict.difference_tests import gap_finding
+from auditkit.verdict.judging import conclude, judge
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
 
@@ -20,9 +22,9 @@ CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 ALPHA = CRITERIA.alpha
 
 
-def audited(arms: Arms) -> tuple[Outcome, list[Control]]:
-    _, controls, verdict = decide(arms, CRITERIA, 250, 0)
-    return verdict.outcome, controls
+def audited(arms: Arms) -> tuple[Outcome, tuple[Control, ...]]:
+    decision = decide(arms, CRITERIA, 250, 0)
+    return decision.verdict.outcome, decision.controls
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: 
     criteria, audits, refuted = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=()), 200, 0
     for seed in range(audits):
         arms = simulated_arms(seed, n=5, forget=20, control=40)
-        findings = judge(required_findings(arms, criteria, 250, seed), [], ALPHA)
+        findings = judge(required_findings(arms, criteria, 250, seed), (), Level(ALPHA))
         refuted += conclude(findings) == "not_supported"
     assert refuted <= audits * ALPHA + 3 * np.sqrt(audits * ALPHA * (1 - ALPHA))
 
@@ -104,7 +106,7 @@ def noisier(arms: Arms, noise: float) -> Arms:
         )
 
     margins = {q: shaken(m) for q, m in arms.unlearned.margins.items()}
-    return arms.claiming(Arm(margins, scores_of(margins["exact"]), arms.unlearned.accuracy))
+    return arms.claiming(Arm(margins, scores_of(margins[EXACT]), arms.unlearned.accuracy))
 
 
 @pytest.mark.usefixtures("_few_groups")
@@ -112,8 +114,8 @@ def test_noise_alone_is_not_refuted_as_memory() -> None:
     """An unlearned arm that differs by noise only is not refuted by residual memory or spared
     records."""
     for seed in range(4):
-        findings, _, _ = decide(noisier(simulated_arms(seed), 0.7), CRITERIA, 250, 0)
-        memory = [f for f in findings if isinstance(f, Ran) and f.support_needs_informative]
+        findings = decide(noisier(simulated_arms(seed), 0.7), CRITERIA, 250, 0).findings
+        memory = [f for f in findings.values() if isinstance(f, Ran) and f.support_needs_informative]
         assert len(memory) >= 2
         assert all(f.result != "refuted" for f in memory)
 
@@ -125,7 +127,7 @@ def copied(arm: Arm) -> Arm:
         return m.take(np.zeros(m.runs, dtype=np.int64))
 
     margins = {q: copies(m) for q, m in arm.margins.items()}
-    return Arm(margins, scores_of(margins["exact"]), np.full_like(arm.accuracy, arm.accuracy[0]))
+    return Arm(margins, scores_of(margins[EXACT]), np.full_like(arm.accuracy, arm.accuracy[0]))
 
 
 @pytest.mark.usefixtures("_few_groups")
@@ -134,11 +136,11 @@ def test_copies_of_one_run_decide_nothing() -> None:
     says so."""
     arms = simulated_arms(0)
     for arm in (arms.original, arms.honest):
-        findings, _, verdict = decide(arms.claiming(copied(arm)), CRITERIA, 250, 0)
-        assert verdict.outcome == "inconclusive"
-        assert all(
-            isinstance(f, Skipped) and "copies of one run and not independent" in f.reason for f in findings
-        )
+        decision = decide(arms.claiming(copied(arm)), CRITERIA, 250, 0)
+        assert decision.verdict.outcome == "inconclusive"
+        for f in decision.findings.values():
+            assert isinstance(f, Skipped)
+            assert "copies of one run and not independent" in f.reason
 
 
 @pytest.mark.usefixtures("_few_groups")
@@ -204,9 +206,8 @@ def test_another_recipe_is_not_refuted_by_attacks() -> None:
             )
             for query, m in arms.honest.margins.items()
         }
-        arm = Arm(other, scores_of(other["exact"]), arms.honest.accuracy)
+        arm = Arm(other, scores_of(other[EXACT]), arms.honest.accuracy)
         findings = [gap_finding(arms.claiming(arm), attack, CRITERIA) for attack in ATTACKS]
-        refuted += any(
-            isinstance(f, Ran) and f.result == "refuted" for f in judge(findings, [], CRITERIA.alpha)
-        )
+        judged = judge({f.test: f for f in findings}, (), Level(ALPHA))
+        refuted += any(isinstance(f, Ran) and f.result == "refuted" for f in judged.values())
     assert refuted <= 6  # 5 % of 60 is 3; P(more than 6) = .03

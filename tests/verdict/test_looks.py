@@ -5,44 +5,45 @@ from dataclasses import replace
 import pytest
 
 from auditkit.claims.criteria import Criteria
-from auditkit.evidence.schema import Finding, Ran, Skipped
+from auditkit.evidence.schema import Finding, Findings, Ran, Skipped
 from auditkit.statistics.power import POWER
+from auditkit.statistics.sequential import Level
 from auditkit.verdict import decide, record_look
 from auditkit.verdict import memory_tests as memory
-from auditkit.verdict.decision import judge
 from auditkit.verdict.memory_tests import spared_finding
 from auditkit.verdict.required import required_findings
 from tests.statistics.simulated_arms import ATTACKS, simulated_arms
-from tests.verdict.test_decision import GOOD, MEMORY, NOOP, gap, ran, spared
+from tests.verdict.test_decision import GOOD, MEMORY, NOOP, gap, judged_by, ran, spared
 
+QUARTER = Level(0.05, 0.25)
 CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 
 
-def results(findings: list[Finding]) -> list[str]:
-    return [f.result if isinstance(f, Ran) else "skipped" for f in findings]
+def results(findings: Findings) -> list[str]:
+    return [f.result if isinstance(f, Ran) else "skipped" for f in findings.values()]
 
 
 def test_a_look_passes_and_refutes_at_its_own_level() -> None:
     """What passes, or is refuted, at alpha is undecided at a look that spends a quarter of it."""
     tests: list[Finding] = [ran(MEMORY, 0.03, 0.9), spared(0.6), gap(0.9, 0.01)]
-    assert results(judge(tests, NOOP, 0.05)) == ["passed", "passed", "refuted"]
-    assert results(judge(tests, NOOP, 0.05, 0.25)) == ["undecided", "passed", "undecided"]
+    assert results(judged_by(tests, NOOP)) == ["passed", "passed", "refuted"]
+    assert results(judged_by(tests, NOOP, QUARTER)) == ["undecided", "passed", "undecided"]
     tests = [ran(MEMORY, 0.012, 0.9), spared(0.6), gap(0.9, 0.004)]
-    assert results(judge(tests, NOOP, 0.05, 0.25)) == ["passed", "passed", "refuted"]
+    assert results(judged_by(tests, NOOP, QUARTER)) == ["passed", "passed", "refuted"]
 
 
 def test_spared_records_pass_no_easier_at_a_look() -> None:
     """A test that passes by finding nothing must find nothing at the whole of alpha, however strict
     the look."""
     tests: list[Finding] = [GOOD[0], spared(0.03), GOOD[2]]
-    assert results(judge(tests, NOOP, 0.05, 0.25))[1] == "undecided"
+    assert results(judged_by(tests, NOOP, QUARTER))[1] == "undecided"
 
 
 def test_a_test_is_no_more_informative_for_a_strict_look() -> None:
     """What the no-op passes at the whole of alpha is uninformative at every look."""
     noop: list[Finding] = [ran(MEMORY, 0.03, 0.9), *NOOP[1:]]
     for share in (1.0, 0.25):
-        judged = judge([ran(MEMORY, 0.001, 0.9), *GOOD[1:]], noop, 0.05, share)[0]
+        judged = judged_by([ran(MEMORY, 0.001, 0.9), *GOOD[1:]], noop, Level(0.05, share))[MEMORY]
         assert isinstance(judged, Ran)
         assert not judged.informative
 
@@ -67,7 +68,7 @@ def test_intervals_are_of_the_level_of_the_look(monkeypatch: pytest.MonkeyPatch)
     """At a look that spends a quarter of alpha .05 intervals are of level .975."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 19)
     found = required_findings(simulated_arms(0, n=6), CRITERIA, 250, 0, 0.25)
-    levels = {f.number.confidence for f in found if isinstance(f, Ran) and f.margin is not None}
+    levels = {f.number.confidence for f in found.values() if isinstance(f, Ran) and f.margin is not None}
     assert levels == {0.975}
 
 
@@ -79,6 +80,7 @@ def test_a_look_keeps_its_outcome_and_the_controls_that_failed(monkeypatch: pyte
     decision = decide(arms.claiming(arms.original), CRITERIA, 250, 0, share=0.5)
     look = record_look(decision, 12, 0.025)
     assert (look.runs, look.level, look.outcome, look.failed) == (12, 0.025, "not_supported", ())
-    findings, controls, verdict = decision
-    wrong = record_look((findings, [replace(controls[0], passed=False), *controls[1:]], verdict), 12, 0.025)
+    honest, *others = decision.controls
+    failed = replace(decision, controls=(replace(honest, passed=False), *others))
+    wrong = record_look(failed, 12, 0.025)
     assert wrong.failed == ("honest retrain",)

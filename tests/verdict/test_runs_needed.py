@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from auditkit.core.ids import SPARED_RECORDS
 from auditkit.evidence.schema import Control, Finding, Skipped
 from tests.verdict.test_decision import (
     CONTROLS,
@@ -24,7 +25,7 @@ SKIPPED = Skipped(MEMORY, "?", "the original runs show no measurable memory")
 
 CASES: dict[str, tuple[list[Finding], list[Finding], list[Control], str]] = {
     "a required test was skipped": (
-        [UNDECIDED, *GOOD[1:], replace(SKIPPED, name="spared records")],
+        [UNDECIDED, *GOOD[1:], replace(SKIPPED, test=SPARED_RECORDS)],
         NOOP,
         CONTROLS,
         f"{NO_NUMBER}spared records could not be run, which more runs need not change.",

@@ -5,6 +5,13 @@ from auditkit.statistics.roc import auc, placements
 from auditkit.statistics.scores import Scores, record_error
 
 
+def test_scores_give_one_auc_a_run() -> None:
+    """A run's AUC is that of its own scores on forget against control records."""
+    rng = np.random.default_rng(0)
+    s = Scores(rng.normal(size=(3, 5)), rng.normal(size=(3, 7)))
+    assert s.auc().tolist() == [auc(s.forget[k], s.control[k]) for k in range(3)]
+
+
 def test_placements_are_the_auc_record_by_record() -> None:
     """Placements equal a double loop over pairs, ties half, and both average to the AUC."""
     rng = np.random.default_rng(0)

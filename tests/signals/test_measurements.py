@@ -1,0 +1,99 @@
+"""Answers become arms: every value from the runs and records that it is said to be of."""
+
+import numpy as np
+import pytest
+
+from auditkit.attacks.battery import run_battery
+from auditkit.core.ids import COMPARED, EXACT, HONEST, RETRAINED, UNLEARNED, Jitter, Recovered
+from auditkit.signals.hinge import hinge
+from auditkit.signals.measurements import accuracy, build_arm, build_arms, group_records
+from auditkit.statistics.roc import auc
+from tests.signals.answers import SETS, example
+
+NEAR = Jitter(0.1)
+
+
+def test_accuracy_is_the_share_of_right_answers() -> None:
+    """Accuracy counts, run by run, the asked records whose label has the highest logit."""
+    signals = example().signals
+    records = np.array([3, 1, 17])
+    right = [
+        [signals.logits[run][i].argmax() == signals.labels[i] for i in records]
+        for run in signals.runs_of(UNLEARNED)
+    ]
+    assert accuracy(signals, UNLEARNED, records).tolist() == pytest.approx([sum(r) / 3 for r in right])
+
+
+def test_an_arm_holds_the_margins_of_its_own_places() -> None:
+    """Exact margins are those of the arm's own runs on the forget and control places; jittered
+    ones, given for both together, are parted."""
+    measured = example()
+    signals, beside = measured.signals, measured.near[RETRAINED]
+    arm = build_arm(signals, RETRAINED, beside, SETS, {})
+    h = hinge(signals.logits[signals.runs_of(RETRAINED)], signals.labels)
+    assert np.array_equal(arm.margins[EXACT].forget, h[:, 4:8])
+    assert np.array_equal(arm.margins[EXACT].control, h[:, 8:12])
+    assert np.array_equal(arm.margins[NEAR].forget, beside[NEAR][:, :4])
+    assert np.array_equal(arm.margins[NEAR].control, beside[NEAR][:, 4:])
+    assert arm.accuracy.tolist() == accuracy(signals, RETRAINED, SETS.test).tolist()
+
+
+def test_one_run_at_a_time_is_all_runs_at_once_to_the_last_bit() -> None:
+    """Margins and accuracies, and how they lie in memory, are those of the same arithmetic on all
+    runs together."""
+    measured = example()
+    signals = measured.signals
+    for key in COMPARED:
+        beside = measured.near[key]
+        arm = build_arm(signals, key, beside, SETS, {})
+        logits = signals.logits[signals.runs_of(key)]
+        exact = hinge(logits, signals.labels)
+        right = logits[:, SETS.test].argmax(axis=-1) == signals.labels[SETS.test]
+        for found, expected in (
+            (arm.margins[EXACT].forget, exact[:, SETS.forget]),
+            (arm.margins[EXACT].control, exact[:, SETS.control]),
+            (arm.margins[NEAR].forget, beside[NEAR][:, :4]),
+            (arm.margins[NEAR].control, beside[NEAR][:, 4:]),
+            (arm.accuracy, right.mean(axis=1)),
+        ):
+            assert np.array_equal(found, expected)
+            assert found.strides == expected.strides  # a sum over records depends on it in its last bits
+
+
+def test_every_compared_arm_is_measured_from_its_own_runs() -> None:
+    """Each arm has the AUCs, margins and accuracies of the runs that bear its name."""
+    measured = example()
+    signals = measured.signals
+    battery = run_battery(signals, ["loss", "shokri-rf"], SETS)
+    arms = build_arms(measured, battery.scores, battery.skipped)
+    assert list(arms.skipped) == ["shokri-rf"]
+    for key in COMPARED:
+        arm = getattr(arms, key.kind)
+        by_arm = battery.scores["loss"][key]
+        assert arm.scores["loss"].auc().tolist() == [
+            auc(f, c) for f, c in zip(by_arm.forget, by_arm.control, strict=True)
+        ]
+        assert list(arm.scores) == ["loss"]
+        assert np.array_equal(arm.accuracy, accuracy(signals, key, SETS.test))
+        exact = hinge(signals.logits[signals.arms == str(key)], signals.labels)
+        assert np.array_equal(arm.margins[EXACT].forget, exact[:, SETS.forget])
+        assert np.array_equal(arm.margins[NEAR].forget, measured.near[key][NEAR][:, :4])
+
+
+def test_a_query_that_one_arm_lacks_is_asked_of_none() -> None:
+    """A recovery that the models of one arm could not be put through is in no arm, and every other
+    query is in all."""
+    measured = example(Recovered("probe"), lacking={HONEST})
+    arms = build_arms(measured, {}, {})
+    for key in COMPARED:
+        assert list(getattr(arms, key.kind).margins) == [EXACT, NEAR]
+    arms = build_arms(example(Recovered("probe")), {}, {})
+    assert list(arms.honest.margins) == [EXACT, NEAR, Recovered("probe")]
+
+
+def test_records_of_one_owner_belong_together() -> None:
+    """Two or more records with one owner are a group, whatever the kind of owner; one alone is
+    none."""
+    classes, people = np.array([3, 0, 3, 1, 0]), np.array(["a", "b", "b", "c", "b"])
+    assert [rows.tolist() for rows in group_records(classes, people)] == [[1, 4], [0, 2], [1, 2, 4]]
+    assert group_records() == []
