@@ -14,12 +14,13 @@ from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import Claim
 from auditkit.core.progress import NullReporter, Reporter
 from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import assemble, attacked
+from auditkit.evidence.assemble import assemble, build_attacked
 from auditkit.evidence.report_files import write_audit
 from auditkit.evidence.schema import Evidence, Look
 from auditkit.predictions import submitted_source
 from auditkit.study.source import AuditRequest, Source
 from auditkit.verdict import decide, decide_single_model, record_look, with_diverged
+from auditkit.verdict.difference_tests import privacy_finding
 
 
 def audit(
@@ -52,25 +53,28 @@ def audit(
     started, tell = time.time(), tell or NullReporter()
     source = open_source(AuditRequest(claim, out, folder, tuple(problems), lock), given or Resources(), tell)
     criteria, looks = source.claim.criteria, list[Look]()
+    privacy = source.audit_privacy() if source.audit_privacy else None
+    others = [privacy_finding(privacy)] if privacy else []
     for per_arm, share in source.looks:
         if looks:
             tell.say(f"inconclusive after {looks[-1].runs} runs an arm; going on to {per_arm} ...")
         measured = source.measure(per_arm)
         tell.say("attacking every compared run ...")
         battery = run_battery(measured.signals, criteria.all_attacks, measured.sets)
-        found = attacked(measured, battery)
+        attacked = build_attacked(measured, battery)
         tell.say("deciding ...")
-        judge = decide_single_model if source.one_model else partial(decide, share=share)
-        decision = judge(found.arms, criteria, len(measured.sets.test), source.claim.seed, source.besides)
+        decide_claim = decide_single_model if source.one_model else partial(decide, share=share)
+        test_records, seed = len(measured.sets.test), source.claim.seed
+        decision = decide_claim(attacked.arms, criteria, test_records, seed, others)
         decision = with_diverged(decision, measured.diverged)
         looks.append(record_look(decision, per_arm, share * criteria.alpha))
         if looks[-1].outcome != "inconclusive" or measured.diverged:
             break  # runs that diverged stay so: no further look could decide
 
-    account = source.account(found, looks[-1].level)
-    evidence = assemble(account, found, decision, looks, criteria, source.lock_sha256)
+    account = source.account(attacked, looks[-1].level)
+    evidence = assemble(account, attacked, decision, looks, criteria, privacy)
     tell.say("writing the report ...")
-    write_audit(out, evidence, found, source.key, started, tell)
+    write_audit(out, evidence, attacked, source.key, started, tell)
     return evidence
 
 

@@ -71,10 +71,10 @@ def submitted_source(request: AuditRequest, tell: Reporter) -> Source:
     submitted = _checked(request.claim, request.folder, [*request.problems, *wrong])
     claim, unmounted = _with_defaults(request.claim, submitted)
     key = open_key(request.out)
-    criteria = _locked(claim, submitted, key)
+    content = _lock_content(claim, submitted, key)
     if promise:
-        verify_lock(promise, canonical(criteria))
-    one_model = submitted.unlearned_runs == 1
+        verify_lock(promise, canonical(content))
+    lock_sha256, one_model = open_bundle(request.out, content), submitted.unlearned_runs == 1
     runs = len(submitted.measured.signals.runs_of(RETRAINED))
 
     def measure(per_arm: int) -> Measured:
@@ -86,6 +86,7 @@ def submitted_source(request: AuditRequest, tell: Reporter) -> Source:
         far = max(claim.criteria.jitter, default=0.0) >= FAR_ENOUGH
         return Account(
             kind=claim.kind,
+            lock_sha256=lock_sha256,
             claim=_plain(claim),
             scope=of_predictions(submitted.unlearned_runs),
             data=_data(claim, submitted),
@@ -95,7 +96,6 @@ def submitted_source(request: AuditRequest, tell: Reporter) -> Source:
             before_after=None if one_model else both_versions(signals, sets, alpha),
         )
 
-    lock_sha256 = open_bundle(request.out, criteria)
     return Source(claim, key, lock_sha256, [(runs, 1.0)], measure, account, one_model)
 
 
@@ -167,7 +167,7 @@ def _plain(claim: Claim) -> dict[str, object]:
     return {**plain, "predictions": {"file": claim.predictions.file.name}}
 
 
-def _locked(claim: Claim, submitted: SubmittedPredictions, key: bytes) -> dict[str, object]:
+def _lock_content(claim: Claim, submitted: SubmittedPredictions, key: bytes) -> dict[str, object]:
     """What is fixed before anything is computed, for lock.json."""
     ids = submitted.measured.signals.ids
     return {

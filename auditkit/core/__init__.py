@@ -1,1 +1,1 @@
-"""core."""
+"""What every room may use: identities, errors, progress, seeds, canonical JSON, digests of code."""

@@ -51,13 +51,15 @@ class Account:
 
     Attributes:
         kind: what the claim is about.
+        lock_sha256: of what was locked.
         claim: the claim as it may leave the audit.
         scope, data, environment, warnings: see `Evidence`.
         not_checked: what was not looked at, but for what the models withhold.
-        states, before_after, swap, privacy: see `Evidence`.
+        states, before_after, swap: see `Evidence`.
     """
 
     kind: Kind
+    lock_sha256: str
     claim: dict[str, object]
     scope: Scope
     data: DataSummary
@@ -67,7 +69,6 @@ class Account:
     states: tuple[State, ...] = ()
     before_after: BeforeAfter | None = None
     swap: tuple[SwapLine, ...] = ()
-    privacy: PrivacySummary | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ class Attacked:
     arms: Arms
 
 
-def attacked(measured: Measured, battery: Battery) -> Attacked:
+def build_attacked(measured: Measured, battery: Battery) -> Attacked:
     """What was measured, with the attacks on it and the arms that follow."""
     return Attacked(measured, battery, build_arms(measured, battery.scores, battery.skipped))
 
@@ -90,7 +91,7 @@ def assemble(
     decision: Decision,
     looks: Sequence[Look],
     criteria: Criteria,
-    lock_sha256: str,
+    privacy: PrivacySummary | None = None,
 ) -> Evidence:
     """Everything the audit found, as the value that evidence.json holds.
 
@@ -100,7 +101,7 @@ def assemble(
         decision: of the last look.
         looks: those that were made.
         criteria: what was asked; its intervals are of the level of the last look.
-        lock_sha256: of what was locked.
+        privacy: what was found of a claim of differential privacy.
     """
     measured, arms, battery = attacked.measured, attacked.arms, attacked.battery
     alpha, required = looks[-1].level, frozenset(decision.findings)
@@ -109,7 +110,7 @@ def assemble(
     near = near_aucs(measured, criteria.all_attacks)
     return Evidence(
         schema=2,
-        lock_sha256=lock_sha256,
+        lock_sha256=account.lock_sha256,
         claim=account.claim,
         scope=account.scope,
         data=account.data,
@@ -126,7 +127,7 @@ def assemble(
         agreement=agreement(attack_agreement(battery.scores)),
         before_after=account.before_after,
         swap=account.swap,
-        privacy=account.privacy,
+        privacy=privacy,
         drift=memory_numbers.drift(arms, alpha),
         not_checked=(*([UNSAID] if withheld else []), *account.not_checked),
         warnings=account.warnings,

@@ -1,1 +1,1 @@
-"""models."""
+"""Architectures by name, and how a model is asked."""

@@ -1,1 +1,1 @@
-"""runs."""
+"""The runs of an audit: which stacks there must be, how each is made and asked, and their answers."""

@@ -82,11 +82,11 @@ def fill(
     return replace(bank, apart={name: other for other, names in others for name in names})
 
 
-def open_session(study: Study, given: Resources, key: str, tell: Reporter) -> TrainingSession:
-    """A session for this study, its plan chosen anew. key: see `TrainingSession`."""
+def open_session(study: Study, given: Resources, reuse_key: str, tell: Reporter) -> TrainingSession:
+    """A session for this study, its plan chosen anew. reuse_key: see `TrainingSession`."""
     plan, jobs = plan_for(study, given, None, tell)
     return TrainingSession(
-        study, plan, WorkerConfig(jobs, plan.threads, given.backend, given.address), key, tell
+        study, plan, WorkerConfig(jobs, plan.threads, given.backend, given.address), reuse_key, tell
     )
 
 

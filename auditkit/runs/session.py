@@ -16,7 +16,7 @@ class TrainingSession:
         study: the claim with its data.
         plan: how wide a stack is, on how many threads, where.
         workers: who does the work.
-        key: under which runs of the user's own code are stored: what such code reads cannot be
+        reuse_key: under which runs of the user's own code are stored: what such code reads cannot be
             known, so that its runs are used again under the same key alone.
         tell: how progress is reported.
     """
@@ -24,5 +24,5 @@ class TrainingSession:
     study: Study
     plan: Plan
     workers: WorkerConfig
-    key: str
+    reuse_key: str
     tell: Reporter

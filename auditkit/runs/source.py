@@ -3,6 +3,7 @@ what is said of it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,6 @@ from auditkit.statistics.sequential import schedule
 from auditkit.study.lock import LockedAudit
 from auditkit.study.source import Source
 from auditkit.study.study import SETS, Study, plain_claim
-from auditkit.verdict.difference_tests import privacy_finding
 
 RELEASED = "the released model itself"
 NOT_CHECKED = (
@@ -70,7 +70,6 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
     workers = WorkerConfig(locked.jobs, plan.threads, given.backend, given.address)
     session = TrainingSession(study, plan, workers, locked.lock_sha256, tell)
     whole = build_queries(study)
-    privacy = run_dp_audit(study, plan, tell) if study.claim.privacy else None
 
     def measure(per_arm: int) -> Measured:
         return measured_in(study, *collect_through_common_interface(session, whole, per_arm))
@@ -83,6 +82,7 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
         stand_ins = measured.signals.positions(study.data.ids[study.stand_ins]) if swap else forget
         return Account(
             kind=study.claim.kind,
+            lock_sha256=locked.lock_sha256,
             claim=plain_claim(study.claim, locked.key),
             scope=of_checkpoint(study.released.sha256) if study.released else SCOPES["procedure"],
             data=_data_summary(study, whole),
@@ -93,7 +93,6 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
             # A released model was made of none of these originals.
             before_after=None if study.released else both_versions(measured.signals, measured.sets, alpha),
             swap=swap_lines(measured.signals, criteria.all_attacks, forget, stand_ins, alpha),
-            privacy=privacy,
         )
 
     swap = study.claim.runs.swap
@@ -105,7 +104,7 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
         measure=measure,
         account=account,
         one_model=study.released is not None,
-        besides=[privacy_finding(privacy)] if privacy else [],
+        audit_privacy=partial(run_dp_audit, study, plan, tell) if study.claim.privacy else None,
     )
 
 

@@ -111,7 +111,7 @@ def _base(session: TrainingSession) -> Identity:
         "model": study.claim.model.model_dump(),
         "recipe": study.claim.training.model_dump(),
     }
-    return base | ({"own_code": study.own_code, "lock": session.key} if study.own_code else {})
+    return base | ({"own_code": study.own_code, "lock": session.reuse_key} if study.own_code else {})
 
 
 def _claimed(study: Study, queries: QueryPlan, originals: Sequence[RunStack]) -> Iterator[RunStack]:

@@ -46,13 +46,13 @@ def lock_audit(request: AuditRequest, given: Resources, tell: Reporter) -> Locke
     before = plan_in(promise.content) if promise and promise.content else locked_plan(request.out)
     plan, jobs = plan_for(study, given, before, tell)
     key = open_key(request.out)
-    criteria = locked_criteria(study, plan, key)
+    content = lock_content(study, plan, key)
     if promise:
-        verify_lock(promise, canonical(criteria))
-    return LockedAudit(study, plan, jobs, key, open_bundle(request.out, criteria))
+        verify_lock(promise, canonical(content))
+    return LockedAudit(study, plan, jobs, key, open_bundle(request.out, content))
 
 
-def locked_criteria(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
+def lock_content(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
     """What is fixed before the first model is trained, for lock.json."""
     ids = study.data.ids
     released = {"released": study.released.sha256} if study.released else {}

@@ -48,15 +48,15 @@ def _content_of(path: Path, sha256: str) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == sha256 else None
 
 
-def verify_lock(promise: ExpectedLock, criteria: bytes) -> None:
+def verify_lock(promise: ExpectedLock, content: bytes) -> None:
     """UsageError, naming what differs where that is known, unless the criteria are those that were
     promised."""
-    found = hashlib.sha256(criteria).hexdigest()
+    found = hashlib.sha256(content).hexdigest()
     if found == promise.sha256:
         return
     where = "give the lock.json itself, in place of its SHA-256, to see where"
     if promise.content is not None:
-        changed = differences(json.loads(promise.content), json.loads(criteria))
+        changed = differences(json.loads(promise.content), json.loads(content))
         where = f"in {', '.join(changed) or 'how the file is written'}"
     raise UsageError(
         f"this audit must be held to what was locked, SHA-256 {promise.sha256}, found {found}, which differs:"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from auditkit.claims.claim import Claim
 from auditkit.evidence.assemble import Account, Attacked
-from auditkit.evidence.schema import Finding
+from auditkit.evidence.schema import PrivacySummary
 from auditkit.signals.measurements import Measured
 
 
@@ -36,13 +36,14 @@ class Source:
 
     Attributes:
         claim: with everything that it leaves open written out.
-        key: salts the record ids of the bundle.
+        key: salts the record ids of the bundle; it lies in a file beside it.
         lock_sha256: of what was locked.
         looks: (runs an arm, share of alpha) of each look.
         measure: runs an arm -> the answers of all models.
         account: what is said beside the decision, at a level alpha.
         one_model: whether the claim is about a single model.
-        besides: required tests of something else than the arms, not yet judged.
+        audit_privacy: puts a claim of differential privacy to the test, which trains a model; None
+            where there is no such claim.
     """
 
     claim: Claim
@@ -52,4 +53,4 @@ class Source:
     measure: Callable[[int], Measured]
     account: Callable[[Attacked, float], Account]
     one_model: bool
-    besides: Sequence[Finding] = ()
+    audit_privacy: Callable[[], PrivacySummary] | None = None

@@ -1,4 +1,4 @@
-"""A study: a claim that has passed all checks, with its data, its sets, its plan and its lock."""
+"""A study: a claim that has passed all checks, with its data and its sets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

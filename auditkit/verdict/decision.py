@@ -53,9 +53,9 @@ WORDS: dict[Outcome, str] = {
 }
 RHO = residual_memory(EXACT)
 """The test whose number heads a report."""
-HONEST = "more runs retrained from scratch, passed off as the unlearned ones"
-NOOP = "the original runs as they are, passed off as the unlearned ones"
-SHUFFLED = "the labels unlearned and retrained exchanged in half of the runs"
+HONEST_MEANING = "more runs retrained from scratch, passed off as the unlearned ones"
+NOOP_MEANING = "the original runs as they are, passed off as the unlearned ones"
+SHUFFLED_MEANING = "the labels unlearned and retrained exchanged in half of the runs"
 
 
 def decide(
@@ -63,7 +63,7 @@ def decide(
     criteria: Criteria,
     test_records: int,
     seed: int,
-    besides: Sequence[Finding] = (),
+    other_findings: Sequence[Finding] = (),
     share: float = 1.0,
 ) -> Decision:
     """Decide the claim, and the same for three arms whose answer is known.
@@ -73,7 +73,7 @@ def decide(
         criteria: margins and level of every test.
         test_records: how many test records the accuracies are over.
         seed: of the null of the spared-records test and of the shuffled control.
-        besides: required tests of something else than the arms, not yet judged.
+        other_findings: of required tests that do not compare arms, not yet judged.
         share: of alpha, that this look spends; 1 where it is the only one.
     """
     terms, level = Terms(criteria, test_records, seed, share), Level(criteria.alpha, share)
@@ -85,12 +85,12 @@ def decide(
     def judged(findings: Findings) -> Findings:
         return judge(findings, passed_by_noop, level)
 
-    findings = judged({**findings_by(terms, arms), **{finding.test: finding for finding in besides}})
+    findings = judged({**findings_by(terms, arms), **{finding.test: finding for finding in other_findings}})
     shuffled = findings_by(terms, arms.shuffled(seed))
     controls = (
-        control("honest retrain", HONEST, judged(honest), NOT_REFUTED),
-        control("no-op", NOOP, judged(noop), REFUTED),
-        control("shuffled labels", SHUFFLED, judged(shuffled), NOT_REFUTED),
+        control("honest retrain", HONEST_MEANING, judged(honest), NOT_REFUTED),
+        control("no-op", NOOP_MEANING, judged(noop), REFUTED),
+        control("shuffled labels", SHUFFLED_MEANING, judged(shuffled), NOT_REFUTED),
     )
     return Decision(findings, controls, verdict(findings, controls, criteria, share))
 

@@ -1,8 +1,9 @@
 """The tests that a claim must pass, each as a finding.
 
 The tests themselves are in `auditkit.statistics`; `memory_tests` and `difference_tests` put them as
-questions, with their numbers. A new one is a function there, a line in TESTS, and a line in
-`auditkit.claims.required`, which says when it is required.
+questions, with their numbers. A new one is a function there, a line in TESTS, its kind in
+`auditkit.core.ids.TestKind`, and a line in `auditkit.claims.required`, which says when it is
+required.
 """
 
 from collections.abc import Callable, Mapping
@@ -77,7 +78,7 @@ def required_findings(
             the only one.
 
     Returns:
-        The findings, not yet judged: see `auditkit.verdict.decision.judge`.
+        The findings, not yet judged: see `auditkit.verdict.judging.judge`.
     """
     return findings_by(Terms(criteria, test_records, seed, share), arms)
 

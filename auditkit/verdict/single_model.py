@@ -41,9 +41,11 @@ from auditkit.verdict.judging import (
 )
 from auditkit.verdict.required import required_findings
 
-HONEST = "each of the further retrained runs in turn, passed off as the released model"
-NOOP = "each original run in turn, passed off as the released model and left out of the originals"
-EXCHANGED = "each retrained run in turn, passed off as the released model and left out of the retrained ones"
+HONEST_MEANING = "each of the further retrained runs in turn, passed off as the released model"
+NOOP_MEANING = "each original run in turn, passed off as the released model and left out of the originals"
+EXCHANGED_MEANING = (
+    "each retrained run in turn, passed off as the released model and left out of the retrained ones"
+)
 SENTENCES: dict[Outcome, str] = {
     "supported": (
         "Supported, as far as a single model can be: on every required test it lies among models retrained "
@@ -54,12 +56,12 @@ SENTENCES: dict[Outcome, str] = {
 
 
 def decide_single_model(
-    arms: Arms, criteria: Criteria, test_records: int, seed: int, besides: Sequence[Finding] = ()
+    arms: Arms, criteria: Criteria, test_records: int, seed: int, other_findings: Sequence[Finding] = ()
 ) -> Decision:
     """Decide a claim about one run, `arms.unlearned`, and the same for runs whose answer is known.
 
     Args:
-        arms, criteria, test_records, seed, besides: as for `auditkit.verdict.decide`.
+        arms, criteria, test_records, seed, other_findings: as for `auditkit.verdict.decide`.
     """
     level = Level(criteria.alpha)
 
@@ -78,11 +80,13 @@ def decide_single_model(
     )
     exchanged = outcomes(findings_of(_without(arms, k, arms.retrained)) for k in range(n))
     controls = (
-        _seldom_refuted("honest retrain", HONEST, honest, _rho(arms, arms.honest, criteria), criteria),
-        _mostly_refuted("no-op", NOOP, outcomes(originals), _rho(arms, arms.original, criteria)),
-        _seldom_refuted("exchanged labels", EXCHANGED, exchanged, None, criteria),
+        _seldom_refuted(
+            "honest retrain", HONEST_MEANING, honest, _rho(arms, arms.honest, criteria), criteria
+        ),
+        _mostly_refuted("no-op", NOOP_MEANING, outcomes(originals), _rho(arms, arms.original, criteria)),
+        _seldom_refuted("exchanged labels", EXCHANGED_MEANING, exchanged, None, criteria),
     )
-    required = {**findings_of(arms), **{finding.test: finding for finding in besides}}
+    required = {**findings_of(arms), **{finding.test: finding for finding in other_findings}}
     findings = judge(required, uninformative, level)
     return Decision(findings, controls, _verdict(findings, controls, criteria))
 

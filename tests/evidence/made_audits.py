@@ -10,7 +10,7 @@ from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import Kind
 from auditkit.claims.criteria import ONE_RUN_MARGINS, Criteria
 from auditkit.core.ids import COMPARED, EXACT, RELEARNED, ArmKey, Query, Recovered
-from auditkit.evidence.assemble import Account, Attacked, assemble, attacked
+from auditkit.evidence.assemble import Account, Attacked, assemble, build_attacked
 from auditkit.evidence.memory_numbers import procedure_states
 from auditkit.evidence.schema import DataSummary, Evidence, State
 from auditkit.evidence.scope import SCOPES
@@ -93,7 +93,7 @@ def _logits(margins: Floats, labels: Ints) -> npt.NDArray[np.float32]:
 def attacked_of(arms: Arms, criteria: Criteria = CRITERIA) -> Attacked:
     """The answers of simulated arms, and every attack on them."""
     measured = measured_of(arms)
-    return attacked(measured, run_battery(measured.signals, criteria.all_attacks, measured.sets))
+    return build_attacked(measured, run_battery(measured.signals, criteria.all_attacks, measured.sets))
 
 
 def audit_of(arms: Arms, *, one_model: bool = False) -> Evidence:
@@ -107,6 +107,7 @@ def audit_of(arms: Arms, *, one_model: bool = False) -> Evidence:
     measured = found.measured
     account = Account(
         kind=kind,
+        lock_sha256="1" * 64,
         claim={"name": "made up"},
         scope=SCOPES[kind],
         data=DataSummary("made up", "nobody", "none", "0" * 64, {}, 0, 0, {NEAR: 0.5}),
@@ -116,7 +117,7 @@ def audit_of(arms: Arms, *, one_model: bool = False) -> Evidence:
         states=() if one_model else _states(found.arms, criteria.alpha),
         before_after=None if one_model else both_versions(measured.signals, measured.sets, criteria.alpha),
     )
-    return assemble(account, found, decision, [look], criteria, "1" * 64)
+    return assemble(account, found, decision, [look], criteria)
 
 
 def _states(arms: Arms, alpha: float) -> tuple[State, ...]:

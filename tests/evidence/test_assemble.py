@@ -14,7 +14,7 @@ from auditkit.attacks.battery import run_battery
 from auditkit.core.canonical import canonical, salted, to_plain
 from auditkit.core.ids import COMPARED, HONEST, RELEARNED, TestId, attack_gap
 from auditkit.evidence.agreement_numbers import attack_agreement
-from auditkit.evidence.assemble import attacked, bundle_arrays
+from auditkit.evidence.assemble import build_attacked, bundle_arrays
 from auditkit.evidence.schema import Evidence
 from auditkit.signals.arms import Arms
 from auditkit.statistics.margins import Floats
@@ -146,7 +146,7 @@ def test_what_is_kept_holds_scores_and_margins_of_forget_and_control_only() -> N
     """The arrays kept for `verify` are margins, scores, accuracies and salted ids: never logits,
     never other records."""
     measured = example()
-    found = attacked(measured, run_battery(measured.signals, ["loss"], measured.sets))
+    found = build_attacked(measured, run_battery(measured.signals, ["loss"], measured.sets))
     kept = bundle_arrays(found, b"key")
     assert kept["forget_ids"].tolist() == [salted(b"key", f"r{i}") for i in range(4, 8)]
     assert kept["control_ids"].tolist() == [salted(b"key", f"r{i}") for i in range(8, 12)]
@@ -173,7 +173,7 @@ def test_a_record_that_was_not_asked_about_is_kept_as_such() -> None:
     found = attacked_of(simulated("a procedure that forgets"))
     honest = found.battery.scores["loss"][HONEST]
     honest.forget[:, 1] = np.nan
-    again = attacked(found.measured, replace(found.battery, skipped={}))
+    again = build_attacked(found.measured, replace(found.battery, skipped={}))
     assert again.arms.honest.scores["loss"].forget.shape[1] == honest.forget.shape[1] - 1
     assert np.isnan(np.asarray(bundle_arrays(again, b"")["honest/attack/loss/forget"], float)[:, 1]).all()
     assert CRITERIA.attacks[0] == "loss"
