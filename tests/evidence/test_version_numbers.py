@@ -34,7 +34,7 @@ def two_worlds(remembered: float) -> Signals:
 
 
 def test_both_versions_are_means_over_pairs_of_runs() -> None:
-    """The numbers are the mean AUCs of the drop from the original run, over all runs and records."""
+    """The numbers are mean AUCs of the drop from the original run of all runs."""
     measured = measured_of(simulated_arms(0, n=5))
     found = both_versions(measured.signals, measured.sets, 0.05)
     expected = before_after(measured.signals, measured.sets.forget, measured.sets.control)
