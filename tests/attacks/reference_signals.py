@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.core.ids import ORIGINAL, SHADOW
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 
@@ -15,7 +16,7 @@ def margin_signals(margins: npt.ArrayLike, member: npt.ArrayLike, targets: int =
     x = np.asarray(margins, dtype=np.float32)
     runs, records = x.shape
     ids = np.array([f"r{i}" for i in range(records)])
-    arms = np.array(["original"] * targets + ["shadow"] * (runs - targets))
+    arms = np.array([str(ORIGINAL)] * targets + [str(SHADOW)] * (runs - targets))
     labels = np.zeros(records, dtype=np.int64)
     return Signals(
         np.stack([x, np.zeros_like(x)], axis=-1), np.asarray(member, dtype=bool), labels, ids, arms, 0

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from auditkit.core.ids import ORIGINAL, RETRAINED, SHADOW, UNLEARNED
 from auditkit.signals.signals import Signals
 
 FORGET, CONTROL, POPULATION, OUTSIDE = (
@@ -15,7 +16,7 @@ trained on."""
 RECORDS, CLASSES, RUNS = 480, 4, 3
 CANDIDATES = slice(0, 200)
 """The records whose membership is asked for."""
-ARMS = {"original": 1.0, "unlearned": 0.5, "retrained": 0.0}
+ARMS = {ORIGINAL: 1.0, UNLEARNED: 0.5, RETRAINED: 0.0}
 """The arms that are attacked, and how much of the memory of the forget records each holds."""
 TARGETS = range(len(ARMS) * RUNS)
 
@@ -25,10 +26,11 @@ def synthetic_signals(seed: int = 0, *, shadows: int = 8, bump: float = 2.0) -> 
     member's own logit is higher by `bump`; what is observed of the models in hand is the larger the
     more likely the label. Logits are multiples of 1/1024, so that adding such a number is exact."""
     rng = np.random.default_rng(seed)
-    arms = np.array([arm for arm in ARMS for _ in range(RUNS)] + ["shadow"] * shadows)
+    attacked = [arm for arm in ARMS for _ in range(RUNS)]
+    arms = np.array([str(arm) for arm in [*attacked, *[SHADOW] * shadows]])
     memory = np.zeros((len(arms), RECORDS))
-    for run in TARGETS:
-        memory[run, FORGET] = ARMS[arms[run]]
+    for run, arm in enumerate(attacked):
+        memory[run, FORGET] = ARMS[arm]
     pool = OUTSIDE[0]
     for pair in range(0, shadows, 2):
         order = rng.permutation(pool)
@@ -78,4 +80,4 @@ def one_run(logits: npt.ArrayLike, labels: npt.ArrayLike) -> Signals:
     z = np.asarray(logits, dtype=np.float32)[None]
     y = np.asarray(labels, dtype=np.int64)
     ids = np.array([f"r{i}" for i in range(len(y))])
-    return Signals(z, np.zeros((1, len(y)), dtype=bool), y, ids, np.array(["unlearned"]), 0)
+    return Signals(z, np.zeros((1, len(y)), dtype=bool), y, ids, np.array([str(UNLEARNED)]), 0)

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from auditkit.attacks import ATTACKS, NotApplicable
+from auditkit.core.ids import ORIGINAL, RETRAINED, UNLEARNED
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
@@ -57,7 +58,7 @@ def test_a_score_a_record(name: str) -> None:
 def test_members_score_higher(name: str) -> None:
     """Where members have larger margins every attack ranks them above non-members, and without
     members it ranks nobody; U-LiRA, which asks for unlearned runs, finds those."""
-    arm = {"u-lira": "unlearned"}.get(name, "original")
+    arm = {"u-lira": UNLEARNED}.get(name, ORIGINAL)
     found, retrained = (
         np.mean(
             [
@@ -65,7 +66,7 @@ def test_members_score_higher(name: str) -> None:
                 for s in (scores(name, SIGNALS, int(run)) for run in SIGNALS.runs_of(a))
             ]
         )
-        for a in (arm, "retrained")
+        for a in (arm, RETRAINED)
     )
     assert found > 0.6
     assert retrained == pytest.approx(0.5, abs=0.12)
@@ -75,7 +76,7 @@ def test_members_score_higher(name: str) -> None:
 def test_in_every_class_members_score_higher(name: str) -> None:
     """An attack finds members class by class too, and does not live on what differs between
     classes."""
-    arm = {"u-lira": "unlearned"}.get(name, "original")
+    arm = {"u-lira": UNLEARNED}.get(name, ORIGINAL)
     for label in range(CLASSES):
         inside, outside = (part[SIGNALS.labels[part] == label] for part in (FORGET, CONTROL))
         found = [

@@ -9,6 +9,7 @@ from scipy import stats
 from auditkit.attacks import attack_r, difficulty_calibration, lira
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.per_class import Score
+from auditkit.core.ids import ORIGINAL, SHADOW
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
@@ -33,7 +34,7 @@ def signals_of(losses: Floats, member: np.ndarray[tuple[int, int], np.dtype[np.b
     runs, records = losses.shape
     logits = np.zeros((runs, records, 2), dtype=np.float32)
     logits[..., 0] = -np.log(np.expm1(losses))
-    arms = np.array(["original"] * TARGETS + ["shadow"] * (runs - TARGETS))
+    arms = np.array([str(ORIGINAL)] * TARGETS + [str(SHADOW)] * (runs - TARGETS))
     ids = np.array([f"r{i:05d}" for i in np.random.default_rng(0).permutation(records)])
     return Signals(logits, member, np.zeros(records, dtype=np.int64), ids, arms, 0)
 

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 
 from auditkit.attacks import ATTACKS
-from auditkit.attacks.battery import ARMS, near_aucs, run_battery
+from auditkit.attacks.battery import near_aucs, run_battery
 from auditkit.attacks.per_class import class_thresholds
+from auditkit.core.ids import COMPARED, HONEST, SHADOW, Jitter
+from auditkit.signals.interface import Interface
+from auditkit.signals.measurements import Measured, SetIndices
 from auditkit.signals.signals import Signals
+from auditkit.statistics.margins import Ints
 from auditkit.statistics.roc import best_threshold
 from tests.attacks.synthetic_signals import (
     CLASSES,
@@ -27,7 +31,7 @@ def test_thresholds_are_learnt_class_by_class_on_the_population() -> None:
     """Each class has the best threshold of the shadow runs' own records of that class."""
     loss = ATTACKS["loss"].score
     thresholds = class_thresholds(loss, SIGNALS)
-    shadows = SIGNALS.runs_of("shadow")
+    shadows = SIGNALS.runs_of(SHADOW)
     drawn = np.arange(OUTSIDE[0])
     for c in range(CLASSES):
         inside = [
@@ -52,7 +56,7 @@ def test_a_class_the_shadow_runs_never_saw_gets_the_common_threshold() -> None:
     absent = np.flatnonzero((SIGNALS.labels != 3) | (np.arange(RECORDS) >= OUTSIDE[0]))
     signals = only(SIGNALS, absent)
     loss = ATTACKS["loss"].score
-    shadows = signals.runs_of("shadow")
+    shadows = signals.runs_of(SHADOW)
     own = signals.member[shadows].any(axis=0)
     values = np.stack([loss(signals, int(run))[own] for run in shadows])
     member = signals.member[np.ix_(shadows, np.flatnonzero(own))]
@@ -74,28 +78,35 @@ def test_the_battery_attacks_every_compared_run() -> None:
     """The battery has the scores of every run of every compared arm, in order, and a reason for
     each attack it skipped."""
     signals = replace(
-        only(SIGNALS, np.arange(RECORDS)), arms=np.array([*ARMS, *["other"] * (len(SIGNALS.arms) - 4)])
+        only(SIGNALS, np.arange(RECORDS)),
+        arms=np.array([*map(str, COMPARED), *["other"] * (len(SIGNALS.arms) - 4)]),
     )
-    forget, control = np.array([5, 2]), np.array([170, 161, 180])
-    found, skipped = run_battery(signals, ["loss", "shokri-rf", "gap"], forget, control)
-    assert list(found) == ["loss", "gap"]
-    assert skipped == {
+    sets = places(forget=np.array([5, 2]), control=np.array([170, 161, 180]))
+    battery = run_battery(signals, ["loss", "shokri-rf", "gap"], sets)
+    assert list(battery.scores) == ["loss", "gap"]
+    assert battery.skipped == {
         "shokri-rf": (
             "the attack learns from shadow runs, some trained on a record and some not; there are 0 shadow"
             " runs"
         )
     }
-    for run, arm in enumerate(ARMS):
+    for run, arm in enumerate(COMPARED):
         s = ATTACKS["gap"].score(signals, run)
-        assert np.array_equal(found["gap"][arm].forget, s[None, forget])
-        assert np.array_equal(found["gap"][arm].control, s[None, control])
+        assert np.array_equal(battery.scores["gap"][arm].forget, s[None, sets.forget])
+        assert np.array_equal(battery.scores["gap"][arm].control, s[None, sets.control])
+
+
+def places(forget: Ints, control: Ints) -> SetIndices:
+    """Where forget and control records stand, of which alone the battery keeps the scores."""
+    none = np.arange(0)
+    return SetIndices(none, forget, control, none, none)
 
 
 def compared(signals: Signals) -> Signals:
     """These signals with a fourth compared arm: the last two shadow runs pass for the honest
     control."""
     arms = signals.arms.astype("U9")
-    arms[-2:] = "honest"
+    arms[-2:] = str(HONEST)
     return replace(signals, arms=arms)
 
 
@@ -105,11 +116,11 @@ def test_an_attack_that_nobody_was_asked_for_is_skipped() -> None:
     signals = compared(synthetic_signals())
     norms = signals.observed["gradient norm"].copy()
     norms[0, FORGET[: len(FORGET) // 2]], norms[1, FORGET[len(FORGET) // 2 :]] = np.nan, np.nan
-    found, skipped = run_battery(
-        replace(signals, observed={"gradient norm": norms}), ["gradient-norm"], FORGET, CONTROL
+    battery = run_battery(
+        replace(signals, observed={"gradient norm": norms}), ["gradient-norm"], places(FORGET, CONTROL)
     )
-    assert found == {}
-    assert list(skipped) == ["gradient-norm"]
+    assert battery.scores == {}
+    assert list(battery.skipped) == ["gradient-norm"]
 
 
 def test_near_the_records_the_same_attacks_are_mounted() -> None:
@@ -118,14 +129,16 @@ def test_near_the_records_the_same_attacks_are_mounted() -> None:
     hand has none."""
     signals = compared(SIGNALS)
     names = ["loss", "lira-online", "attack-p", "gradient-norm"]
-    places = np.concatenate([FORGET, CONTROL])
-    noise = np.random.default_rng(5).normal(size=(1, len(places), CLASSES))
-    beside = quantised(signals.logits[:, places] + noise)
-    near = near_aucs(signals, names, FORGET, CONTROL, {"jitter 0.1": beside})
+    candidates = np.concatenate([FORGET, CONTROL])
+    noise = np.random.default_rng(5).normal(size=(1, len(candidates), CLASSES))
+    beside, sets = quantised(signals.logits[:, candidates] + noise), places(FORGET, CONTROL)
+    near = near_aucs(
+        Measured(signals, sets, {}, {Jitter(0.1): beside}, parts=(), interface=Interface()), names
+    )
     logits = signals.logits.copy()
-    logits[:, places] = beside
-    scores, _ = run_battery(replace(signals, logits=logits), names, FORGET, CONTROL)
+    logits[:, candidates] = beside
+    scores = run_battery(replace(signals, logits=logits), names, sets).scores
     assert list(near) == ["loss", "lira-online", "attack-p"]
     for name in near:
-        for arm in ARMS:
-            assert np.array_equal(near[name]["jitter 0.1"][arm], scores[name][arm].auc())
+        for arm in COMPARED:
+            assert np.array_equal(near[name][Jitter(0.1)][arm], scores[name][arm].auc())

@@ -6,6 +6,7 @@ import pytest
 
 from auditkit.attacks import difficulty_calibration, loss
 from auditkit.attacks.errors import NotApplicable
+from auditkit.core.ids import ORIGINAL, SHADOW
 from auditkit.signals.signals import Signals
 from auditkit.statistics.roc import auc
 
@@ -26,7 +27,9 @@ def reference_signals(seed: int = 0, *, shadows: int = 12, bump: float = 1.0, sp
     logits = np.zeros((runs, records, 2), dtype=np.float32)
     logits[:, np.arange(records), labels] = margin
     ids = np.array([f"r{i:03d}" for i in rng.permutation(records)])
-    return Signals(logits, member, labels, ids, np.array(["original"] * TARGETS + ["shadow"] * shadows), seed)
+    return Signals(
+        logits, member, labels, ids, np.array([str(ORIGINAL)] * TARGETS + [str(SHADOW)] * shadows), seed
+    )
 
 
 def cross_entropy(logits: np.ndarray[tuple[int], np.dtype[np.float32]], label: int) -> float:

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from auditkit.attacks import ATTACKS
-from auditkit.attacks.battery import ARMS, run_battery
+from auditkit.attacks.battery import run_battery
 from auditkit.attacks.modified_entropy import _log_one_minus
 from auditkit.attacks.per_class import class_thresholds
 from auditkit.attacks.shadows import once
+from auditkit.core.ids import COMPARED, SHADOW
 from auditkit.signals.arms import Arms
-from auditkit.signals.measurements import SetIndices, build_arms
+from auditkit.signals.interface import Interface
+from auditkit.signals.measurements import Measured, Near, SetIndices, build_arms
 from auditkit.signals.signals import Signals, create_logits, log_softmax, open_logits, phi
 from auditkit.statistics.roc import best_threshold
 from tests.attacks.synthetic_signals import CLASSES, OUTSIDE, synthetic_signals
@@ -47,9 +49,9 @@ PYTHON = ONE_RUN // 10
 def filed_signals(path: Path, per_arm: int, shadows: int) -> Signals:
     """Signals whose logits lie in a file: `per_arm` runs of each compared arm, and shadow runs."""
     rng = np.random.default_rng(0)
-    arms = np.repeat(np.array([*ARMS, "shadow"]), [per_arm] * 4 + [shadows])
+    arms = np.repeat(np.array([str(arm) for arm in (*COMPARED, SHADOW)]), [per_arm] * 4 + [shadows])
     member = np.zeros((len(arms), RECORDS), dtype=bool)
-    shadow = np.flatnonzero(arms == "shadow")
+    shadow = np.flatnonzero(arms == str(SHADOW))
     for first, second in zip(shadow[::2], shadow[1::2], strict=True):
         order = rng.permutation(OWN)
         member[first, order[: len(OWN) // 2]] = member[second, order[len(OWN) // 2 :]] = True
@@ -79,7 +81,7 @@ def held_by_attacks(signals: Signals, attacks: list[str]) -> int:
     """What a battery of attacks holds beyond the scores that it gives."""
     return held(
         # A copy: what attacks learnt of signals stays with them, and is learnt anew.
-        lambda: run_battery(replace(signals), attacks, PLACES.forget, PLACES.control)[0],
+        lambda: run_battery(replace(signals), attacks, PLACES).scores,
         lambda found: sum(
             s.forget.nbytes + s.control.nbytes for by_arm in found.values() for s in by_arm.values()
         ),
@@ -90,13 +92,13 @@ def held_by_arms(signals: Signals) -> int:
     """What measuring the compared arms holds beyond their margins and accuracies."""
 
     def size(arms: Arms) -> int:
-        found = [getattr(arms, name) for name in ARMS]
-        margins = [
-            part for arm in found for part in (arm.margins["exact"].forget, arm.margins["exact"].control)
-        ]
-        return sum(array.nbytes for array in [*margins, *(arm.accuracy for arm in found)])
+        compared = (arms.original, arms.unlearned, arms.retrained, arms.honest)
+        margins = [part for arm in compared for m in arm.margins.values() for part in (m.forget, m.control)]
+        return sum(array.nbytes for array in [*margins, *(arm.accuracy for arm in compared)])
 
-    return held(lambda: build_arms(signals, {arm: {} for arm in ARMS}, PLACES, {}, {}), size)
+    near: Near = {arm: {} for arm in COMPARED}
+    measured = Measured(signals, PLACES, near, near_logits={}, parts=(), interface=Interface())
+    return held(lambda: build_arms(measured, {}, {}), size)
 
 
 def test_measuring_the_arms_holds_one_run_at_a_time(tmp_path: Path) -> None:
@@ -182,7 +184,7 @@ def test_thresholds_run_by_run(absent: int | None) -> None:
     s = synthetic_signals()
     if absent is not None:
         s.labels[(s.labels == absent) & (np.arange(len(s.labels)) < OUTSIDE[0])] = 0
-    shadows = s.runs_of("shadow")
+    shadows = s.runs_of(SHADOW)
     own = np.flatnonzero(s.member[shadows].any(axis=0))
     member = s.member[np.ix_(shadows, own)].ravel()
     label = np.tile(s.labels[own], len(shadows))
@@ -202,14 +204,13 @@ def test_the_battery_keeps_what_a_choice_of_columns_would() -> None:
     """The scores kept are the columns of all scores that belong to forget and control, and lie in
     memory as those do."""
     signals = synthetic_signals()
-    signals = Signals(
-        signals.logits, signals.member, signals.labels, signals.ids, np.repeat(ARMS, [2, 2, 3, 10]), 0
-    )
-    forget, control = np.arange(60), np.arange(60, 100)
-    found, _ = run_battery(signals, ["loss"], forget, control)
-    for arm in ARMS:
+    signals = replace(signals, arms=np.repeat([str(arm) for arm in COMPARED], [2, 2, 3, 10]))
+    none, forget, control = np.arange(0), np.arange(60), np.arange(60, 100)
+    battery = run_battery(signals, ["loss"], SetIndices(none, forget, control, none, none))
+    for arm in COMPARED:
         every = np.stack([ATTACKS["loss"].score(signals, int(run)) for run in signals.runs_of(arm)])
-        for kept, records in ((found["loss"][arm].forget, forget), (found["loss"][arm].control, control)):
+        scores = battery.scores["loss"][arm]
+        for kept, records in ((scores.forget, forget), (scores.control, control)):
             assert np.array_equal(kept, every[:, records])
             assert kept.strides == every[:, records].strides
 

@@ -9,11 +9,11 @@ from auditkit.attacks.posterior_difference import (
     posterior_distance,
     score,
 )
+from auditkit.core.ids import COMPARED, ORIGINAL, UNLEARNED
 from auditkit.signals.signals import Signals, phi
 
 RECORDS, FORGET, CLASSES, N = 90, 30, 4, 5
 euclidean = paired(posterior_distance)
-ARMS = ("original", "unlearned", "retrained", "honest")
 FORGOTTEN, CONTROL = np.arange(FORGET), np.arange(FORGET, RECORDS)
 
 
@@ -24,22 +24,24 @@ def versions(seed: int, *, left: float, counts: tuple[int, ...] = (N, N, N, N)) 
     labels = rng.integers(0, CLASSES, RECORDS)
     own = np.eye(CLASSES)[labels]
     remembered = 3 * own * (np.arange(RECORDS) < FORGET)[:, None]
-    base = {arm: rng.normal(size=(k, RECORDS, CLASSES)) + own for arm, k in zip(ARMS, counts, strict=True)}
+    base = {
+        arm: rng.normal(size=(k, RECORDS, CLASSES)) + own for arm, k in zip(COMPARED, counts, strict=True)
+    }
     shared = min(counts[:2])
-    base["unlearned"][:shared] = base["original"][:shared] + 0.1 * base["unlearned"][:shared]
-    base["original"] += remembered
-    base["unlearned"] += left * remembered
+    base[UNLEARNED][:shared] = base[ORIGINAL][:shared] + 0.1 * base[UNLEARNED][:shared]
+    base[ORIGINAL] += remembered
+    base[UNLEARNED] += left * remembered
     logits = np.concatenate(list(base.values())).astype(np.float32)
     ids = np.array([f"r{i}" for i in range(RECORDS)])
     member = np.zeros(logits.shape[:2], dtype=bool)
-    return Signals(logits, member, labels, ids, np.repeat(ARMS, counts), 0)
+    return Signals(logits, member, labels, ids, np.repeat([str(arm) for arm in COMPARED], counts), 0)
 
 
 def test_each_run_is_paired_with_the_original_of_its_number() -> None:
     """Run k of every arm is compared with original k, also where arms stand in the signals in
     turns."""
     s = versions(0, left=0.5)
-    for arm in ARMS:
+    for arm in COMPARED:
         assert [original_of(s, int(run)) for run in s.runs_of(arm)] == list(range(N))
     turns = np.arange(4 * N).reshape(4, N).T.ravel()
     mixed = Signals(s.logits[turns], s.member, s.labels, s.ids, s.arms[turns], 0)

@@ -7,6 +7,7 @@ import pytest
 
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.references import Moments, moments, outside, references, require
+from auditkit.core.ids import SHADOW
 from auditkit.signals.signals import Signals, create_logits, open_logits, phi
 from auditkit.statistics.margins import Floats, Ints
 from tests.attacks.reference_signals import margin_signals, random_halves, random_signals
@@ -37,7 +38,7 @@ def test_moments_by_numpy() -> None:
     taken one by one."""
     signals, _ = random_signals(records=30, outside=5, shadows=7)
     inside, out = moments(phi)(signals, 0)
-    shadows = signals.runs_of("shadow")
+    shadows = signals.runs_of(SHADOW)
     assert same(inside, naive(signals, shadows, True))
     assert same(out, naive(signals, shadows, False))
     assert (inside.n + out.n == 7).all()
@@ -49,7 +50,7 @@ def test_runs_that_are_left_out(left_out: tuple[int, ...]) -> None:
     """A shadow run that is left out is as if it had never been there; another arm's run changes
     nothing."""
     signals, _ = random_signals(records=30, outside=5, shadows=6)
-    others = np.setdiff1d(signals.runs_of("shadow"), left_out)
+    others = np.setdiff1d(signals.runs_of(SHADOW), left_out)
     inside, out = moments(phi)(signals, *left_out)
     assert same(inside, naive(signals, others, True))
     assert same(out, naive(signals, others, False))

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from auditkit.attacks import shokri
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.shadows import halves
+from auditkit.core.ids import ORIGINAL, SHADOW
 from auditkit.signals.signals import Signals, log_softmax
 from auditkit.statistics.margins import Floats, Ints
 from auditkit.statistics.roc import auc
@@ -33,7 +34,7 @@ def shadowed(seed: int = 0, bump: float = 2.5) -> Signals:
     logits = rng.normal(size=(*member.shape, CLASSES))
     logits[:, np.arange(RECORDS), labels] += 1.0 + bump * member
     ids = np.array([f"r{i:03d}" for i in rng.permutation(RECORDS)])
-    arms = np.array(["original"] * TARGETS + ["shadow"] * SHADOWS)
+    arms = np.array([str(ORIGINAL)] * TARGETS + [str(SHADOW)] * SHADOWS)
     return Signals(logits.astype(np.float32), member, labels, ids, arms, seed)
 
 
@@ -116,7 +117,7 @@ def test_no_record_is_scored_by_what_was_learnt_of_it(kind: shokri.Kind) -> None
     for side in (0, 1):
         own = np.flatnonzero((half == side) & SIGNALS.member.any(axis=0))
         logits, member = SIGNALS.logits.copy(), SIGNALS.member.copy()
-        logits[np.ix_(SIGNALS.runs_of("shadow"), own)] *= -2
+        logits[np.ix_(SIGNALS.runs_of(SHADOW), own)] *= -2
         member[TARGETS:, own] = ~member[TARGETS:, own]
         found = scores(kind, replace(SIGNALS, logits=logits, member=member))
         assert np.array_equal(found[half == side], first[half == side])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from auditkit.core.errors import AuditError
+from auditkit.core.ids import HONEST, RETRAINED
 from auditkit.signals.signals import Signals, create_logits, open_logits
 from tests.attacks.synthetic_signals import RECORDS, synthetic_signals
 
@@ -30,8 +31,8 @@ def test_an_unknown_id_is_named(absent: str) -> None:
 def test_runs_of_an_arm_keep_their_order() -> None:
     """The runs of an arm are those that bear its name, in order; an arm that is not there has
     none."""
-    assert SIGNALS.runs_of("retrained").tolist() == [6, 7, 8]
-    assert SIGNALS.runs_of("honest").tolist() == []
+    assert SIGNALS.runs_of(RETRAINED).tolist() == [6, 7, 8]
+    assert SIGNALS.runs_of(HONEST).tolist() == []
 
 
 def test_arrays_that_do_not_fit_are_refused() -> None:

@@ -1,5 +1,6 @@
 import math
 import statistics
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -7,17 +8,17 @@ import pytest
 from auditkit.attacks import NotApplicable
 from auditkit.attacks.lira import prior
 from auditkit.attacks.u_lira import score
+from auditkit.core.ids import COMPARED, ORIGINAL, RETRAINED, UNLEARNED, ArmKey
 from auditkit.signals.signals import Signals, phi
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.roc import auc
 
 N, FORGET, CONTROL = 8, 60, 120
-ARMS = ("original", "unlearned", "retrained", "honest")
 FORGOTTEN, CONTROLS = slice(0, FORGET), slice(FORGET, FORGET + CONTROL)
 
 
 def arms_of_margins(
-    seed: int, *, memory: float = 0.0, drift: float = 0.0, n: int = N, arms: tuple[str, ...] = ARMS
+    seed: int, *, memory: float = 0.0, drift: float = 0.0, n: int = N, arms: Sequence[ArmKey] = COMPARED
 ) -> Signals:
     """Two classes, so that phi is the difference of the logits. Originals have phi higher by 3 on
     forget records, unlearned runs by 3 `memory`; `drift` moves each record of unlearned runs by as
@@ -25,16 +26,18 @@ def arms_of_margins(
     rng = np.random.default_rng(seed)
     records = FORGET + CONTROL
     at, forget, moved = rng.normal(2, 3, records), np.arange(records) < FORGET, rng.normal(size=records)
-    expected = {"original": at + 3 * forget, "unlearned": at + 3 * memory * forget + drift * moved}
+    expected = {ORIGINAL: at + 3 * forget, UNLEARNED: at + 3 * memory * forget + drift * moved}
     margins = np.concatenate([expected.get(arm, at) + rng.normal(size=(n, records)) for arm in arms])
     labels = rng.integers(0, 2, records)
     logits = np.zeros((*margins.shape, 2), dtype=np.float32)
     logits[:, np.arange(records), labels] = margins
     ids = np.array([f"r{i}" for i in range(records)])
-    return Signals(logits, np.zeros(margins.shape, dtype=bool), labels, ids, np.repeat(arms, n), 0)
+    return Signals(
+        logits, np.zeros(margins.shape, dtype=bool), labels, ids, np.repeat([str(arm) for arm in arms], n), 0
+    )
 
 
-def aucs(signals: Signals, arm: str) -> Floats:
+def aucs(signals: Signals, arm: ArmKey) -> Floats:
     found = (score(signals, int(run)) for run in signals.runs_of(arm))
     return np.array([auc(s[FORGOTTEN], s[CONTROLS]) for s in found])
 
@@ -43,7 +46,7 @@ def naive(signals: Signals, target: int) -> list[float]:
     """The two log densities, record by record, from lists of the runs that are left."""
     x = phi(signals.logits, signals.labels)
 
-    def log_densities(arm: str) -> list[float]:
+    def log_densities(arm: ArmKey) -> list[float]:
         runs = [run for run in signals.runs_of(arm) if run != target]
         columns = [[float(x[run, i]) for run in runs] for i in range(x.shape[1])]
         d, own = len(runs) - 1, [statistics.variance(column) for column in columns]
@@ -56,12 +59,12 @@ def naive(signals: Signals, target: int) -> list[float]:
             found.append(-math.log(2 * math.pi * variance) / 2 - distance**2 / variance / 2)
         return found
 
-    pairs = zip(log_densities("unlearned"), log_densities("retrained"), strict=True)
+    pairs = zip(log_densities(UNLEARNED), log_densities(RETRAINED), strict=True)
     return [u - r for u, r in pairs]
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_the_ratio_of_two_gaussians(arm: str) -> None:
+@pytest.mark.parametrize("arm", COMPARED, ids=str)
+def test_the_ratio_of_two_gaussians(arm: ArmKey) -> None:
     """The score is the log ratio of the two densities fitted to all other runs, whatever the
     target's arm."""
     signals = arms_of_margins(0, memory=0.3)
@@ -72,10 +75,10 @@ def test_the_ratio_of_two_gaussians(arm: str) -> None:
 def test_nothing_is_seen_where_nothing_is_left() -> None:
     """Where unlearned runs are as retrained ones, the mean AUC of every arm but the originals is
     1/2."""
-    found = {arm: [] for arm in ARMS[1:]}  # type: dict[str, list[float]]
+    found: dict[ArmKey, list[float]] = {arm: [] for arm in COMPARED[1:]}
     for seed in range(12):
         signals = arms_of_margins(seed)
-        for arm in ARMS[1:]:
+        for arm in COMPARED[1:]:
             found[arm].append(float(aucs(signals, arm).mean()))
     for arm, values in found.items():
         assert np.mean(values) == pytest.approx(0.5, abs=0.03), arm
@@ -83,20 +86,20 @@ def test_nothing_is_seen_where_nothing_is_left() -> None:
 
 def test_what_is_left_is_seen() -> None:
     """Unlearned runs that kept memory are told from retrained ones, the more the more they kept."""
-    by_share = [aucs(arms_of_margins(1, memory=m), "unlearned").mean() for m in (0.0, 0.3, 1.0)]
+    by_share = [aucs(arms_of_margins(1, memory=m), UNLEARNED).mean() for m in (0.0, 0.3, 1.0)]
     assert by_share[0] < 0.6
     assert by_share[1] > by_share[0] + 0.05
     assert by_share[2] > 0.9
-    assert aucs(arms_of_margins(1, memory=1.0), "retrained").mean() < 0.1
+    assert aucs(arms_of_margins(1, memory=1.0), RETRAINED).mean() < 0.1
 
 
 def test_drift_alone_is_not_memory() -> None:
     """Where unlearning moved every record, control records score as high as forget records do: far
     above 0, at an AUC of 1/2."""
     signals = arms_of_margins(2, drift=2.0)
-    found = np.stack([score(signals, int(run)) for run in signals.runs_of("unlearned")])
+    found = np.stack([score(signals, int(run)) for run in signals.runs_of(UNLEARNED)])
     assert found[:, CONTROLS].mean() > 1
-    assert np.mean([aucs(arms_of_margins(s, drift=2.0), "unlearned").mean() for s in range(8)]) == (
+    assert np.mean([aucs(arms_of_margins(s, drift=2.0), UNLEARNED).mean() for s in range(8)]) == (
         pytest.approx(0.5, abs=0.04)
     )
 
@@ -104,7 +107,7 @@ def test_drift_alone_is_not_memory() -> None:
 def test_the_target_does_not_vouch_for_itself() -> None:
     """Moving one run's answer far away does not make its own arm expect it."""
     signals = arms_of_margins(3)
-    target = int(signals.runs_of("unlearned")[0])
+    target = int(signals.runs_of(UNLEARNED)[0])
     far = signals.logits.copy()
     far[target, np.arange(len(signals.labels)), signals.labels] += 50
     moved = Signals(far, signals.member, signals.labels, signals.ids, signals.arms, 0)
@@ -133,8 +136,8 @@ def test_runs_that_agree_to_the_last_bit_give_finite_scores() -> None:
     assert found[np.abs(phi(same[N], s.labels) - phi(same[0], s.labels)) > 1e-3].min() > 0
 
 
-@pytest.mark.parametrize(("n", "arms", "counts"), [(2, ARMS, "2 and 2"), (4, ARMS[2:], "0 and 4")])
-def test_too_few_runs(n: int, arms: tuple[str, ...], counts: str) -> None:
+@pytest.mark.parametrize(("n", "arms", "counts"), [(2, COMPARED, "2 and 2"), (4, COMPARED[2:], "0 and 4")])
+def test_too_few_runs(n: int, arms: Sequence[ArmKey], counts: str) -> None:
     """Fewer than three runs of either arm are no attack, and the reason says how many there are."""
     with pytest.raises(NotApplicable, match=f"there are {counts}"):
         score(arms_of_margins(0, n=n, arms=arms), 0)

@@ -1,8 +1,9 @@
 """Three complete audits, made up: one supported, one refuted, one whose control failed."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
+from auditkit.core.canonical import canonical
+from auditkit.core.ids import HONEST, ORIGINAL, RELEARNED, UNLEARNED, residual_memory
 from auditkit.evidence.schema import (
     Evidence,
     InterfaceSummary,
@@ -17,7 +18,7 @@ from tests.reports.sample_parts import (
     CONTROLS,
     FINDINGS,
     FORGOT,
-    HONEST,
+    LIKE_RETRAINED,
     STAYED,
     rho,
 )
@@ -52,11 +53,10 @@ NOT_SUPPORTED = replace(
     ),
     residual_memory=replace(
         SUPPORTED.residual_memory,
-        exact=rho(0.412),
         per_run={
-            "original": STAYED,
-            "unlearned": tuple(round(x + 0.382, 3) for x in FORGOT),
-            "honest": HONEST,
+            ORIGINAL: STAYED,
+            UNLEARNED: tuple(round(x + 0.382, 3) for x in FORGOT),
+            HONEST: LIKE_RETRAINED,
         },
     ),
     states=(),
@@ -86,7 +86,7 @@ INCONCLUSIVE = replace(
             FINDINGS[0], number=rho(None), result="undecided", explanation="No weight was left to compare."
         ),
         Skipped(
-            "residual memory, relearned",
+            residual_memory(RELEARNED),
             "Does the memory come back when half of it is taught again?",
             "needs the weights",
         ),
@@ -94,11 +94,9 @@ INCONCLUSIVE = replace(
     ),
     residual_memory=replace(
         SUPPORTED.residual_memory,
-        exact=rho(None),
-        jittered=(),
         recovered=(),
         per_class=(),
-        per_run={"unlearned": ()},
+        per_run={UNLEARNED: ()},
     ),
     attacks=(replace(ATTACKS[0], points=(), near={}),),
     agreement=None,
@@ -137,4 +135,4 @@ ALL = {"supported": SUPPORTED, "not_supported": NOT_SUPPORTED, "inconclusive": I
 
 def as_json(evidence: Evidence) -> bytes:
     """The evidence as the bundle holds it."""
-    return json.dumps(asdict(evidence), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return canonical(evidence)

@@ -2,6 +2,19 @@
 
 from dataclasses import replace
 
+from auditkit.core.ids import (
+    EXACT,
+    ORIGINAL,
+    RETRAINED,
+    SPARED_RECORDS,
+    TEST_ACCURACY,
+    UNLEARNED,
+    Jitter,
+    Query,
+    TestId,
+    attack_gap,
+    residual_memory,
+)
 from auditkit.evidence.schema import (
     AttackSummary,
     Control,
@@ -64,21 +77,21 @@ def accuracy(value: float, records: int) -> Number:
     return Number(value, *ends, 0.9, 20, records, "mean over runs, t interval", "Student 1908")
 
 
-def ran(name: str, question: str, number: Number, margin: float | None, **changed: object) -> Ran:
+def ran(test: TestId, question: str, number: Number, margin: float | None, **changed: object) -> Ran:
     """A test that passed, but for what is changed."""
     passed = Ran(
-        name, question, number, margin, True, 0.0004, 0.81, 1.0, "passed", True, True,
+        test, question, number, margin, True, 0.0004, 0.81, 1.0, "passed", True, True,
         "Both one-sided tests reject a difference as large as the margin.",
     )  # fmt: skip
     return replace(passed, **changed)  # type: ignore[arg-type]
 
 
 FINDINGS = (
-    ran("residual memory, exact", "Is the memory of the forget records gone?", rho(0.031), 0.2),
-    ran("residual memory, jitter 0.1", "Is it gone near the forget records (jitter 0.1)?", rho(0.042), 0.2),
-    ran("residual memory, jitter 0.3", "Is it gone near the forget records (jitter 0.3)?", rho(0.055), 0.2),
+    ran(residual_memory(EXACT), "Is the memory of the forget records gone?", rho(0.031), 0.2),
+    ran(residual_memory(Jitter(0.1)), "Is it gone near the forget records (jitter 0.1)?", rho(0.042), 0.2),
+    ran(residual_memory(Jitter(0.3)), "Is it gone near the forget records (jitter 0.3)?", rho(0.055), 0.2),
     ran(
-        "spared records",
+        SPARED_RECORDS,
         "Were some forget records never removed?",
         Number(
             2.1, None, None, None, 20, 9, "mixture score against groups of retrained runs", "decision.md, 3"
@@ -88,7 +101,7 @@ FINDINGS = (
         explanation="The score lies within what retrained models show among themselves.",
     ),
     ran(
-        "attack gap, lira",
+        attack_gap("lira"),
         "Does the likelihood-ratio attack see more than it sees in retrained models?",
         Number(
             0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "Carlini et al. 2022, eq. 4"
@@ -101,7 +114,7 @@ FINDINGS = (
         ),
     ),
     ran(
-        "test accuracy",
+        TEST_ACCURACY,
         "Is the test accuracy no worse than that of retrained models?",
         Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
         0.01,
@@ -117,7 +130,7 @@ STAYED = tuple(round(0.97 + 0.01 * (k * 7 % 20 - 10), 3) for k in range(20))
 FORGOT = tuple(round(0.03 + 0.012 * (k * 7 % 20 - 10), 3) for k in range(20))
 
 
-HONEST = tuple(round(-0.01 + 0.011 * (k * 3 % 20 - 10), 3) for k in range(20))
+LIKE_RETRAINED = tuple(round(-0.01 + 0.011 * (k * 3 % 20 - 10), 3) for k in range(20))
 
 
 def points(lift: float) -> tuple[OperatingPoint, ...]:
@@ -127,9 +140,9 @@ def points(lift: float) -> tuple[OperatingPoint, ...]:
         OperatingPoint(
             fpr,
             {
-                "original": rate(round(min(tpr * lift, 0.97), 4)),
-                "unlearned": rate(round(tpr * 1.05, 4)),
-                "retrained": rate(tpr),
+                ORIGINAL: rate(round(min(tpr * lift, 0.97), 4)),
+                UNLEARNED: rate(round(tpr * 1.05, 4)),
+                RETRAINED: rate(tpr),
             },
             Number(
                 round(tpr * 0.05, 4),
@@ -155,12 +168,15 @@ def rate(value: float) -> Number:
 def attack(
     name: str, title: str, paper: str, family: str, original: float, lift: float, *, leads: bool = True
 ) -> AttackSummary:
-    """One attack that sees `original` AUC before unlearning and next to nothing after it."""
-    arms = {"original": auc(original), "unlearned": auc(0.531), "retrained": auc(0.527)}
+    """One attack that sees `original` AUC before unlearning and next to nothing after it. The gap
+    of a required test stands with its finding."""
+    arms = {ORIGINAL: auc(original), UNLEARNED: auc(0.531), RETRAINED: auc(0.527)}
     gap = Number(0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "decision.md, 3")
-    near = {"jitter 0.1": gap, "jitter 0.3": replace(gap, value=0.006)}
-    balanced = {"original": auc(original - 0.02), "unlearned": auc(0.512), "retrained": auc(0.509)}
-    return AttackSummary(name, title, paper, family, arms, gap, near, balanced, points(lift), leads)
+    near: dict[Query, Number] = {Jitter(0.1): gap, Jitter(0.3): replace(gap, value=0.006)}
+    balanced = {ORIGINAL: auc(original - 0.02), UNLEARNED: auc(0.512), RETRAINED: auc(0.509)}
+    required = any(finding.test == attack_gap(name) for finding in FINDINGS)
+    own_gap = None if required else gap
+    return AttackSummary(name, title, paper, family, arms, own_gap, near, balanced, points(lift), leads)
 
 
 ATTACKS = (

@@ -1,5 +1,6 @@
 """A complete audit, made up, that supports its claim."""
 
+from auditkit.core.ids import HONEST, ORIGINAL, RETRAINED, UNLEARNED, Jitter
 from auditkit.evidence.schema import (
     AgreedBy,
     Agreement,
@@ -12,7 +13,7 @@ from auditkit.evidence.schema import (
     Look,
     NotChecked,
     Number,
-    Recovered,
+    RecoveredMemory,
     ResidualMemory,
     Scope,
     State,
@@ -26,7 +27,7 @@ from tests.reports.sample_parts import (
     EXPOSURE,
     FINDINGS,
     FORGOT,
-    HONEST,
+    LIKE_RETRAINED,
     STAYED,
     accuracy,
     auc,
@@ -34,7 +35,7 @@ from tests.reports.sample_parts import (
 )
 
 SUPPORTED = Evidence(
-    schema=1,
+    schema=2,
     lock_sha256="3f7c0b8e2d5a4f6191c2e7d08b6a5f4c3e2d1c0b9a8f7e6d5c4b3a2918070605",
     claim=CLAIM,
     scope=Scope(
@@ -50,7 +51,7 @@ SUPPORTED = Evidence(
         {"retain": 810, "forget": 90, "control": 180, "test": 250, "population": 467},
         3,
         0,
-        {"jitter 0.1": 1.21, "jitter 0.3": 3.63},
+        {Jitter(0.1): 1.21, Jitter(0.3): 3.63},
     ),
     interface=None,
     environment={
@@ -63,7 +64,7 @@ SUPPORTED = Evidence(
     looks=(Look(20, 0.05, "supported", ()),),
     arms=(
         ArmSummary(
-            "original",
+            ORIGINAL,
             "Trained on retain and forget.",
             20,
             accuracy(0.999, 810),
@@ -71,7 +72,7 @@ SUPPORTED = Evidence(
             accuracy(0.964, 250),
         ),
         ArmSummary(
-            "unlearned",
+            UNLEARNED,
             "Original runs after the procedure.",
             20,
             accuracy(0.996, 810),
@@ -79,7 +80,7 @@ SUPPORTED = Evidence(
             accuracy(0.958, 250),
         ),
         ArmSummary(
-            "retrained",
+            RETRAINED,
             "From scratch on retain only.",
             20,
             accuracy(0.999, 810),
@@ -90,17 +91,14 @@ SUPPORTED = Evidence(
     controls=CONTROLS,
     exposure=EXPOSURE,
     residual_memory=ResidualMemory(
-        exact=rho(0.031),
-        jittered=((0.1, rho(0.042)), (0.3, rho(0.055))),
         recovered=(
-            Recovered("relearned", rho(0.048), rho(0.006)),
-            Recovered("probe", rho(0.029), rho(-0.011)),
+            RecoveredMemory("relearned", rho(0.048), rho(0.006)),
+            RecoveredMemory("probe", rho(0.029), rho(-0.011)),
         ),
-        honest=rho(-0.012),
         per_class=tuple(
             ClassMemory(k, rho(0.01 * k - 0.03, 0.3, 9), rho(0.002 * k, 0.3, 9)) for k in range(5)
         ),
-        per_run={"original": STAYED, "unlearned": FORGOT, "honest": HONEST},
+        per_run={ORIGINAL: STAYED, UNLEARNED: FORGOT, HONEST: LIKE_RETRAINED},
         effective_records=Number(9.4, None, None, None, 20, 90, "Kish's formula on the weights", "Kish 1965"),
         smallest_detectable=Number(
             0.12, None, None, None, 20, 90, "power 0.8 at the honest runs' spread", "decision.md, 3"
@@ -122,14 +120,13 @@ SUPPORTED = Evidence(
         4,
         90,
         (
-            AgreedBy(1, {"original": 31, "unlearned": 9, "retrained": 8}),
-            AgreedBy(4, {"original": 12, "unlearned": 2, "retrained": 2}),
+            AgreedBy(1, {ORIGINAL: 31, UNLEARNED: 9, RETRAINED: 8}),
+            AgreedBy(4, {ORIGINAL: 12, UNLEARNED: 2, RETRAINED: 2}),
         ),
     ),
     before_after=BeforeAfter(auc(0.552), auc(0.558)),
     swap=(SwapLine("loss", "Loss threshold", auc(0.012)),),
     privacy=None,
-    utility=Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
     drift=Drift(
         Number(
             1.02, 0.97, 1.07, 0.9, 20, 180, "least squares of margins on retrained means", "decision.md, 2"

@@ -1,7 +1,7 @@
 """Where the tables of a report and what they name could drift apart, these tests fail."""
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -9,16 +9,17 @@ import pytest
 
 import auditkit.reports
 from auditkit.calibration import rates
-from auditkit.claims.claim import Kind, Recovery
+from auditkit.claims.claim import Kind
+from auditkit.core.canonical import to_plain
+from auditkit.core.ids import COMPARED, EXACT, SHADOW, TEST_ACCURACY, Recovery, attack_gap, residual_memory
 from auditkit.evidence.schema import Outcome, Result, Scope, Skipped
 from auditkit.reports import curve_axes, figures, joins, labels, procedures_figure, render, sections
 from auditkit.reproduction.published import VARIANTS
-from auditkit.signals.measurements import COMPARED
-from auditkit.verdict import decision, memory_tests
+from auditkit.verdict import decision, single_model
 from tests.reports import sample
 
 TEMPLATES = Path(auditkit.reports.__file__).parent / "templates"
-EVIDENCE = asdict(sample.SUPPORTED)
+EVIDENCE = to_plain(sample.SUPPORTED)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ EVIDENCE = asdict(sample.SUPPORTED)
         (labels.RECOVERIES, get_args(Recovery)),
         (labels.ANSWERS, get_args(rates.Answer)),
         (labels.CASE_KINDS, get_args(rates.Kind)),
-        (labels.ARM_ORDER, (*COMPARED, "shadow")),
+        (labels.ARM_ORDER, [str(arm) for arm in (*COMPARED, SHADOW)]),
         (labels.SET_ORDER, EVIDENCE["data"]["sets"]),
         (procedures_figure.MARKS, get_args(Outcome)),
         (curve_axes.SET_STYLES, labels.SETS),
@@ -91,18 +92,22 @@ def test_a_section_that_is_not_shown_leaves_no_gap(monkeypatch: pytest.MonkeyPat
     assert "#claim" not in page
 
 
-def test_the_headline_test_is_found_by_its_name() -> None:
-    """Another test with the very same number is not taken for the test of residual memory."""
-    twin = replace(sample.FINDINGS[1], number=sample.FINDINGS[0].number, result="refuted")
-    evidence = replace(sample.SUPPORTED, findings=(twin, sample.FINDINGS[0]))
-    page = render(sample.as_json(evidence), sample.RUN).html
-    assert re.findall(r"Test against the margin: (\w+)\.", page) == ["passed"]
-
-
 def test_names_that_the_report_joins_by_are_those_of_the_verdict() -> None:
-    """The verdict's own code spells the names by which the report finds the headline and the
-    no-op."""
-    query = joins.MEMORY_TEST.removeprefix("residual memory, ")
-    assert 'f"residual memory, {query}"' in Path(memory_tests.__file__).read_text()
-    assert query == "exact"
-    assert f'"{joins.NOOP}"' in Path(decision.__file__).read_text()
+    """The names by which the report finds tests are their written forms, and the verdict's own code
+    spells those of the controls."""
+    assert str(residual_memory(EXACT)) == joins.HEADLINE
+    assert str(residual_memory(EXACT)) == f"{joins.MEMORY_TEST}, {EXACT}"
+    assert str(attack_gap("lira")) == f"{joins.GAP_TEST}, lira"
+    for module in (decision, single_model):
+        assert module.__file__
+        assert {f'"{joins.NOOP}"', f'"{joins.HONEST}"'} <= set(
+            re.findall(r'"[^"\n]+"', Path(module.__file__).read_text())
+        )
+
+
+def test_tests_and_controls_that_templates_name_exist() -> None:
+    """What a template looks up by name is a required test of every audit, or a control."""
+    text = "".join(template.read_text() for template in TEMPLATES.rglob("*.j2"))
+    tests = set(re.findall(r'\|test_number\("([^"]+)"\)', text))
+    assert tests == {str(residual_memory(EXACT)), str(TEST_ACCURACY)}
+    assert set(re.findall(r'\|control_number\("([^"]+)"\)', text)) == {joins.HONEST}

@@ -3,16 +3,18 @@ import re
 from xml.etree import ElementTree
 
 from auditkit.reports import figures
+from auditkit.reports.joins import memory_by_arm
 from auditkit.reports.svg import ACCENT, BAND, DARK, INK, LINE, MUTED
 from tests.reports import sample
 
-MEMORY = json.loads(sample.as_json(sample.SUPPORTED))["residual_memory"]
-POINTS = json.loads(sample.as_json(sample.SUPPORTED))["attacks"][0]["points"]
+EVIDENCE = json.loads(sample.as_json(sample.SUPPORTED))
+PER_RUN = EVIDENCE["residual_memory"]["per_run"]
+POINTS = EVIDENCE["attacks"][0]["points"]
 
 
 def rho() -> str:
-    numbers = {"unlearned": MEMORY["exact"], "honest": MEMORY["honest"]}
-    return figures.residual_memory(MEMORY["per_run"], numbers, 0.2)
+    numbers = memory_by_arm(EVIDENCE)
+    return figures.residual_memory(PER_RUN, {arm: numbers[arm] for arm in ("unlearned", "honest")}, 0.2)
 
 
 def colours(svg: str) -> set[str]:
@@ -24,8 +26,8 @@ def colours(svg: str) -> set[str]:
 def test_every_run_is_a_dot() -> None:
     """Each run of each arm is drawn once, in the arm's colour."""
     dots = [node.get("fill") for node in ElementTree.fromstring(rho()).iter("use") if node.get("y")]
-    assert dots.count(ACCENT) == len(MEMORY["per_run"]["unlearned"])
-    assert dots.count(MUTED) >= len(MEMORY["per_run"]["original"]) + len(MEMORY["per_run"]["honest"])
+    assert dots.count(ACCENT) == len(PER_RUN["unlearned"])
+    assert dots.count(MUTED) >= len(PER_RUN["original"]) + len(PER_RUN["honest"])
 
 
 def test_colours_have_a_dark_counterpart() -> None:

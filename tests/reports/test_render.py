@@ -130,10 +130,12 @@ def test_ids_are_unique_and_links_lead_somewhere(name: str) -> None:
 def test_names_are_shown_not_obeyed() -> None:
     """A claim named like a script tag appears as text, in the page, the summary and the figures."""
     evil = '<script>alert("1")</script>'
-    hostile = changed(claim=sample.CLAIM | {"name": evil})
-    attacks = json.loads(hostile)["attacks"]
-    attacks[0]["title"] = attacks[0]["name"] = evil
-    rendered = render(json.dumps(json.loads(hostile) | {"attacks": attacks}).encode(), sample.RUN)
+    content = json.loads(changed(claim=sample.CLAIM | {"name": evil}))
+    attack = content["attacks"][0]
+    gaps = [finding for finding in content["findings"] if finding["test"] == f"attack gap, {attack['name']}"]
+    attack["title"] = attack["name"] = evil
+    gaps[0]["test"] = f"attack gap, {evil}"
+    rendered = render(json.dumps(content).encode(), sample.RUN)
     assert "<script" not in rendered.html
     assert "<h1>&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;</h1>" in rendered.html
     assert "<script" not in rendered.summary
@@ -141,7 +143,7 @@ def test_names_are_shown_not_obeyed() -> None:
 
 FIELDS = (
     "lock_sha256", "claim", "data", "environment", "arms", "controls", "states", "findings", "attacks",
-    "utility", "drift", "not_checked", "warnings", "verdict",
+    "residual_memory", "drift", "not_checked", "warnings", "verdict",
 )  # fmt: skip
 
 
