@@ -22,8 +22,8 @@ class Recipe:
             ("constant"), (1 + cos(pi e / E)) / 2 ("cosine", Loshchilov & Hutter 2017, eq. 5 without
             restarts) or gamma^e ("step").
         gamma: Of the schedule "step".
-        augment: What is done to an image each time it is seen, some of
-            `auditkit.training.augmentation.AUGMENTATIONS`.
+        augment: What is done to an image each time it is seen: "shift", "flip", see
+            `auditkit.training.augmentation`.
     """
 
     epochs: int
