@@ -6,7 +6,7 @@ from pathlib import Path
 
 from auditkit.core.errors import AuditError
 from auditkit.engine.queue import WorkerConfig
-from auditkit.runs.tasks import Tensors
+from auditkit.runs.answers import Tensors
 
 TWO = WorkerConfig(2, 1)
 
