@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from auditkit.claims.claim import Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.ids import EXACT, TestId, residual_memory
 from auditkit.core.progress import NullReporter
 from auditkit.engine.resources import Resources

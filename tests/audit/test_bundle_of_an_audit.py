@@ -13,7 +13,7 @@ import pikepdf
 import pytest
 
 from auditkit.attacks import ATTACKS
-from auditkit.claims.claim import REPORTED, STANDARD
+from auditkit.claims.criteria import REPORTED, STANDARD
 from auditkit.core.errors import IntegrityError, UsageError
 from auditkit.evidence.bundle import key_path, read_bundle
 from auditkit.evidence.report_files import report

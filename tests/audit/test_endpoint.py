@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from auditkit.claims.claim import ONE_RUN_MARGINS
+from auditkit.claims.criteria import ONE_RUN_MARGINS
 from auditkit.core.ids import UNLEARNED
 from tests.audit.audits import audited, exact_memory
 from tests.study.released import checkpoint, claim_of

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditkit.claims.claim import Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.ids import Jitter, attack_gap
 from auditkit.evidence.schema import Evidence

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from auditkit.claims.claim import BUILT_IN, Claim, parse_claim, read_claim
+from auditkit.claims.claim import BUILT_IN, Claim
+from auditkit.claims.read import parse_claim, read_claim
 from auditkit.core.errors import UsageError
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -188,5 +188,5 @@ def test_trials_do_not_depend_on_the_number_of_workers() -> None:
     with parallel_config(backend="threading"):
         assert trials(one, wanted, criteria, 12, 5, jobs=3) == found
     assert [trial.outcome for trial in found["half"]] == ["not_supported"] * 3
-    assert all(residual_memory(EXACT) in trial.refuted_by for trial in found["half"])
+    assert all(ids.residual_memory(ids.EXACT) in trial.refuted_by for trial in found["half"])
     assert "not_supported" not in [trial.outcome for trial in found[EXACT]]

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from auditkit.claims.claim import Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import parse_claim
 
 MODEL = """
 from dataclasses import dataclass

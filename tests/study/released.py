@@ -8,7 +8,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from auditkit.claims.claim import Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.progress import NullReporter
 from auditkit.study.study import prepare
 from auditkit.training import fit, initialise

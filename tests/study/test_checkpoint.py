@@ -8,7 +8,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from auditkit.claims.claim import Claim, parse_claim
+from auditkit.claims.claim import Claim
+from auditkit.claims.read import parse_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import load

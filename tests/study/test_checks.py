@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auditkit.claims.claim import parse_claim, read_claim
+from auditkit.claims.read import parse_claim, read_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import NearDuplicates, load

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from auditkit.claims.claim import parse_claim
+from auditkit.claims.read import parse_claim
 from auditkit.study.checks import claim_problems
 
 LOOKING: dict[str, Any] = {
