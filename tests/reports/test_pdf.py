@@ -12,23 +12,9 @@ import pytest
 from auditkit.reports import PdfUnavailable, pdf, render
 from auditkit.reports.method_page import method_page
 from tests.reports import sample
+from tests.reports.harfbuzz import needs_subset
 
 CREATED = str(sample.RUN["finished"])
-needs_subset = pytest.mark.skipif(
-    subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-c",
-            "from weasyprint.text.ffi import harfbuzz_subset as h; assert h",
-        ],
-        capture_output=True,
-        check=False,
-    ).returncode
-    != 0,
-    reason="without libharfbuzz-subset0 fonts are embedded by other means, with the time",
-)
 SIGNS = "εδρφ≤≥±–✗✓Δ"
 
 

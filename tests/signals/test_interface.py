@@ -113,29 +113,52 @@ def spread(z: Logits) -> Logits:
 
 
 # How answers are cut down -> what is to be recognised.
-# fmt: off
 CUT: dict[str, tuple[Callable[[Logits], Logits], Interface]] = {
     "labels": (one_hot, Interface(labels=True)),
     "scaled labels": (partial(one_hot, high=10), Interface(labels=True)),
     "smoothed labels": (partial(one_hot, high=0.91, low=0.01), Interface(labels=True)),
     "clipped below": (lambda z: z.clip(-3), Interface(lowest=-3)),
     "clipped on both sides": (lambda z: z.clip(-3, 5), Interface(lowest=-3, highest=5)),
-    "clipped below the largest": (lambda z: differences(z).clip(-3), Interface(scale="below the largest", lowest=-3)),
+    "clipped below the largest": (
+        lambda z: differences(z).clip(-3),
+        Interface(scale="below the largest", lowest=-3),
+    ),
     "clipped below the largest, shifted": (
-        lambda z: np.maximum(z, z.max(axis=-1, keepdims=True) - np.float32(3)), Interface(scale="below the largest", lowest=-3)),
+        lambda z: np.maximum(z, z.max(axis=-1, keepdims=True) - np.float32(3)),
+        Interface(scale="below the largest", lowest=-3),
+    ),
     "rounded": (lambda z: z.round(1), Interface(step=0.1)),
     "rounded to integers": (np.round, Interface(step=1)),
-    "differences, rounded": (lambda z: differences(z).round(1), Interface(scale="below the largest", step=0.1)),
+    "differences, rounded": (
+        lambda z: differences(z).round(1),
+        Interface(scale="below the largest", step=0.1),
+    ),
     "probabilities": (probabilities, Interface(scale="probabilities")),
-    "probabilities, rounded": (lambda z: probabilities(z).round(2), Interface(scale="probabilities", step=0.01)),
-    "probabilities, clipped": (lambda z: probabilities(z).clip(0.0078125, 0.9921875), Interface(scale="probabilities", lowest=0.0078125, highest=0.9921875)),
+    "probabilities, rounded": (
+        lambda z: probabilities(z).round(2),
+        Interface(scale="probabilities", step=0.01),
+    ),
+    "probabilities, clipped": (
+        lambda z: probabilities(z).clip(0.0078125, 0.9921875),
+        Interface(scale="probabilities", lowest=0.0078125, highest=0.9921875),
+    ),
     "three logits": (partial(largest, k=3, others=-100), Interface(top=3, fill=-100)),
-    "three probabilities": (lambda z: largest(probabilities(z), 3, 0), Interface(scale="probabilities", top=3, fill=0)),
+    "three probabilities": (
+        lambda z: largest(probabilities(z), 3, 0),
+        Interface(scale="probabilities", top=3, fill=0),
+    ),
     "one probability": (spread, Interface(scale="probabilities", top=1)),
 }
-TWO_CLASSES = ("labels", "scaled labels", "clipped below", "clipped on both sides", "clipped below the largest", "rounded",
-               "probabilities", "probabilities, rounded")
-# fmt: on
+TWO_CLASSES = (
+    "labels",
+    "scaled labels",
+    "clipped below",
+    "clipped on both sides",
+    "clipped below the largest",
+    "rounded",
+    "probabilities",
+    "probabilities, rounded",
+)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def test_a_plan_word_for_word() -> None:
 112 runs: at most 20 each
 plan: one by one, about a minute
 power, if the residual memory of one run has a standard deviation of 0.15 as planned:
-  an honest claim passes the test of residual memory, margin ±0.2, with probability 0.97; the other 24 required tests can only lower that
+  an honest claim passes the test of residual memory, margin ±0.2, with probability 0.97; \
+the other 24 required tests can only lower that
   for probability 0.8 at that margin, with one look: 12 runs an arm
   look at runs an arm                 level   told from none   refuted from
   8                                  0.0200            0.255          0.703

@@ -9,12 +9,25 @@ import torch
 
 from auditkit.claims.read import parse_claim
 from auditkit.core.canonical import digest
-from auditkit.core.environment import environment
+from auditkit.core.environment import training_environment
+from auditkit.core.ids import (
+    HONEST,
+    ORIGINAL,
+    RETRAINED,
+    SHADOW,
+    SWAPPED_ORIGINAL,
+    SWAPPED_UNLEARNED,
+    UNLEARNED,
+    unlearned,
+)
 from auditkit.core.progress import NullReporter
 from auditkit.engine.plan import Plan
-from auditkit.runs import stacks as lists
-from auditkit.runs.queries import build_queries
-from auditkit.runs.stacks import build_task, plan_stacks, shared
+from auditkit.engine.queue import WorkerConfig
+from auditkit.runs import stacks as stacks_module
+from auditkit.runs.queries import QueryPlan, build_queries
+from auditkit.runs.session import TrainingSession
+from auditkit.runs.stacks import RunStack, plan_stacks
+from auditkit.runs.task_inputs import build_task, task_inputs
 from auditkit.signals.interface import NOTHING, Interface
 from auditkit.study.study import Study, prepare
 
@@ -34,9 +47,17 @@ def study_of(folder: Path = Path(), **changes: Any) -> Study:
     return prepare(claim, folder, [], NullReporter())
 
 
+def stacks_of(
+    study: Study, queries: QueryPlan | None = None, plan: Plan = PLAN, lock: str = "one"
+) -> list[RunStack]:
+    """The stacks of a study under a plan, in the bundle with this lock."""
+    session = TrainingSession(study, plan, WorkerConfig(1, plan.threads), lock, NullReporter())
+    return plan_stacks(session, queries or build_queries(study))
+
+
 def stored_under(study: Study, plan: Plan = PLAN, lock: str = "one") -> tuple[set[str], set[str]]:
     """The names of the files of all trained weights, and of all answers."""
-    stacks = plan_stacks(study, build_queries(study), plan, lock)
+    stacks = stacks_of(study, plan=plan, lock=lock)
     return {digest(s.weights) for s in stacks}, {digest(s.answers) for s in stacks}
 
 
@@ -44,20 +65,20 @@ def test_every_run_of_every_arm_is_in_one_stack() -> None:
     """The stacks of an arm hold its runs once each, none wider than the plan; the procedure's other
     states are arms of their own, made from the same originals."""
     study = study_of()
-    stacks = plan_stacks(study, build_queries(study), PLAN, "one")
+    stacks = stacks_of(study)
     runs = {
         arm: [k for s in stacks if s.arm == arm for k in s.runs]
         for arm in dict.fromkeys(s.arm for s in stacks)
     }
     twelve = list(range(12))
     assert runs == {
-        "original": twelve,
-        "unlearned": twelve,
-        "unlearned, gate on": twelve,
-        "unlearned, gate off": twelve,
-        "retrained": twelve,
-        "honest": twelve,
-        "shadow": [0, 1, 2, 3],
+        ORIGINAL: twelve,
+        UNLEARNED: twelve,
+        unlearned("gate on"): twelve,
+        unlearned("gate off"): twelve,
+        RETRAINED: twelve,
+        HONEST: twelve,
+        SHADOW: [0, 1, 2, 3],
     }
     assert max(len(s.runs) for s in stacks) <= 5
     seeds = [seed for s in stacks if s.state is None for seed in s.seeds]
@@ -70,10 +91,10 @@ def test_no_stack_reaches_over_a_look() -> None:
     sizes, lax = {"per_arm": 12, "shadow": 4}, {"residual_memory": 0.9}
     plain = study_of(runs=sizes, criteria=lax)
     looking = study_of(runs=sizes | {"looks": [5, 8]}, criteria=lax)
-    stacks = plan_stacks(looking, build_queries(looking), PLAN, "one")
-    assert [s.runs for s in stacks if s.arm == "honest"] == [range(5), range(5, 8), range(8, 12)]
+    stacks = stacks_of(looking)
+    assert [s.runs for s in stacks if s.arm == HONEST] == [range(5), range(5, 8), range(8, 12)]
     seeds = {(s.arm, k): seed for s in stacks for k, seed in zip(s.runs, s.seeds, strict=True)}
-    for s in plan_stacks(plain, build_queries(plain), PLAN, "one"):
+    for s in stacks_of(plain):
         assert [seeds[s.arm, k] for k in s.runs] == list(s.seeds)
     first = {digest(s.answers) for s in stacks if s.runs.stop <= 5}
     five = study_of(runs={"per_arm": 5, "shadow": 4}, criteria=lax)
@@ -84,13 +105,13 @@ def test_the_swapped_world_is_made_only_if_asked_for() -> None:
     """The SWAP test adds originals trained on retain and stand-ins, which are control records, and
     as many runs unlearned from those; nothing else changes."""
     plain, study = study_of(), study_of(runs={"per_arm": 12, "shadow": 4, "swap": True})
-    stacks = plan_stacks(study, build_queries(study), PLAN, "one")
-    added = [s for s in stacks if s.arm.startswith("swapped")]
-    assert [k for s in added if s.arm == "swapped original" for k in s.runs] == list(range(12))
-    assert [k for s in added if s.arm == "swapped unlearned" for k in s.runs] == list(range(12))
-    others = {digest(s.answers) for s in stacks if not s.arm.startswith("swapped")}
+    stacks = stacks_of(study)
+    added = [s for s in stacks if s.arm.world == "swapped"]
+    assert [k for s in added if s.arm == SWAPPED_ORIGINAL for k in s.runs] == list(range(12))
+    assert [k for s in added if s.arm == SWAPPED_UNLEARNED for k in s.runs] == list(range(12))
+    others = {digest(s.answers) for s in stacks if s.arm.world == "plain"}
     assert others == stored_under(plain)[1]
-    trained = study.members("swapped original")
+    trained = study.members(SWAPPED_ORIGINAL)
     assert set(study.stand_ins) <= set(study.sets.control)
     assert len(study.stand_ins) == len(study.sets.forget)
     assert all(set(row) == {*study.sets.retain, *study.stand_ins} for row in trained)
@@ -106,7 +127,7 @@ def test_every_candidate_is_in_as_many_shadow_runs_as_it_is_out_of() -> None:
         ({"train": 400, "control": 120, "test": 150, "population": 1000}, 400),
     ):
         study = study_of(data=data)
-        shadows = study.members("shadow")
+        shadows = study.members(SHADOW)
         assert shadows.shape == (4, half)
         for records in (study.sets.forget, study.sets.control):
             assert all((shadows == record).sum() == 2 for record in records)
@@ -152,10 +173,10 @@ def test_other_data_another_plan_or_another_library_use_no_old_run(monkeypatch: 
         new = stored_under(study, plan)
         assert old[0].isdisjoint(new[0])
         assert old[1].isdisjoint(new[1])
-    for name in environment():
-        changed = {**environment(), name: "other"}
+    for name in training_environment():
+        changed = {**training_environment(), name: "other"}
         with monkeypatch.context() as patch:
-            patch.setattr(lists, "environment", lambda changed=changed: changed)
+            patch.setattr(stacks_module, "training_environment", lambda changed=changed: changed)
             new = stored_under(study)
         assert old[0].isdisjoint(new[0])
         assert old[1].isdisjoint(new[1])
@@ -179,10 +200,10 @@ def test_another_interface_is_other_questions() -> None:
     behind = [asked.through(i) for i in (NOTHING, Interface(labels=True), Interface(step=0.1))]
     assert len({q.commitment() for q in behind}) == 3
     assert behind[0].commitment() == asked.commitment()
-    given = shared(study, behind[1])
-    for stack in plan_stacks(study, behind[1], PLAN, "lock"):
-        weights: dict[str, torch.Tensor] | None = None if stack.trained else {}
-        assert build_task(study, behind[1], PLAN, given, stack, weights).interface == Interface(labels=True)
+    inputs = task_inputs(study, PLAN, behind[1])
+    for stack in stacks_of(study, behind[1]):
+        weights: dict[str, torch.Tensor] | None = None if stack.arm.trained else {}
+        assert build_task(inputs, stack, weights).interface == Interface(labels=True)
 
 
 def test_models_in_hand_are_those_that_are_compared() -> None:
@@ -226,5 +247,5 @@ def test_own_procedures_are_a_task_a_run(tmp_path: Path) -> None:
     resumed."""
     (tmp_path / "ours.py").write_text("def unlearn(model, retain, forget, *, seed):\n    return model\n")
     study = study_of(tmp_path, procedure={"name": "./ours.py:unlearn"})
-    stacks = plan_stacks(study, build_queries(study), PLAN, "one")
-    assert [list(s.runs) for s in stacks if s.arm == "unlearned"] == [[k] for k in range(12)]
+    stacks = stacks_of(study)
+    assert [list(s.runs) for s in stacks if s.arm == UNLEARNED] == [[k] for k in range(12)]

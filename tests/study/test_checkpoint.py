@@ -1,110 +1,23 @@
-"""Whole audits of one released checkpoint, small, and everything that a checkpoint may be refused
-for."""
+"""Everything that a released checkpoint may be refused for."""
 
-import json
 import pickle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from torch import nn
 
 from auditkit.claims.claim import Claim
-from auditkit.claims.criteria import ONE_RUN_MARGINS
 from auditkit.claims.read import parse_claim
 from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import load
-from auditkit.pipeline import audit
 from auditkit.study.checkpoint import load_checkpoint
 from auditkit.study.checks import claim_problems
 from auditkit.study.study import prepare
-from auditkit.training import fit, initialise
-
-SMALL: dict[str, Any] = {
-    "name": "small",
-    "data": {"train": 300, "control": 100, "test": 120, "population": 100},
-    "forget": {"fraction": 0.2},
-    "model": {"options": {"hidden": [64]}},
-    "training": {"epochs": 40},
-    "runs": {"per_arm": 8, "shadow": 0},
-    "criteria": {
-        "attacks": ["loss"],
-        "reported": [],
-        "recoveries": ["probe"],
-        "jitter": [0.1],
-        "planning_sd": 0.12,
-    },
-    "release": {"weights": "./model.safetensors"},
-}
-
-
-def claim_of(**changes: Any) -> Claim:
-    claim, problems = parse_claim(SMALL | changes)
-    assert problems == []
-    return claim
-
-
-def checkpoint(folder: Path, *, with_forget: bool) -> nn.Module:
-    """Write what a claimant trained by a seed of their own."""
-    study = prepare(claim_of().model_copy(update={"release": None}), folder, [], NullReporter())
-    sets = study.sets
-    rows = np.concatenate([sets.retain, sets.forget]) if with_forget else sets.retain
-    x, y = torch.from_numpy(study.data.x[rows]), torch.from_numpy(study.data.y[rows])
-    [model] = fit([initialise(study.build, 77)], x, y, study.recipe, seeds=[77])
-    safetensors.torch.save_file(model.state_dict(), folder / "model.safetensors")
-    return model
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(autouse=True)
-def one_store(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The references of these audits are the same: they are trained once."""
-    monkeypatch.setenv("AUDITKIT_CACHE", str(store))
-
-
-def test_an_honest_checkpoint_is_not_refuted(tmp_path: Path) -> None:
-    """A model retrained without the records lies among the auditor's; its hash is locked, and the
-    report says what that can mean at most."""
-    checkpoint(tmp_path, with_forget=False)
-    evidence = audit(claim_of(), tmp_path / "out", folder=tmp_path)
-    assert evidence.verdict.outcome in ("supported", "inconclusive")
-    assert [c.passed for c in evidence.controls] == [True, True, True]
-    exact = evidence.residual_memory.exact
-    assert exact.low is not None
-    assert exact.high is not None
-    assert exact.low < 0.2
-    assert exact.high > -0.2
-    assert evidence.residual_memory.per_run["unlearned"] == (exact.value,)
-    assert [arm.runs for arm in evidence.arms] == [8, 1, 8, 8]
-    assert [r.name for r in evidence.residual_memory.recovered] == ["probe"]
-    assert evidence.before_after is None
-    assert evidence.scope.kind == "endpoint"
-    lock = json.loads((tmp_path / "out" / "lock.json").read_bytes())
-    assert lock["released"] in evidence.scope.establishes[0]
-    assert {name: lock["claim"]["criteria"][name] for name in ONE_RUN_MARGINS} == ONE_RUN_MARGINS
-    assert "procedure" not in lock["claim"]
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "A claim about one released model" in page
-    assert "How the checkpoint came to be." in page
-    assert "In the released model" in page
-    assert "By the procedure" not in page
-
-
-def test_a_checkpoint_that_forgot_nothing_is_not_supported(tmp_path: Path) -> None:
-    """A model trained on the forget records is refuted, also from a .pt file."""
-    model = checkpoint(tmp_path, with_forget=True)
-    torch.save(model.state_dict(), tmp_path / "model.pt")
-    evidence = audit(claim_of(release={"weights": "model.pt"}), tmp_path / "out", folder=tmp_path)
-    assert evidence.verdict.outcome == "not_supported"
-    assert evidence.residual_memory.exact.value == pytest.approx(1, abs=0.35)
+from auditkit.training import initialise
+from tests.study.released import claim_of
 
 
 class Hostile:

@@ -9,9 +9,11 @@ from joblib import parallel_config
 
 from auditkit.calibration.trials import trials
 from auditkit.claims.criteria import Criteria
+from auditkit.core import ids
 from auditkit.core.errors import AuditError, IntegrityError
-from auditkit.runs.bank import EXACT, Bank, Case, draw, joined, open_bank, runs_of, save
-from auditkit.signals.arms import Arm
+from auditkit.core.ids import RELEARNED
+from auditkit.runs.bank import EXACT, Bank, Case, draw, open_bank, runs_of, save
+from auditkit.signals.arms import Arm, joined
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.scores import Scores
 from tests.statistics.simulated_arms import simulated_arms
@@ -24,7 +26,7 @@ def numbered(first: int, runs: int) -> Arm:
     """An arm each number of which says which run it is of."""
     own = np.arange(first, first + runs, dtype=np.float64)
     rows = own[:, None] + np.linspace(0, 0.5, 4)
-    return Arm({"exact": Margins(rows, rows)}, {"loss": Scores(rows, rows)}, own)
+    return Arm({ids.EXACT: Margins(rows, rows)}, {"loss": Scores(rows, rows)}, own)
 
 
 def bank() -> Bank:
@@ -52,7 +54,9 @@ def test_unlearned_runs_are_those_made_from_the_originals_that_were_drawn() -> N
     for k in range(20):
         arms = draw(bank(), "fake", N, 0, k)
         assert (arms.unlearned.accuracy == arms.original.accuracy + 1000).all()
-        assert (arms.unlearned.margins["exact"].forget == arms.original.margins["exact"].forget + 1000).all()
+        assert (
+            arms.unlearned.margins[ids.EXACT].forget == arms.original.margins[ids.EXACT].forget + 1000
+        ).all()
         assert (arms.unlearned.scores["loss"].control == arms.original.scores["loss"].control + 1000).all()
 
 
@@ -93,10 +97,10 @@ def test_queries_that_one_arm_was_not_asked_are_left_out_for_all() -> None:
     """Where the claimed runs lack a query, so do the arms they are compared with."""
     one = bank()
     rich = Arm(
-        {**one.original.margins, "relearned": one.original.margins["exact"]}, {}, one.original.accuracy
+        {**one.original.margins, RELEARNED: one.original.margins[ids.EXACT]}, {}, one.original.accuracy
     )
     arms = draw(Bank(rich, one.pool, one.cases, {}, 50, [], {}), "fake", N, 0, 0)
-    assert set(arms.original.margins) == {"exact"}
+    assert set(arms.original.margins) == {ids.EXACT}
 
 
 def test_a_bank_too_small_says_what_it_lacks() -> None:
@@ -122,7 +126,7 @@ def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
         for arm in ("original", "unlearned", "retrained", "honest"):
             left, right = getattr(a, arm), getattr(b, arm)
             assert (left.accuracy == right.accuracy).all()
-            assert (left.margins["exact"].control == right.margins["exact"].control).all()
+            assert (left.margins[ids.EXACT].control == right.margins[ids.EXACT].control).all()
             assert (left.scores["loss"].forget == right.scores["loss"].forget).all()
 
 
@@ -184,5 +188,5 @@ def test_trials_do_not_depend_on_the_number_of_workers() -> None:
     with parallel_config(backend="threading"):
         assert trials(one, wanted, criteria, 12, 5, jobs=3) == found
     assert [trial.outcome for trial in found["half"]] == ["not_supported"] * 3
-    assert all(residual_memory(EXACT) in trial.refuted_by for trial in found["half"])
+    assert all(ids.residual_memory(ids.EXACT) in trial.refuted_by for trial in found["half"])
     assert "not_supported" not in [trial.outcome for trial in found[EXACT]]
