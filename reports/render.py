@@ -22,8 +22,8 @@ FORMATS = (
 # Those of joins.py.
 JOINS = (
     "arm_numbers", "by_family", "by_query", "control_number", "gap", "gaps", "headline_test",
-    "kinds_of_test", "named", "numbered", "planned_looks", "point_numbers", "queries", "quoted", "recovered_number",
-    "result", "rows", "test_number",
+    "kinds_of_test", "named", "numbered", "planned_looks", "point_numbers", "queries", "quoted",
+    "recovered_number", "result", "rows", "test_number",
 )  # fmt: skip
 
 

@@ -16,8 +16,8 @@ class TrainingSession:
         study: the claim with its data.
         plan: how wide a stack is, on how many threads, where.
         workers: who does the work.
-        reuse_key: under which runs of the user's own code are stored: what such code reads cannot be
-            known, so that its runs are used again under the same key alone.
+        reuse_key: under which runs of the user's own code are stored: what such code reads cannot
+            be known, so that its runs are used again under the same key alone.
         tell: how progress is reported.
     """
 

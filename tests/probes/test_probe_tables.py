@@ -3,7 +3,7 @@
 from typing import get_args
 
 from auditkit.attacks import ATTACKS
-from auditkit.claims.claim import Recovery
+from auditkit.core.ids import Recovery
 from auditkit.probes import OBSERVATIONS, RECOVERIES
 from auditkit.reports import labels
 
