@@ -63,8 +63,8 @@ def filed_signals(path: Path, per_arm: int, shadows: int) -> Signals:
 
 def held(compute: Callable[[], T], size: Callable[[T], int]) -> int:
     """The most bytes held at any moment while something is computed, beyond those of its result:
-    the least of three times, as what is imported or filled in only once comes on top."""
-    return min(_held(compute, size) for _ in range(3))
+    the less of two times, as what is imported or filled in only once comes on top."""
+    return min(_held(compute, size) for _ in range(2))
 
 
 def _held(compute: Callable[[], T], size: Callable[[T], int]) -> int:

@@ -1,6 +1,7 @@
 """Three complete audits, made up: one supported, one refuted, one whose control failed."""
 
 from dataclasses import replace
+from functools import cache
 
 from auditkit.core.canonical import canonical
 from auditkit.core.ids import HONEST, ORIGINAL, RELEARNED, UNLEARNED, residual_memory
@@ -12,6 +13,7 @@ from auditkit.evidence.schema import (
     Skipped,
     Verdict,
 )
+from auditkit.reports import Rendered, render
 from tests.reports.sample_parts import (
     ATTACKS,
     CLAIM,
@@ -24,7 +26,18 @@ from tests.reports.sample_parts import (
 )
 from tests.reports.sample_supported import SUPPORTED
 
-__all__ = ["ALL", "ATTACKS", "CLAIM", "CONTROLS", "FINDINGS", "RUN", "SUPPORTED", "as_json", "rho"]
+__all__ = [
+    "ALL",
+    "ATTACKS",
+    "CLAIM",
+    "CONTROLS",
+    "FINDINGS",
+    "RUN",
+    "SUPPORTED",
+    "as_json",
+    "rendered",
+    "rho",
+]
 
 
 RUN: dict[str, object] = {
@@ -131,6 +144,12 @@ INCONCLUSIVE = replace(
 
 
 ALL = {"supported": SUPPORTED, "not_supported": NOT_SUPPORTED, "inconclusive": INCONCLUSIVE}
+
+
+@cache
+def rendered(name: str) -> Rendered:
+    """The documents of a sample, rendered once for all tests of a process."""
+    return render(as_json(ALL[name]), RUN)
 
 
 def as_json(evidence: Evidence) -> bytes:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pikepdf
 import pytest
 
-from auditkit.reports import PdfUnavailable, pdf, render
+from auditkit.reports import PdfUnavailable, pdf
 from auditkit.reports.method_page import method_page
 from tests.reports import sample
 from tests.reports.harfbuzz import needs_subset
@@ -22,7 +22,7 @@ SIGNS = "εδρφ≤≥±–✗✓Δ"
 def case(request: pytest.FixtureRequest) -> tuple[str, bytes, bytes]:
     """Page, evidence and PDF of one sample."""
     evidence = sample.as_json(sample.ALL[request.param])
-    page = render(evidence, sample.RUN).html
+    page = sample.rendered(request.param).html
     return page, evidence, pdf(page, evidence, CREATED)
 
 

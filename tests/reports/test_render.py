@@ -1,7 +1,6 @@
 import json
 import re
 import tomllib
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,9 @@ from tests.reports import sample
 EVERY = pytest.mark.parametrize("name", sample.ALL)
 
 
-@cache
 def html(name: str) -> str:
-    """The page of a sample, rendered once for all tests."""
-    return render(sample.as_json(sample.ALL[name]), sample.RUN).html
+    """The page of a sample."""
+    return sample.rendered(name).html
 
 
 def golden(file: str) -> str:
@@ -34,15 +32,13 @@ def changed(**fields: Any) -> bytes:
 
 def test_summary_of_a_supported_claim() -> None:
     """The summary of a supported claim is this text, whole."""
-    assert render(sample.as_json(sample.SUPPORTED), sample.RUN).summary == golden("summary-supported.md")
+    assert sample.rendered("supported").summary == golden("summary-supported.md")
 
 
 def test_summary_of_an_audit_that_failed() -> None:
     """The summary of an audit that failed is this text, whole, and obeys no mark in a claim's
     name."""
-    assert render(sample.as_json(sample.INCONCLUSIVE), sample.RUN).summary == golden(
-        "summary-inconclusive.md"
-    )
+    assert sample.rendered("inconclusive").summary == golden("summary-inconclusive.md")
 
 
 @EVERY
@@ -85,7 +81,7 @@ def test_looks_are_told_where_some_were_planned() -> None:
 """
         in rendered.summary
     )
-    plain = render(sample.as_json(sample.SUPPORTED), sample.RUN)
+    plain = sample.rendered("supported")
     assert "Looks" not in plain.html + plain.summary
 
 
@@ -165,7 +161,7 @@ def test_a_failed_control_is_said_in_words() -> None:
 
 def test_the_fixed_sentence() -> None:
     """Page and summary carry the sentence on what a report does not establish, unchanged."""
-    rendered = render(sample.as_json(sample.SUPPORTED), sample.RUN)
+    rendered = sample.rendered("supported")
     assert (
         DOES_NOT_ESTABLISH
         == "This report presents technical measurements. It is not legal advice and does not establish"
@@ -179,14 +175,13 @@ def test_the_fixed_sentence() -> None:
 @EVERY
 def test_verdicts_never_say_compliant(name: str) -> None:
     """The word "compliant" is nowhere in a report."""
-    rendered = render(sample.as_json(sample.ALL[name]), sample.RUN)
+    rendered = sample.rendered(name)
     assert "compliant" not in (rendered.html + rendered.summary).lower()
 
 
 def test_equal_evidence_gives_equal_text() -> None:
     """Rendering twice gives the same text, figures included."""
-    evidence = sample.as_json(sample.SUPPORTED)
-    assert render(evidence, sample.RUN) == render(evidence, sample.RUN)
+    assert render(sample.as_json(sample.SUPPORTED), sample.RUN) == sample.rendered("supported")
 
 
 def test_headings_leave_no_gap() -> None:
