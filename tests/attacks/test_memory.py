@@ -104,16 +104,16 @@ def held_by_arms(signals: Signals) -> int:
 def test_measuring_the_arms_holds_one_run_at_a_time(tmp_path: Path) -> None:
     """Beyond the margins that it gives, `build_arms` holds less than one run's logits, and with
     twice as many runs no more."""
-    few, many = (held_by_arms(filed_signals(tmp_path / f"{n}.npy", n, 0)) for n in (16, 32))
+    few, many = (held_by_arms(filed_signals(tmp_path / f"{n}.npy", n, 0)) for n in (8, 16))
     # Of one run the records of one set, never retain: float32, then float64, then a copy of that.
     assert few < ONE_RUN
     assert many < few + PYTHON
 
 
 def test_attacks_hold_one_run_at_a_time(tmp_path: Path) -> None:
-    """Beyond its scores a battery holds a few copies of one run, and with twice as many runs no
-    more."""
-    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 8), BY_RUN) for n in (2, 5))
+    """Beyond its scores a battery holds a few copies of one run, and with three times as many runs
+    no more."""
+    few, many = (held_by_attacks(filed_signals(tmp_path / f"{n}.npy", n, 8), BY_RUN) for n in (1, 3))
     # The modified entropy holds the most: log p, p, log(1 - p), what is summed of it, and a buffer.
     # To learn thresholds takes less: the score of each example, a copy of those of one class, and
     # one run.
