@@ -129,7 +129,8 @@ def test_the_pdf_carries_the_evidence(finished: Path) -> None:
 @needs_subset
 def test_a_report_is_rendered_again_to_the_same_bytes(finished: Path) -> None:
     """`auditkit report` makes the same files from the evidence alone."""
-    before = {name: (finished / name).read_bytes() for name in ("report.html", "report.pdf", "summary.md")}
+    files = ("method.md", "report.html", "report.pdf", "summary.md")
+    before = {name: (finished / name).read_bytes() for name in files}
     assert sorted(report(finished)) == sorted(before)
     assert {name: (finished / name).read_bytes() for name in before} == before
 
