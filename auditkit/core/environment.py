@@ -18,7 +18,7 @@ TRAINING_CODE = ("core", "engine", "models", "training", "runs/tasks.py", "runs/
 """Rooms and files that the weights of a run depend on, and so what they are stored under."""
 ANSWERING_CODE = (*TRAINING_CODE, "probes", "runs/answers.py", "runs/ask.py", "signals", "unlearning")
 """What the answers of a run depend on besides: what is done to models, and how they are asked.
-tests/test_digests.py holds both against the imports of what a worker does."""
+tests/core/test_environment.py holds both against the imports of what a worker does."""
 DECIDING_CODE = (
     *ANSWERING_CODE,
     "attacks",
