@@ -13,7 +13,7 @@ def copy_package(folder: Path) -> Path:
     package = folder / "auditkit"
     unneeded = shutil.ignore_patterns("__pycache__", "attacks", "reports")
     shutil.copytree(Path(auditkit.__file__).parent, package, ignore=unneeded)
-    for room in (auditkit.attacks, auditkit.reports):
-        source = Path(room.__file__).resolve().parent
+    for file in (auditkit.attacks.__file__, auditkit.reports.__file__):
+        source = Path(file).resolve().parent
         shutil.copytree(source, package / source.name, ignore=shutil.ignore_patterns("__pycache__"))
     return package

@@ -9,7 +9,7 @@ import torch
 
 from auditkit.claims.read import parse_claim
 from auditkit.core.canonical import digest
-from auditkit.core.environment import training_environment
+from auditkit.core.environment import answering_environment, training_environment
 from auditkit.core.ids import (
     HONEST,
     ORIGINAL,
@@ -183,6 +183,18 @@ def test_other_data_another_plan_or_another_library_use_no_old_run(monkeypatch: 
     study.data.x[0, 0] += 1e-6
     new = stored_under(study)
     assert old[0].isdisjoint(new[0])
+
+
+def test_other_code_that_asks_uses_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only what is done to trained models has changed, nothing is trained anew, and every run
+    is asked again."""
+    study = study_of()
+    old = stored_under(study)
+    changed = {**answering_environment(), "code_sha256": "other"}
+    monkeypatch.setattr(stacks_module, "answering_environment", lambda: changed)
+    new = stored_under(study)
+    assert old[0] == new[0]
+    assert old[1].isdisjoint(new[1])
 
 
 def test_other_questions_are_asked_of_the_same_runs() -> None:
