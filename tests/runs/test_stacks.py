@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -115,23 +114,6 @@ def test_the_swapped_world_is_made_only_if_asked_for() -> None:
     assert set(study.stand_ins) <= set(study.sets.control)
     assert len(study.stand_ins) == len(study.sets.forget)
     assert all(set(row) == {*study.sets.retain, *study.stand_ins} for row in trained)
-
-
-def test_every_candidate_is_in_as_many_shadow_runs_as_it_is_out_of() -> None:
-    """Forget and control records, however many, are each in half of the shadow runs; test records
-    are in none. Halves are as large as the training set, unless the candidates are more or all
-    records are fewer."""
-    for data, half in (
-        ({"train": 400, "control": 120, "test": 150, "population": 200}, 360),
-        ({"train": 100, "control": 300, "test": 150, "population": 60}, 160),
-        ({"train": 400, "control": 120, "test": 150, "population": 1000}, 400),
-    ):
-        study = study_of(data=data)
-        shadows = study.members(SHADOW)
-        assert shadows.shape == (4, half)
-        for records in (study.sets.forget, study.sets.control):
-            assert all((shadows == record).sum() == 2 for record in records)
-        assert not np.isin(shadows, study.sets.test).any()
 
 
 def test_the_same_audit_finds_its_runs_again() -> None:
