@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.one_thread import one_thread
 from tests.study.own_code import DATA, MODEL, TRAIN
+
+__all__ = ["one_thread"]
 
 
 @pytest.fixture
