@@ -14,11 +14,20 @@ from pathlib import Path
 VERSION = version("auditkit")
 PACKAGES = ("numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox", "auditkit")
 
-TRAINING_CODE = ("core", "engine", "models", "training", "runs/tasks.py", "runs/make.py", "runs/specs.py")
+TRAINING_CODE = (
+    "core",
+    "engine",
+    "models",
+    "training",
+    "runs/tasks.py",
+    "runs/make.py",
+    "runs/specs.py",
+    "unlearning/binding.py",  # how a function of the user's own is called, the training too
+)
 """Rooms and files that the weights of a run depend on, and so what they are stored under."""
 ANSWERING_CODE = (*TRAINING_CODE, "probes", "runs/answers.py", "runs/ask.py", "signals", "unlearning")
 """What the answers of a run depend on besides: what is done to models, and how they are asked.
-tests/test_digests.py holds both against the imports of what a worker does."""
+tests/core/test_environment.py holds both against the imports of what a worker does."""
 DECIDING_CODE = (
     *ANSWERING_CODE,
     "attacks",

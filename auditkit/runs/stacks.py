@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from auditkit.claims.claim import ProcedureClaim
 from auditkit.core.canonical import digest
-from auditkit.core.environment import training_environment
+from auditkit.core.environment import answering_environment, training_environment
 from auditkit.core.ids import (
     ORIGINAL,
     PROXY,
@@ -139,6 +139,7 @@ def _trained(session: TrainingSession, arm: ArmKey, queries: QueryPlan, base: Id
         }
         answers: Identity = {
             "what": f"{describe(study, arm, runs)}, answers",
+            "environment": answering_environment(),
             "weights": digest(weights),
             "asked": asked,
         }
@@ -179,6 +180,7 @@ def _unlearned(
             of_runs = [seeds[run] for run in runs]
             answers: Identity = {
                 "what": f"{describe(study, arm, runs)}, answers",
+                "environment": answering_environment(),
                 "weights": [digest(stack.weights), *([digest(proxies)] if proxies else [])],
                 "asked": asked,
                 "procedure": procedure.model_dump(),
@@ -198,7 +200,7 @@ def _released(study: Study, queries: QueryPlan) -> RunStack:
     weights: Identity = {"what": f"{what}, weights", "sha256": study.released.sha256}
     answers: Identity = {
         "what": f"{what}, answers",
-        "environment": training_environment(),
+        "environment": answering_environment(),
         "data": study.data.commitment(),
         "model": study.claim.model.model_dump(),
         "own_code": study.own_code,

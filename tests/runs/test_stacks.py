@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from auditkit.claims.read import parse_claim
 from auditkit.core.canonical import digest
-from auditkit.core.environment import training_environment
+from auditkit.core.environment import answering_environment, training_environment
 from auditkit.core.ids import (
     HONEST,
     ORIGINAL,
@@ -117,23 +116,6 @@ def test_the_swapped_world_is_made_only_if_asked_for() -> None:
     assert all(set(row) == {*study.sets.retain, *study.stand_ins} for row in trained)
 
 
-def test_every_candidate_is_in_as_many_shadow_runs_as_it_is_out_of() -> None:
-    """Forget and control records, however many, are each in half of the shadow runs; test records
-    are in none. Halves are as large as the training set, unless the candidates are more or all
-    records are fewer."""
-    for data, half in (
-        ({"train": 400, "control": 120, "test": 150, "population": 200}, 360),
-        ({"train": 100, "control": 300, "test": 150, "population": 60}, 160),
-        ({"train": 400, "control": 120, "test": 150, "population": 1000}, 400),
-    ):
-        study = study_of(data=data)
-        shadows = study.members(SHADOW)
-        assert shadows.shape == (4, half)
-        for records in (study.sets.forget, study.sets.control):
-            assert all((shadows == record).sum() == 2 for record in records)
-        assert not np.isin(shadows, study.sets.test).any()
-
-
 def test_the_same_audit_finds_its_runs_again() -> None:
     """Two audits of one claim under one plan store under the same names, all different."""
     weights, answers = stored_under(study_of())
@@ -183,6 +165,18 @@ def test_other_data_another_plan_or_another_library_use_no_old_run(monkeypatch: 
     study.data.x[0, 0] += 1e-6
     new = stored_under(study)
     assert old[0].isdisjoint(new[0])
+
+
+def test_other_code_that_asks_uses_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only what is done to trained models has changed, nothing is trained anew, and every run
+    is asked again."""
+    study = study_of()
+    old = stored_under(study)
+    changed = {**answering_environment(), "code_sha256": "other"}
+    monkeypatch.setattr(stacks_module, "answering_environment", lambda: changed)
+    new = stored_under(study)
+    assert old[0] == new[0]
+    assert old[1].isdisjoint(new[1])
 
 
 def test_other_questions_are_asked_of_the_same_runs() -> None:
