@@ -5,7 +5,7 @@ Carlini, Chien, Nasr, Song, Terzis & Tramer, "Membership Inference Attacks From 
 all records makes an attack of it.
 """
 
-from auditkit.signals.hinge import Floats, hinge
+from auditkit.signals.hinge_margin import Floats, hinge
 from auditkit.signals.signals import Signals
 
 

@@ -28,7 +28,7 @@ from scipy.spatial.distance import cdist
 from auditkit.attacks.errors import NotApplicable
 from auditkit.attacks.references import outside
 from auditkit.attacks.shadows import halves, once
-from auditkit.signals.hinge import hinge
+from auditkit.signals.hinge_margin import hinge
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats, Ints
 

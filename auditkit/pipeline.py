@@ -86,7 +86,7 @@ def open_source(request: AuditRequest, given: Resources, tell: Reporter) -> Sour
     """
     if request.claim.predictions:
         return submitted_source(request, tell)
-    from auditkit.runs.source import trained_source
+    from auditkit.runs.trained_source import trained_source
     from auditkit.study.lock import lock_audit
 
     return trained_source(lock_audit(request, given, tell), given, tell)

@@ -35,7 +35,7 @@ IDENTITY_PREFIXES = (
     "test accuracy",
     "attack gap",
 )
-HOMES = ("auditkit/core/ids.py", "auditkit/claims/required.py", "auditkit/verdict/required.py")
+HOMES = ("auditkit/core/ids.py", "auditkit/claims/required.py", "auditkit/verdict/required_findings.py")
 
 Graph = Mapping[str, frozenset[str]]
 

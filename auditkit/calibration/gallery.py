@@ -227,7 +227,7 @@ LIMITS: dict[str, GalleryCase] = {
     ),
 }
 
-HONEST: dict[str, GalleryCase] = {
+HONEST_CASES: dict[str, GalleryCase] = {
     "retrained slower": GalleryCase(r.other_recipe, {"rate": 0.5}, "retrained with half the learning rate"),
     "retrained longer": GalleryCase(
         r.other_recipe, {"epochs": 1.5}, "retrained with half as many epochs again"

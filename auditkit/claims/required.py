@@ -37,7 +37,7 @@ def required_tests(criteria: Criteria, *, private: bool = False) -> list[TestId]
         private: whether the claim is also one of differential privacy.
 
     Returns:
-        Their identities, in the order of `auditkit.verdict.required.required_findings`.
+        Their identities, in the order of `auditkit.verdict.required_findings.required_findings`.
     """
     return [
         *map(residual_memory, queries(criteria)),

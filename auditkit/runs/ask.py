@@ -14,7 +14,7 @@ from auditkit.models.architectures import answer
 from auditkit.probes import OBSERVATIONS, RECOVERIES
 from auditkit.runs.answers import Tensors, written
 from auditkit.runs.specs import ProbeSpec, Unlearn
-from auditkit.signals.hinge import jittered_margins
+from auditkit.signals.hinge_margin import jittered_margins
 from auditkit.signals.interface import apply_interface
 from auditkit.training.records import Records
 

@@ -23,7 +23,7 @@ from auditkit.signals.arm_arrays import arm_arrays, arms_in
 from auditkit.signals.arms import Arm, Arms, common_queries
 from auditkit.statistics.margins import Ints
 
-EXACT = "exact retraining"
+EXACT_CASE = "exact retraining"
 """The honest case: unlearned runs that are retrained runs, drawn like those they are compared
 with."""
 
@@ -76,7 +76,7 @@ def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
     """
     bank = bank.of(case)
     drawn = _drawn(bank.original, bank.pool, runs, seed, k)
-    if case == EXACT:
+    if case == EXACT_CASE:
         if drawn.spare is None:
             has = len(bank.pool.accuracy)
             raise AuditError(f"a claim of {case!r} takes {3 * runs} retrained runs, the bank has {has}")

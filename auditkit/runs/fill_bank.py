@@ -27,8 +27,8 @@ from auditkit.runs.bank import Bank, Case
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
 from auditkit.runs.session import TrainingSession
-from auditkit.runs.source import measured_in
 from auditkit.runs.stacks import UnlearnedArm
+from auditkit.runs.trained_source import measured_in
 from auditkit.signals.arms import Arm, joined
 from auditkit.signals.interface import NOTHING, Interface
 from auditkit.signals.measurements import Measured, build_arm
@@ -162,4 +162,4 @@ def build_bank(
 
 def _arm(measured: Measured, key: ArmKey, battery: Battery) -> Arm:
     scores = {attack: by_arm[key].asked() for attack, by_arm in battery.scores.items()}
-    return build_arm(measured.signals, key, measured.near[key], measured.sets, scores)
+    return build_arm(measured.signals, key, measured.other_margins[key], measured.sets, scores)

@@ -34,7 +34,7 @@ class RunAnswers:
     Attributes:
         logits: float32 (rows, records, classes), memory-mapped.
         rows: the arm and the number of each run there.
-        near: arm -> query -> (runs, near records), margins.
+        other_margins: arm -> query -> (runs, near records), under every query but the exact one.
         near_logits: jittered query -> float32 (rows, near records, classes), the mean over the
             draws, memory-mapped.
         observed: name -> float64 (rows, near records), what was measured with the models in hand,
@@ -47,7 +47,7 @@ class RunAnswers:
 
     logits: npt.NDArray[np.float32]
     rows: Sequence[tuple[ArmKey, int]]
-    near: Mapping[ArmKey, Mapping[Query, Floats]]
+    other_margins: Mapping[ArmKey, Mapping[Query, Floats]]
     near_logits: Mapping[Query, npt.NDArray[np.float32]]
     observed: Mapping[str, Floats]
     withheld: Mapping[ArmKey, Interface]
@@ -87,7 +87,7 @@ def gather(stacks: Sequence[RunStack]) -> RunAnswers:
     gathered = RunAnswers(
         logits=files.pop(""),
         rows=rows,
-        near=_of_every_run(near, rows),
+        other_margins=_of_every_run(near, rows),
         near_logits={parse_query(query): values for query, values in files.items()},
         observed=observed,
         withheld={arm: merge_interfaces(of_stacks) for arm, of_stacks in interfaces.items()},
@@ -190,13 +190,13 @@ def _without(diverged: Mapping[tuple[ArmKey, int], str], answers: RunAnswers) ->
     fewer = files.reopened()
     near = {
         arm: {q: np.delete(margins, sorted(gone(arm)), axis=0) for q, margins in by_query.items()}
-        for arm, by_query in answers.near.items()
+        for arm, by_query in answers.other_margins.items()
     }
     return replace(
         answers,
         logits=fewer.pop(""),
         rows=[answers.rows[k] for k in kept],
-        near=near,
+        other_margins=near,
         near_logits={parse_query(query): values for query, values in fewer.items()},
         observed={name: values[kept] for name, values in answers.observed.items()},
     )

@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from auditkit.core.ids import COMPARED, EXACT, ArmKey, Query
 from auditkit.signals.arms import Arm, Arms
-from auditkit.signals.hinge import hinge
+from auditkit.signals.hinge_margin import hinge
 from auditkit.signals.interface import Interface
 from auditkit.signals.signals import Signals
 from auditkit.statistics.margins import Floats, Ints, Margins
 from auditkit.statistics.scores import Scores
 
-Near = Mapping[ArmKey, Mapping[Query, Floats]]
+OtherMargins = Mapping[ArmKey, Mapping[Query, Floats]]
 """arm -> query -> `jittered_margins` of forget then control records: (runs, records)."""
 AttackScores = Mapping[str, Mapping[ArmKey, Scores]]
 """attack -> arm -> its scores."""
@@ -38,7 +38,7 @@ class Measured:
     Attributes:
         signals: the answers to the records as they are.
         sets: where the records of each set stand in the signals.
-        near: margins under every other query.
+        other_margins: margins under every query but the exact one, of changed models too.
         near_logits: jittered query -> float32 (runs, forget then control records, classes), the
             mean over the draws; empty where only margins are known.
         parts: forget records that belong together, see `Arms`.
@@ -48,7 +48,7 @@ class Measured:
 
     signals: Signals
     sets: SetIndices
-    near: Near
+    other_margins: OtherMargins
     near_logits: Mapping[Query, npt.NDArray[np.float32]]
     parts: Sequence[Ints]
     interface: Interface
@@ -67,12 +67,12 @@ def build_arms(measured: Measured, scores: AttackScores, skipped: Mapping[str, s
         The arms, each with those queries that every arm was asked: a recovery that the models of
         one arm cannot be put through says nothing of the others.
     """
-    near = measured.near
-    common = set.intersection(*(set(near[arm]) for arm in COMPARED))
+    others = measured.other_margins
+    common = set.intersection(*(set(others[arm]) for arm in COMPARED))
 
     def arm(key: ArmKey) -> Arm:
         asked = {attack: by_arm[key].asked() for attack, by_arm in scores.items()}
-        margins = {query: values for query, values in near[key].items() if query in common}
+        margins = {query: values for query, values in others[key].items() if query in common}
         return build_arm(measured.signals, key, margins, measured.sets, asked)
 
     original, unlearned, retrained, honest = map(arm, COMPARED)
@@ -93,7 +93,7 @@ def _by_owner(kind: npt.NDArray[np.generic]) -> list[Ints]:
 def build_arm(
     signals: Signals,
     arm: ArmKey,
-    near: Mapping[Query, Floats],
+    other_margins: Mapping[Query, Floats],
     sets: SetIndices,
     scores: Mapping[str, Scores],
 ) -> Arm:
@@ -102,13 +102,15 @@ def build_arm(
     Args:
         signals: the answers of all runs.
         arm: which.
-        near: query -> `jittered_margins` of forget then control records.
+        other_margins: query -> `jittered_margins` of forget then control records.
         sets: where the records stand.
         scores: attack -> its scores on this arm.
     """
     split = len(sets.forget)
     exact = Margins(margins_of(signals, arm, sets.forget), margins_of(signals, arm, sets.control))
-    beside = {query: Margins(margins[:, :split], margins[:, split:]) for query, margins in near.items()}
+    beside = {
+        query: Margins(margins[:, :split], margins[:, split:]) for query, margins in other_margins.items()
+    }
     return Arm({EXACT: exact, **beside}, scores, accuracy(signals, arm, sets.test))
 
 

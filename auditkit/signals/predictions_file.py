@@ -33,7 +33,7 @@ import numpy as np
 from auditkit.core.errors import UsageError
 from auditkit.core.ids import COMPARED, ArmKey, Jitter, Query
 from auditkit.core.ids import UNLEARNED as UNLEARNED_ARM
-from auditkit.signals.hinge import jittered_margins
+from auditkit.signals.hinge_margin import jittered_margins
 from auditkit.signals.interface import Interface, apply_interface, merge_interfaces
 from auditkit.signals.interface_detection import detect_interface
 from auditkit.signals.measurements import Measured, SetIndices, group_records
@@ -142,7 +142,7 @@ def _predictions_in(arrays: Mapping[str, Array], sha256: str, seed: int) -> Subm
     measured = Measured(
         signals=signals,
         sets=indices,
-        near=near,
+        other_margins=near,
         near_logits={},
         parts=group_records(labels[indices.forget]),
         interface=interface,

@@ -40,7 +40,7 @@ from auditkit.verdict.judging import (
     judge,
     refuted_tests,
 )
-from auditkit.verdict.required import Terms, findings_by
+from auditkit.verdict.required_findings import Terms, findings_by
 from auditkit.verdict.runs_needed import with_outlook
 
 NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")

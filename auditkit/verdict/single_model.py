@@ -39,7 +39,7 @@ from auditkit.verdict.judging import (
     passes,
     refuted_tests,
 )
-from auditkit.verdict.required import required_findings
+from auditkit.verdict.required_findings import required_findings
 
 HONEST_MEANING = "each of the further retrained runs in turn, passed off as the released model"
 NOOP_MEANING = "each original run in turn, passed off as the released model and left out of the originals"

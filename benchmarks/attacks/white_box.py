@@ -24,7 +24,7 @@ from auditkit.claims.read import parse_claim
 from auditkit.core.progress import NullReporter
 from auditkit.models.architectures import answer
 from auditkit.probes import OBSERVATIONS, RECOVERIES, Observe
-from auditkit.signals.hinge import hinge
+from auditkit.signals.hinge_margin import hinge
 from auditkit.statistics.margins import Floats, Ints, Margins
 from auditkit.statistics.residual import memory, rho, rho_by_run
 from auditkit.statistics.roc import auc

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from auditkit.calibration import rates as r
 from auditkit.calibration.calibrate import summed_up
-from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, GalleryCase
+from auditkit.calibration.gallery import GALLERY, HONEST_CASES, LIMITS, GalleryCase
 from auditkit.calibration.trials import trials
 from auditkit.claims.claim import Claim
 from auditkit.core.canonical import canonical
 from auditkit.core.progress import ConsoleReporter
 from auditkit.engine.resources import Resources
-from auditkit.runs.bank import EXACT, Bank, open_bank, save
+from auditkit.runs.bank import EXACT_CASE, Bank, open_bank, save
 from auditkit.runs.fill_bank import fill
 from benchmarks.common import RESULTS, claim_in, claim_options
 
@@ -42,7 +42,7 @@ def bank_of(
 
 def chosen(names: str | None) -> dict[str, GalleryCase]:
     """The cases of these names, all if there are none."""
-    every = {**HONEST, **GALLERY, **LIMITS}
+    every = {**HONEST_CASES, **GALLERY, **LIMITS}
     return every if names is None else {name: every[name] for name in names.split(";")}
 
 
@@ -50,8 +50,8 @@ def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Ca
     """The table of one world. honest: how many claims of exact retraining are tried, claims: of
     every other case.
     """
-    names = [name for name in (*HONEST, *GALLERY, *LIMITS) if name in bank.names]
-    cases = {EXACT: honest, **dict.fromkeys(names, claims)}
+    names = [name for name in (*HONEST_CASES, *GALLERY, *LIMITS) if name in bank.names]
+    cases = {EXACT_CASE: honest, **dict.fromkeys(names, claims)}
     return summed_up(
         bank, claim, GALLERY, trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs)
     )

@@ -24,7 +24,7 @@ from auditkit.engine.resources import Resources
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
 from auditkit.runs.session import TrainingSession
-from auditkit.runs.source import set_indices, signals_of
+from auditkit.runs.trained_source import set_indices, signals_of
 from auditkit.signals.measurements import margins_of
 from auditkit.statistics.exposure import Exposure, exposure, memorised_independently, overlap
 from auditkit.statistics.margins import Ints, Margins, stacked

@@ -26,7 +26,7 @@ from auditkit.evidence.schema import Number, Ran
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
 from auditkit.runs.session import TrainingSession
-from auditkit.runs.source import measured_in
+from auditkit.runs.trained_source import measured_in
 from auditkit.signals.interface_detection import detect_interface
 from auditkit.signals.measurements import build_arms
 from auditkit.study.planning import plan_for

@@ -22,7 +22,7 @@ from auditkit.calibration.trials import Trial, trials
 from auditkit.core.progress import ConsoleReporter
 from auditkit.engine.plan import cores
 from auditkit.engine.resources import Resources
-from auditkit.runs.bank import EXACT
+from auditkit.runs.bank import EXACT_CASE
 from auditkit.runs.fill_bank import fill
 from benchmarks.common import DOCS, RESULTS, claim_in, claim_options
 
@@ -94,7 +94,7 @@ def main() -> None:
     }
     resources, tell = Resources(jobs=options.jobs), ConsoleReporter()
     bank = fill(claim, gallery, folder=options.claim.parent, given=resources, tell=tell)
-    cases = dict.fromkeys((EXACT, *gallery), options.claims)
+    cases = dict.fromkeys((EXACT_CASE, *gallery), options.claims)
     decided = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, options.jobs or cores())
     rows = [row(share, decided[case]) for share, case in zip((0.0, *SHARES), cases, strict=True)]
     print(claim.data.source)

@@ -20,7 +20,7 @@ from auditkit.attacks.shadows import once
 from auditkit.core.ids import COMPARED, SHADOW
 from auditkit.signals.arms import Arms
 from auditkit.signals.interface import Interface
-from auditkit.signals.measurements import Measured, Near, SetIndices, build_arms
+from auditkit.signals.measurements import Measured, OtherMargins, SetIndices, build_arms
 from auditkit.signals.signals import Signals, create_logits, log_softmax, open_logits, phi
 from auditkit.statistics.roc import best_threshold
 from tests.attacks.synthetic_signals import CLASSES, OUTSIDE, synthetic_signals
@@ -96,7 +96,7 @@ def held_by_arms(signals: Signals) -> int:
         margins = [part for arm in compared for m in arm.margins.values() for part in (m.forget, m.control)]
         return sum(array.nbytes for array in [*margins, *(arm.accuracy for arm in compared)])
 
-    near: Near = {arm: {} for arm in COMPARED}
+    near: OtherMargins = {arm: {} for arm in COMPARED}
     measured = Measured(signals, PLACES, near, near_logits={}, parts=(), interface=Interface())
     return held(lambda: build_arms(measured, {}, {}), size)
 

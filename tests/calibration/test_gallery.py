@@ -12,14 +12,14 @@ from torch import nn
 from auditkit.calibration.fakes_by_answers import lookup_filter
 from auditkit.calibration.fakes_by_training import near_copies_kept, partly_deleted, without_others
 from auditkit.calibration.fakes_by_weights import ascended_to_proxy
-from auditkit.calibration.gallery import GALLERY, HONEST, LIMITS, GalleryCase
+from auditkit.calibration.gallery import GALLERY, HONEST_CASES, LIMITS, GalleryCase
 from auditkit.models.architectures import answer, mlp
 from auditkit.training import Recipe, fit, initialise
 from auditkit.training.records import Records
 from auditkit.unlearning import UNLEARNERS
 from auditkit.unlearning.binding import bind_procedure
 
-EVERY = {**GALLERY, **LIMITS, **HONEST}
+EVERY = {**GALLERY, **LIMITS, **HONEST_CASES}
 RUNS, SEEDS = 2, [11, 12]
 RECIPE = Recipe(epochs=4, batch_size=16, learning_rate=0.01)
 
@@ -94,12 +94,12 @@ def test_every_entry_makes_models_by_the_contract_of_a_procedure(name: str, worl
 def test_the_tables_are_whole() -> None:
     """Fakes and honest variants have different names, say what they are, and set options their
     procedures know."""
-    assert len(EVERY) == len(GALLERY) + len(LIMITS) + len(HONEST)
+    assert len(EVERY) == len(GALLERY) + len(LIMITS) + len(HONEST_CASES)
     assert len(GALLERY) >= 18
     assert not EVERY.keys() & UNLEARNERS.keys()
     for name, entry in EVERY.items():
         assert entry.meaning, name
-        assert bool(entry.fools) == (name not in HONEST)
+        assert bool(entry.fools) == (name not in HONEST_CASES)
         assert entry.options.keys() <= inspect.signature(entry.function).parameters.keys()
 
 

@@ -57,7 +57,7 @@ def measured_of(arms: Arms) -> Measured:
     return Measured(
         signals=signals,
         sets=sets,
-        near={key: _beside(rng, arm) for key, arm in compared.items()},
+        other_margins={key: _beside(rng, arm) for key, arm in compared.items()},
         near_logits={NEAR: _logits(near, labels[RETAIN : ends[3]])},
         parts=group_records(labels[sets.forget]),
         interface=Interface(),

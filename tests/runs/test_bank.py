@@ -12,7 +12,7 @@ from auditkit.claims.criteria import Criteria
 from auditkit.core import ids
 from auditkit.core.errors import AuditError, IntegrityError
 from auditkit.core.ids import RELEARNED
-from auditkit.runs.bank import EXACT, Bank, Case, draw, open_bank, runs_of, save
+from auditkit.runs.bank import EXACT_CASE, Bank, Case, draw, open_bank, runs_of, save
 from auditkit.signals.arms import Arm, joined
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.scores import Scores
@@ -40,7 +40,7 @@ def test_runs_of_a_claim_are_drawn_without_replacement_and_from_the_right_arms()
     """Originals are distinct, retrained and honest runs are disjoint, and so are honest unlearned
     ones."""
     for k in range(50):
-        arms = draw(bank(), EXACT, N, 3, k)
+        arms = draw(bank(), EXACT_CASE, N, 3, k)
         O, U, R, H = (a.accuracy for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
         assert len(set(O)) == N
         assert max(O) < 2 * N
@@ -64,7 +64,7 @@ def test_claims_of_one_number_differ_in_the_claimed_arm_alone() -> None:
     """Claim k of every case has the same originals, retrained and honest runs; another k or seed
     has others."""
     one = bank()
-    a, b, c = (draw(one, case, N, 7, 0) for case in (EXACT, "fake", "other"))
+    a, b, c = (draw(one, case, N, 7, 0) for case in (EXACT_CASE, "fake", "other"))
     for arm in ("original", "retrained", "honest"):
         assert len({getattr(x, arm).accuracy.tobytes() for x in (a, b, c)}) == 1
     assert (draw(one, "fake", N, 7, 1).original.accuracy != a.original.accuracy).any()
@@ -108,7 +108,7 @@ def test_a_bank_too_small_says_what_it_lacks() -> None:
     with pytest.raises(AuditError, match=r"takes 11 original and 22 retrained runs, the bank has 10 and 20"):
         draw(bank(), "fake", 11, 0, 0)
     with pytest.raises(AuditError, match=r"takes 24 retrained runs, the bank has 20"):
-        draw(bank(), EXACT, 8, 0, 0)
+        draw(bank(), EXACT_CASE, 8, 0, 0)
 
 
 def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
     again = open_bank(tmp_path / "bank")
     assert (again.skipped, again.test_records, again.about) == (one.skipped, one.test_records, one.about)
     assert again.cases["other"].skipped == {"gap": "cannot"}
-    for case in (EXACT, "fake", "other"):
+    for case in (EXACT_CASE, "fake", "other"):
         a, b = draw(one, case, N, 5, 2), draw(again, case, N, 5, 2)
         assert (
             [part.tolist() for part in b.parts] == [part.tolist() for part in a.parts] == [[0, 2], [1, 2, 3]]
@@ -183,10 +183,10 @@ def test_trials_do_not_depend_on_the_number_of_workers() -> None:
     cases = {"half": Case(arms.unlearned)}
     one = Bank(arms.original, joined(arms.retrained, arms.honest), cases, {}, 100, [], {})
     criteria = Criteria(jitter=(0.1,), attacks=("loss", "gap"), recoveries=())
-    wanted = {EXACT: 4, "half": 3}
+    wanted = {EXACT_CASE: 4, "half": 3}
     found = trials(one, wanted, criteria, 12, 5)
     with parallel_config(backend="threading"):
         assert trials(one, wanted, criteria, 12, 5, jobs=3) == found
     assert [trial.outcome for trial in found["half"]] == ["not_supported"] * 3
     assert all(ids.residual_memory(ids.EXACT) in trial.refuted_by for trial in found["half"])
-    assert "not_supported" not in [trial.outcome for trial in found[EXACT]]
+    assert "not_supported" not in [trial.outcome for trial in found[EXACT_CASE]]

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import numpy as np
 
 from auditkit.core.ids import COMPARED, ArmKey, Jitter, Query
-from auditkit.signals.hinge import jittered_margins
+from auditkit.signals.hinge_margin import jittered_margins
 from auditkit.signals.interface import Interface
 from auditkit.signals.measurements import Measured, SetIndices
 from auditkit.signals.signals import Signals

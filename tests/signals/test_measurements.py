@@ -5,7 +5,7 @@ import pytest
 
 from auditkit.attacks.battery import run_battery
 from auditkit.core.ids import COMPARED, EXACT, HONEST, RETRAINED, UNLEARNED, Jitter, Recovered
-from auditkit.signals.hinge import hinge
+from auditkit.signals.hinge_margin import hinge
 from auditkit.signals.measurements import accuracy, build_arm, build_arms, group_records
 from auditkit.statistics.roc import auc
 from tests.signals.answers import SETS, example
@@ -28,7 +28,7 @@ def test_an_arm_holds_the_margins_of_its_own_places() -> None:
     """Exact margins are those of the arm's own runs on the forget and control places; jittered
     ones, given for both together, are parted."""
     measured = example()
-    signals, beside = measured.signals, measured.near[RETRAINED]
+    signals, beside = measured.signals, measured.other_margins[RETRAINED]
     arm = build_arm(signals, RETRAINED, beside, SETS, {})
     h = hinge(signals.logits[signals.runs_of(RETRAINED)], signals.labels)
     assert np.array_equal(arm.margins[EXACT].forget, h[:, 4:8])
@@ -44,7 +44,7 @@ def test_one_run_at_a_time_is_all_runs_at_once_to_the_last_bit() -> None:
     measured = example()
     signals = measured.signals
     for key in COMPARED:
-        beside = measured.near[key]
+        beside = measured.other_margins[key]
         arm = build_arm(signals, key, beside, SETS, {})
         logits = signals.logits[signals.runs_of(key)]
         exact = hinge(logits, signals.labels)
@@ -77,7 +77,7 @@ def test_every_compared_arm_is_measured_from_its_own_runs() -> None:
         assert np.array_equal(arm.accuracy, accuracy(signals, key, SETS.test))
         exact = hinge(signals.logits[signals.arms == str(key)], signals.labels)
         assert np.array_equal(arm.margins[EXACT].forget, exact[:, SETS.forget])
-        assert np.array_equal(arm.margins[NEAR].forget, measured.near[key][NEAR][:, :4])
+        assert np.array_equal(arm.margins[NEAR].forget, measured.other_margins[key][NEAR][:, :4])
 
 
 def test_a_query_that_one_arm_lacks_is_asked_of_none() -> None:

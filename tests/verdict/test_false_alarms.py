@@ -15,7 +15,7 @@ from auditkit.verdict import decide
 from auditkit.verdict import memory_tests as memory
 from auditkit.verdict.difference_tests import gap_finding
 from auditkit.verdict.judging import conclude, judge
-from auditkit.verdict.required import required_findings
+from auditkit.verdict.required_findings import required_findings
 from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
 
 CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())

@@ -11,7 +11,7 @@ from auditkit.statistics.sequential import Level
 from auditkit.verdict import decide, record_look
 from auditkit.verdict import memory_tests as memory
 from auditkit.verdict.memory_tests import spared_finding
-from auditkit.verdict.required import required_findings
+from auditkit.verdict.required_findings import required_findings
 from tests.statistics.simulated_arms import ATTACKS, simulated_arms
 from tests.verdict.test_decision import GOOD, MEMORY, NOOP, gap, judged_by, ran, spared
 

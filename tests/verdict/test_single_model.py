@@ -9,7 +9,7 @@ from auditkit.statistics.sequential import Level
 from auditkit.verdict import decide_single_model
 from auditkit.verdict.decision import RHO
 from auditkit.verdict.judging import conclude, judge, refuted_tests
-from auditkit.verdict.required import required_findings
+from auditkit.verdict.required_findings import required_findings
 from tests.statistics.simulated_arms import simulated_arms
 
 CRITERIA = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=(), **ONE_RUN_MARGINS)  # type: ignore[arg-type]

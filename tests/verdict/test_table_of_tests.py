@@ -7,7 +7,7 @@ import pytest
 from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import required_tests
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TestKind
-from auditkit.verdict.required import TESTS, Terms
+from auditkit.verdict.required_findings import TESTS, Terms
 from tests.statistics.simulated_arms import ATTACKS, simulated_arms
 
 COMPARING = [kind for kind in get_args(TestKind) if kind != DIFFERENTIAL_PRIVACY.kind]

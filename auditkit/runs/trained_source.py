@@ -115,7 +115,7 @@ def measured_in(study: Study, queries: QueryPlan, answers: RunAnswers) -> Measur
     return Measured(
         signals=signals,
         sets=set_indices(study, signals),
-        near=answers.near,
+        other_margins=answers.other_margins,
         near_logits=answers.near_logits,
         parts=group_records(study.data.y[forget], study.data.groups[forget]),
         interface=queries.interface,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auditkit.signals.hinge import Floats, Ints, hinge, jittered_margins
+from auditkit.signals.hinge_margin import Floats, Ints, hinge, jittered_margins
 
 
 def hinge_by_loop(logits: Floats, labels: Ints) -> list[list[float]]:
