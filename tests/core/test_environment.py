@@ -54,7 +54,7 @@ def digests(package: Path) -> dict[str, str]:
         ("verdict/decision.py", {"lock"}),
         ("probes/__init__.py", {"lock", "answers"}),
         ("runs/ask.py", {"lock", "answers"}),
-        ("signals/hinge.py", {"lock", "answers"}),
+        ("signals/hinge_margin.py", {"lock", "answers"}),
         ("unlearning/noop.py", {"lock", "answers"}),
         ("core/seeds.py", {"lock", "answers", "weights"}),
         ("engine/plan.py", {"lock", "answers", "weights"}),
