@@ -42,7 +42,7 @@ model = {{options = {{hidden = [64]}}}}
 training = {{epochs = {epochs}}}
 runs = {{per_arm = 12, shadow = 4}}
 procedure = {{name = "{procedure}"}}
-criteria = {{attacks = ["loss"], recoveries = ["relearned"]}}
+criteria = {{attacks = ["loss"], reported = [], recoveries = ["relearned"]}}
 """
 
 
