@@ -14,14 +14,17 @@ modules that define them; docstrings do not count.
 """
 
 import ast
+import io
 import re
 import sys
+import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeGuard
 
 MAX_POSITIONAL, MAX_FILE, MAX_FUNCTION, MAX_CODE, MAX_TEXT = 6, 250, 40, 110, 100
 PACKAGE = ("auditkit", "attacks", "reports")
+BLANK = {tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 IDENTITIES = frozenset(
     {"original", "unlearned", "retrained", "honest", "shadow", "exact", "relearned", "probed", "rescaled"}
@@ -232,6 +235,21 @@ def lines_of_python(root: Path, tops: Iterable[str]) -> int:
     return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in sources(root, tops))
 
 
+def lines_of_code(root: Path, tops: Iterable[str]) -> int:
+    """Lines that hold more than a comment or a docstring."""
+    return sum(len(_code_lines(path)) for path in sources(root, tops))
+
+
+def _code_lines(path: Path) -> set[int]:
+    text, silent = path.read_text(), {tokenize.COMMENT, *BLANK}
+    spans = (
+        range(token.start[0], token.end[0] + 1)
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type not in silent
+    )
+    return {line for span in spans for line in span} - _docstring_lines(ast.parse(text))
+
+
 def measures(root: Path) -> dict[str, int | list[str]]:
     """Every measure: a number, or the list of what is counted."""
     graph = arrows(root)
@@ -252,6 +270,7 @@ def measures(root: Path) -> dict[str, int | list[str]]:
         "lines that spell an arm, a query or a test": spelt,
         "files with such lines": sorted({re.sub(r":\d+$", "", line) for line in spelt}),
         "lines of Python in auditkit/, attacks/, reports/": lines_of_python(root, PACKAGE),
+        "of them code, and no docstring or comment": lines_of_code(root, PACKAGE),
         "lines of Python in tests/": lines_of_python(root, ("tests",)),
         "lines of Python in benchmarks/": lines_of_python(root, ("benchmarks",)),
     }

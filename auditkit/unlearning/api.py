@@ -93,7 +93,8 @@ def _records(given: Given, name: str, device: torch.device) -> Records:
         batches = list(given)
         x, y = (torch.cat([torch.as_tensor(batch[k]) for batch in batches]) for k in (0, 1))
     elif hasattr(given, "__getitem__") and isinstance(given, Dataset):
-        x, y = default_collate([(given[i][0], given[i][1]) for i in range(len(given))])  # type: ignore[arg-type]
+        pairs = [(given[i][0], given[i][1]) for i in range(len(given))]  # type: ignore[arg-type]
+        x, y = default_collate(pairs)
     elif isinstance(given, list | tuple) and len(given) == 2:
         x, y = (torch.as_tensor(part) for part in given)
     else:
