@@ -44,7 +44,7 @@ def ascended_to_proxy(
     proxies: Sequence[nn.Module],
     length: float,
 ) -> list[nn.Module]:
-    """The same, until the mean loss on the forget records is that of a retrained model."""
+    """Gradient ascent until the mean loss on the forget records is that of a retrained model."""
     found = [copy.deepcopy(model) for model in models]
     for model, proxy in zip(found, proxies, strict=True):
         with torch.no_grad():

@@ -32,7 +32,7 @@ def read_claim(path: Path) -> tuple[Claim, list[str]]:
 
 
 def parse_claim(raw: dict[str, Any]) -> tuple[Claim, list[str]]:
-    """The same from the parsed TOML."""
+    """The claim in parsed TOML, and every problem with what it says; see `read_claim`."""
     try:
         return fill_defaults(Claim.model_validate(raw)), []
     except ValidationError as error:

@@ -92,7 +92,7 @@ def _attack_summary(
 
 
 def _without_intervals(summary: AttackSummary) -> AttackSummary:
-    """The same of an attack that learns from the very runs it is mounted on: they lean on each
+    """The row of an attack that learns from the very runs it is mounted on: they lean on each
     other, and an interval that takes them for independent is far too narrow (docs/coverage.md)."""
 
     def bare(number: Number) -> Number:

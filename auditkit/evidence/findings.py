@@ -98,7 +98,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Control:
-    """The same decision on models whose answer is known. expected, found: in words; rho: their
+    """The decision, by the same code, on models whose answer is known. expected, found: in words; rho: their
     residual memory, None where it was not measured; passed: whether the audit got it right."""
 
     name: str

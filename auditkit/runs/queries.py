@@ -42,7 +42,7 @@ class QueryPlan:
     interface: Interface = NOTHING
 
     def through(self, interface: Interface) -> "QueryPlan":
-        """The same questions, but that the answers come through this interface."""
+        """These queries, but that the answers come through this interface."""
         return replace(self, interface=interface)
 
     def of(self, arm: ArmKey) -> "QueryPlan":

@@ -69,7 +69,7 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
     study, plan = locked.study, locked.plan
     workers = WorkerConfig(locked.jobs, plan.threads, given.backend, given.address)
     session = TrainingSession(study, plan, workers, locked.lock_sha256, tell)
-    whole = build_queries(study)
+    whole, swap = build_queries(study), study.claim.runs.swap
 
     def measure(per_arm: int) -> Measured:
         return measured_in(study, *collect_through_common_interface(session, whole, per_arm))
@@ -95,7 +95,6 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
             swap=swap_lines(measured.signals, criteria.all_attacks, forget, stand_ins, alpha),
         )
 
-    swap = study.claim.runs.swap
     return Source(
         claim=study.claim,
         key=locked.key,

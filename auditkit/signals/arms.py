@@ -92,11 +92,11 @@ class Arms:
     parts: Sequence[Ints] = ()
 
     def claiming(self, arm: Arm) -> "Arms":
-        """The same audit of another arm in the place of the unlearned one."""
+        """This audit of another arm in the place of the unlearned one."""
         return replace(self, unlearned=arm)
 
     def shuffled(self, seed: int) -> "Arms":
-        """The same audit with the labels "unlearned" and "retrained" exchanged in half of the runs,
+        """This audit with the labels "unlearned" and "retrained" exchanged in half of the runs,
         chosen at random: no difference between the two is left on average."""
         n = len(self.retrained.accuracy)
         swapped = np.zeros(n, dtype=bool)

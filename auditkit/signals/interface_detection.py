@@ -25,7 +25,7 @@ believed in."""
 LEAST_HITS = 3
 """Records that must be answered with an extreme value before it is taken for a bound."""
 SHARE_ON_GRID = 0.02
-"""The same as a share of all records, where numbers are rounded."""
+"""LEAST_HITS as a share of all records, where numbers are rounded."""
 SUM = 1e-3
 """By how much the sums of probabilities differ at most from each other, where nothing is cut
 off."""

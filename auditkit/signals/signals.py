@@ -100,7 +100,7 @@ class OverlayArray:
 
 
 def asked_near(signals: Signals, places: Ints, logits: npt.NDArray[np.float32]) -> Signals:
-    """The same signals, but that the records at `places` were asked about near them: logits (runs,
+    """These signals, but that the records at `places` were asked about near them: logits (runs,
     places, classes). What was observed with the models in hand was not asked there."""
     found: Any = OverlayArray(signals.logits, places, logits)
     return replace(signals, logits=found, observed={})

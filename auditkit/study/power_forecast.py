@@ -114,7 +114,7 @@ def sharpness(runs: int, share: float, criteria: Criteria, sd: float, tests: int
 
 
 def in_words(found: PowerForecast) -> list[str]:
-    """The same as a person reads it, line by line."""
+    """A forecast as a person reads it, line by line."""
     passing = (
         f"  an honest claim passes the test of residual memory, margin ±{found.margin:g}, with probability "
         f"{found.supported:.2f}; the other {found.tests - 1} required tests can only lower that"
