@@ -98,8 +98,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Control:
-    """The decision, by the same code, on models whose answer is known. expected, found: in words; rho: their
-    residual memory, None where it was not measured; passed: whether the audit got it right."""
+    """The decision, by the same code, on models whose answer is known.
+
+    Attributes:
+        expected, found: in words.
+        rho: their residual memory, None where it was not measured.
+        passed: whether the audit got it right.
+    """
 
     name: str
     meaning: str

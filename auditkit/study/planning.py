@@ -86,7 +86,7 @@ def plan_for(study: Study, given: Resources, before: Plan | None, tell: Reporter
 
 
 def price_plan(study: Study, given: Resources, before: Plan | None, tell: Reporter) -> PlanCost:
-    """The same with its price, and only what the reader must know of the data told."""
+    """The plan with its price; told is only what the reader must know of the data."""
     if found := problems(given, before):
         raise UsageError(*found)
     for warning in study.warnings:
