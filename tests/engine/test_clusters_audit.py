@@ -44,7 +44,7 @@ def audited(out: Path, given: Resources) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUDITKIT_CACHE", str(out.with_name(f"{out.name} store")))
         patch.setattr(
-            "auditkit.pipeline.report_files", lambda files, tell: {}
+            "auditkit.evidence.report_files.report_files", lambda files, tell: {}
         )  # made from the evidence alone
         audit(claim, out, given=given)
 

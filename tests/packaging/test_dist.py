@@ -83,7 +83,8 @@ def test_the_wheel_works_beside_folders_of_the_same_names(dist: Path, tmp_path: 
         (tmp_path / "theirs" / name / "__init__.py").write_text("raise AssertionError('not this one')")
     code = (
         "import auditkit.attacks, auditkit.reports.method_page as page\n"
-        "from auditkit.claims.claim import BUILT_IN, read_claim\n"
+        "from auditkit.claims.claim import BUILT_IN\n"
+        "from auditkit.claims.read import read_claim\n"
         "print(auditkit.attacks.__file__, len(page.method_page()), read_claim(BUILT_IN)[1])"
     )
     done = subprocess.run(
