@@ -108,6 +108,7 @@ def test_wrong_usage_exits_with_two_and_leaves_nothing(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["claim.toml"]
 
 
+@pytest.mark.slow
 def test_an_interrupted_audit_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while training keeps the finished arms; the same command ends with the bytes of an
     undisturbed audit."""

@@ -17,6 +17,7 @@ from tests.engine.cluster_programs import dask_scheduler, dask_workers, free_por
 from tests.engine.small_tasks import built, dying, killed, sleeping, small_task
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["dask", "ray"])
 def test_a_cluster_that_is_started_here_does_the_work(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -233,6 +233,7 @@ def test_a_killed_save_leaves_no_half_result(directory: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_two_processes_may_save_the_same_run(directory: Path) -> None:
     """While two save the same run at once, every load finds it whole; in the end there is one
     file."""
