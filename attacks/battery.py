@@ -89,7 +89,8 @@ def score_arm(name: str, signals: Signals, runs: Ints, forget: Ints, control: In
         name: in ATTACKS.
         signals: the answers of all runs.
         runs: which are attacked.
-        forget, control: where those records stand in the signals.
+        forget: where the forget records stand in the signals.
+        control: where the control records stand.
 
     Returns:
         Of each run the scores of forget and control records.

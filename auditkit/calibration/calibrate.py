@@ -47,7 +47,8 @@ def calibrate(
         fakes: which are tried.
         claims: of each case.
         jobs: workers; by default as many as there are cores.
-        folder, problems: as for `auditkit.pipeline.audit`.
+        folder: as for `auditkit.pipeline.audit`.
+        problems: as `folder`.
         tell: hears how it goes.
 
     Returns:

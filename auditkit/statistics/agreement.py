@@ -31,7 +31,7 @@ class Agreement:
     def by_at_least(self) -> Ints:
         """How many records are found by at least 1, 2, ... of the attacks: int64 (attacks,).
 
-        Example:
+        Examples:
             >>> Agreement(np.array([0, 1, 1, 3]), np.array([3, 3, 3, 3]), 3).by_at_least().tolist()
             [3, 1, 1]
         """
@@ -51,7 +51,7 @@ def agreement(scores: Mapping[str, Scores], fpr: float) -> Agreement:
             `roc.lowest_quotable_fpr`); attacks differ in how many forget records they have; or
             there are none.
 
-    Example:
+    Examples:
         >>> control = np.arange(30.0)[None]
         >>> scores = {name: Scores(np.array([[40.0, 3.0]]), control) for name in ("loss", "gap")}
         >>> agreement(scores, fpr=0.1).found.tolist()
@@ -72,7 +72,7 @@ def found(scores: Scores, fpr: float, name: str = "the attack") -> Mask:
     Raises:
         ValueError: as `agreement`.
 
-    Example:
+    Examples:
         >>> found(Scores(np.array([[40.0, 3.0]]), np.arange(30.0)[None]), fpr=0.1).tolist()
         [True, False]
     """
@@ -90,7 +90,7 @@ def mean_score(scores: Floats) -> Floats:
     Args:
         scores: (runs, records), NaN for a record that was not asked about.
 
-    Example:
+    Examples:
         >>> mean_score(np.array([[1.0, np.nan], [2.0, np.nan]])).tolist()
         [1.5, nan]
     """

@@ -21,7 +21,7 @@ def paired_slopes(arm: Floats, retrained: Floats) -> tuple[Floats, Floats]:
     Returns:
         The slopes of the arm and those of the retrained runs, each (runs,).
 
-    Example:
+    Examples:
         >>> retrained = np.array([[-1.0, 0.0, 2.0], [-1.0, 0.0, 2.0], [-1.0, 0.0, 2.0]])
         >>> [slopes.round(6).tolist() for slopes in paired_slopes(2 * retrained, retrained)]
         [[2.0, 2.0, 2.0], [1.0, 1.0, 1.0]]

@@ -75,7 +75,7 @@ def counts_at(members: Floats, nonmembers: Floats, threshold: float) -> Counts:
     Raises:
         ValueError: a score is NaN.
 
-    Example:
+    Examples:
         >>> counts_at(np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.5]), threshold=1.5)
         Counts(true_positives=2, members=3, false_positives=1, nonmembers=2)
     """
@@ -107,7 +107,7 @@ def clopper_pearson_epsilon(counts: Counts, delta: float, alpha: float) -> Bound
     Raises:
         ValueError: delta or alpha is out of range.
 
-    Example:
+    Examples:
         >>> bound = clopper_pearson_epsilon(Counts(90, 100, 10, 100), delta=1e-5, alpha=0.05)
         >>> round(bound.epsilon, 3), round(bound.ceiling, 3)
         (1.542, 3.281)
@@ -137,7 +137,7 @@ def gdp_epsilon(counts: Counts, delta: float, alpha: float) -> Bound:
     Raises:
         ValueError: delta or alpha is out of range.
 
-    Example:
+    Examples:
         >>> round(gdp_epsilon(Counts(90, 100, 10, 100), delta=1e-5, alpha=0.05).epsilon, 3)
         9.144
     """
@@ -167,7 +167,7 @@ def clopper_pearson_split(
     Raises:
         ValueError: fewer than two members or non-members, or as `clopper_pearson_epsilon`.
 
-    Example:
+    Examples:
         >>> members, others = np.arange(100.0) + 80, np.arange(100.0)
         >>> round(clopper_pearson_split(members, others, 0.0, 0.05, seed=0).epsilon, 3)
         2.232
@@ -181,7 +181,7 @@ def gdp_split(members: Floats, nonmembers: Floats, delta: float, alpha: float, *
     """The bound of `gdp_epsilon` from scores, where no threshold was fixed beforehand; valid, and
     called, as `clopper_pearson_split`.
 
-    Example:
+    Examples:
         >>> members, others = np.arange(100.0) + 80, np.arange(100.0)
         >>> round(gdp_split(members, others, 1e-5, 0.05, seed=0).epsilon, 3)
         9.312
@@ -202,7 +202,7 @@ def epsilon_needed(tpr: Floats | float, fpr: Floats | float, delta: float) -> Fl
     Returns:
         float64, of the shape of the rates.
 
-    Example:
+    Examples:
         >>> round(float(epsilon_needed(0.8, 0.1, delta=0.0)), 4)  # log 8
         2.0794
     """

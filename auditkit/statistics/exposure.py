@@ -107,7 +107,7 @@ def discoveries(p: Floats, q: float) -> Mask:
         p: p-values (tests,).
         q: the false discovery rate, at most.
 
-    Example:
+    Examples:
         >>> discoveries(np.array([0.001, 0.02, 0.03, 0.8]), q=0.05).tolist()
         [True, True, True, False]
     """
@@ -127,7 +127,7 @@ def drift(level: Floats, control: Floats, squares: Floats, chance: Floats, *, al
         chance: V there.
         alone: the records are the control records themselves, and none is its own neighbour.
 
-    Example:
+    Examples:
         >>> squares, chance = np.full(4, 3.0), np.full(4, 0.5)
         >>> drift(np.zeros(1), np.arange(4.0), squares, chance, alone=False).round(3).tolist()
         [3.109]
@@ -162,7 +162,7 @@ class Overlap:
 def overlap(one: Mask, other: Mask) -> Overlap:
     """How far two choices of the same records agree.
 
-    Example:
+    Examples:
         >>> overlap(np.array([True, True, False, False]), np.array([True, False, False, False]))
         Overlap(first=2, second=1, both=1, by_chance=0.5, jaccard=0.5)
     """

@@ -20,7 +20,7 @@ def delta_of_mu(mu: float, epsilon: Floats | float) -> Floats:
         mu: above 0.
         epsilon: of any shape, which the result has too.
 
-    Example:
+    Examples:
         >>> round(float(delta_of_mu(1.0, 1.0)), 4)
         0.1269
     """
@@ -33,7 +33,7 @@ def epsilon_of_mu(mu: float, delta: float) -> float:
     Raises:
         ValueError: unless 0 < delta < 1.
 
-    Example:
+    Examples:
         >>> round(epsilon_of_mu(1.0, delta=1e-5), 3)
         4.377
     """

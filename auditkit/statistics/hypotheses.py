@@ -33,7 +33,7 @@ class Equivalence:
 def t_quantile(p: float, df: float) -> float:
     """The p-quantile of Student's t with df degrees of freedom.
 
-    Example:
+    Examples:
         >>> round(t_quantile(0.975, 9), 3)
         2.262
     """
@@ -49,7 +49,7 @@ def p_above(mean: float, error: float, df: float, bound: float) -> float:
         df: degrees of freedom.
         bound: in the unit of the mean.
 
-    Example:
+    Examples:
         >>> round(p_above(1.0, 0.5, 9, bound=0.0), 4)
         0.0383
     """
@@ -61,7 +61,7 @@ def p_above(mean: float, error: float, df: float, bound: float) -> float:
 def p_below(mean: float, error: float, df: float, bound: float) -> float:
     """One-sided p-value for "the true mean is less than bound"; arguments as `p_above`.
 
-    Example:
+    Examples:
         >>> round(p_below(-1.0, 0.5, 9, bound=0.0), 4)
         0.0383
     """
@@ -71,7 +71,7 @@ def p_below(mean: float, error: float, df: float, bound: float) -> float:
 def paired(x: Floats) -> tuple[float, float, float]:
     """(mean, standard error, degrees of freedom) of one value a run.
 
-    Example:
+    Examples:
         >>> mean, error, df = paired(np.array([1.0, 2.0, 3.0]))
         >>> mean, round(error, 4), df
         (2.0, 0.5774, 2.0)
@@ -93,7 +93,7 @@ def welch(x: Floats, y: Floats) -> tuple[float, float, float]:
     Returns:
         (mean difference x - y, standard error, Welch's degrees of freedom).
 
-    Example:
+    Examples:
         >>> [round(x, 4) for x in welch(np.array([1.0, 3.0]), np.array([0.0, 2.0]))]
         [1.0, 1.4142, 2.0]
     """
@@ -117,7 +117,7 @@ def equivalence(mean: float, error: float, df: float, margin: float) -> Equivale
         df: degrees of freedom.
         margin: above 0, in the unit of the mean.
 
-    Example:
+    Examples:
         >>> found = equivalence(0.0, 0.05, 9, margin=0.2)
         >>> round(found.p_within, 4), round(found.p_outside, 4)
         (0.0016, 1.0)
@@ -136,7 +136,7 @@ def ratio_equivalence(D: Floats, G: Floats, margin: float) -> Equivalence:
         G: (runs,).
         margin: of the ratio.
 
-    Example:
+    Examples:
         >>> G = np.array([1.0, 1.1, 0.9, 1.0])
         >>> round(ratio_equivalence(np.array([0.01, -0.02, 0.02, 0.0]), G, margin=0.2).p_within, 5)
         0.00063
@@ -158,7 +158,7 @@ def ratio_interval(D: Floats, G: Floats, alpha: float, extra: float = 0.0) -> tu
         alpha: the probability beyond either end.
         extra: variance that mean(D) has besides that over runs.
 
-    Example:
+    Examples:
         >>> D, G = np.array([0.4, 0.6, 0.5, 0.5]), np.array([1.0, 1.1, 0.9, 1.0])
         >>> [round(end, 3) for end in ratio_interval(D, G, alpha=0.05)]
         [0.416, 0.584]
@@ -178,7 +178,7 @@ def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalenc
     """Is the true mean at most `margin`? One-sided: less is always fine. Arguments as
     `equivalence`.
 
-    Example:
+    Examples:
         >>> round(not_worse(-0.1, 0.05, 9, margin=0.02).p_within, 4)
         0.0199
     """
@@ -195,7 +195,7 @@ def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
     Raises:
         ValueError: a p-value is outside [0, 1] or NaN, which would hide every other one.
 
-    Example:
+    Examples:
         >>> holm({"a": 0.01, "b": 0.04, "c": 0.5})
         {'a': 0.03, 'b': 0.08, 'c': 0.5}
     """

@@ -39,7 +39,7 @@ def p_values(T: Floats, null: Floats) -> Floats:
         T: statistics (groups,).
         null: statistics of the null (divisions,).
 
-    Example:
+    Examples:
         >>> p_values(np.array([0.0, 3.0]), null=np.array([-1.0, 0.5, 1.0])).tolist()
         [1.0, 0.25]
     """
@@ -50,7 +50,7 @@ def p_values(T: Floats, null: Floats) -> Floats:
 def p_value(T: float, null: Floats) -> float:
     """The p-value of one T, see `p_values`.
 
-    Example:
+    Examples:
         >>> round(p_value(1.0, null=np.zeros(999)), 4)
         0.3679
     """
@@ -64,7 +64,7 @@ def memorised_records(O: Margins, R: Margins) -> Ints:
         O: calibrated margins of the original runs.
         R: calibrated margins of the retrained runs.
 
-    Example:
+    Examples:
         >>> control = np.zeros((2, 1))
         >>> O = Margins(np.array([[3.0, 0.1], [3.1, 0.0]]), control)
         >>> memorised_records(O, Margins(np.array([[0.0, 0.1], [0.1, 0.0]]), control)).tolist()
@@ -143,7 +143,7 @@ def excess_spread(U: Floats, R: Floats) -> float:
         U: (runs, control records).
         R: (runs, control records).
 
-    Example:
+    Examples:
         >>> R = np.array([[0.0, 1.0], [1.0, 0.0]])
         >>> excess_spread(R, R), round(excess_spread(R + 3, R), 3)
         (1.0, 18.0)

@@ -46,7 +46,7 @@ def variance(x: Floats) -> Floats:
     Args:
         x: (runs, ...).
 
-    Example:
+    Examples:
         >>> variance(np.array([[0.1, 1.0], [0.1, 3.0]])).tolist()
         [0.0, 2.0]
     """
@@ -65,7 +65,7 @@ def mean_variance(U: Floats, R: Floats) -> Floats:
         U: (runs, records).
         R: (runs, records); at least 2 runs.
 
-    Example:
+    Examples:
         >>> mean_variance(np.array([[1.0], [3.0]]), np.array([[0.0], [2.0]])).tolist()
         [2.0]
     """
@@ -82,7 +82,7 @@ def usual_size(reference: Floats) -> float:
     Args:
         reference: (control records,), the mean margin of the retrained runs.
 
-    Example:
+    Examples:
         >>> usual_size(np.array([-4.0, 1.0, 2.0]))
         2.0
     """
@@ -102,7 +102,7 @@ def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
     Returns:
         (a, b), each (runs,). (0, 1) means no drift; b is 0 where the reference does not vary.
 
-    Example:
+    Examples:
         >>> reference = np.array([-1.0, 0.0, 2.0])
         >>> a, b = drift_line(np.array([1 + 2 * reference]), reference)
         >>> a.round(6).tolist(), b.round(6).tolist()
@@ -130,7 +130,7 @@ def calibrated(arm: Margins, reference: Floats) -> Margins:
         arm: margins of any number of runs.
         reference: (control records,), the mean margin of the retrained runs.
 
-    Example:
+    Examples:
         >>> reference = np.array([-1.0, 0.0, 1.0])
         >>> arm = Margins(np.array([[0.02, 60.0]]), np.array([2 * reference]))
         >>> calibrated(arm, reference).forget.round(3).tolist()
@@ -156,7 +156,7 @@ def comparability(arm: Margins, retrained: Margins) -> float:
     It is the mean correlation of the arm's runs with the mean retrained run on control records,
     divided by the same mean for each retrained run against the others; 0 where those do not agree.
 
-    Example:
+    Examples:
         >>> control = np.array([[1.0, 2.0, 4.0], [1.0, 2.0, 5.0]])
         >>> arm = Margins(np.zeros((2, 1)), control)
         >>> round(comparability(arm, arm), 3)

@@ -51,7 +51,7 @@ def right_guesses(scores: Floats, included: Mask, r: int, *, seed: int) -> int:
     Raises:
         ValueError: shapes differ, a score is NaN, or r is odd or out of range.
 
-    Example:
+    Examples:
         >>> right_guesses(np.array([4.0, 3.0, 2.0, 1.0]), np.array([1, 0, 1, 0]) == 1, r=4, seed=0)
         2
     """
@@ -81,7 +81,7 @@ def one_run_p(m: int, r: int, v: int, epsilon: float, delta: float) -> float:
     Raises:
         ValueError: unless 0 <= v <= r <= m with r > 0, and epsilon and delta are in range.
 
-    Example:
+    Examples:
         >>> round(one_run_p(100, 10, 10, epsilon=0.0, delta=0.0), 6)  # ten coins, all right: 2^-10
         0.000977
     """
@@ -110,7 +110,7 @@ def one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> Bound
     Raises:
         ValueError: counts, delta or alpha are out of range.
 
-    Example:
+    Examples:
         >>> round(one_run_epsilon(1000, 100, 95, delta=1e-5, alpha=0.05).epsilon, 3)
         2.165
     """
@@ -128,7 +128,7 @@ def fdp_one_run_epsilon(m: int, r: int, v: int, delta: float, alpha: float) -> B
     `epsilon.gdp_epsilon`; of mechanisms that do not, the epsilon can be far lower. Arguments and
     errors as `one_run_epsilon`, but that delta must be above 0.
 
-    Example:
+    Examples:
         >>> round(fdp_one_run_epsilon(1000, 100, 95, delta=1e-5, alpha=0.05).epsilon, 3)
         3.323
     """
@@ -152,7 +152,7 @@ def gdp_rejected(m: int, r: int, v: int, mu: float, alpha: float) -> bool:
 
     but x_0 + h_0 is r / m, no more.
 
-    Example:
+    Examples:
         >>> [gdp_rejected(1000, 100, 95, mu, alpha=0.05) for mu in (0.5, 5.0)]
         [True, False]
     """

@@ -24,7 +24,7 @@ def equivalence_power(n: int, sd: float, margin: float, alpha: float, mean: floa
         alpha: the level of either test.
         mean: the true mean.
 
-    Example:
+    Examples:
         >>> round(equivalence_power(8, sd=0.1, margin=0.2, alpha=0.05), 3)
         0.999
     """
@@ -55,7 +55,7 @@ def one_sided_power(n: int, sd: float, distance: float, alpha: float) -> float:
         distance: in the unit of sd.
         alpha: the level.
 
-    Example:
+    Examples:
         >>> round(one_sided_power(8, sd=0.1, distance=0.1, alpha=0.05), 3)
         0.815
     """
@@ -68,7 +68,7 @@ def minimum_detectable_effect(n: int, sd: float, alpha: float) -> float:
     """The distance from a bound at which a one-sided t-test at level alpha finds the true mean on
     its side of it with probability POWER; arguments as `one_sided_power`.
 
-    Example:
+    Examples:
         >>> round(minimum_detectable_effect(8, sd=0.1, alpha=0.05), 3)
         0.098
     """
@@ -79,7 +79,7 @@ def minimum_detectable_effect(n: int, sd: float, alpha: float) -> float:
 def runs_for_power(sd: float, margin: float, alpha: float, mean: float = 0.0) -> int | None:
     """The fewest observations with which `equivalence_power` reaches POWER, None if MOST do not.
 
-    Example:
+    Examples:
         >>> runs_for_power(sd=0.2, margin=0.2, alpha=0.05)
         11
     """
@@ -100,7 +100,7 @@ def runs_to_decide(
         tests: how many tests Holm's correction is over, which a refutation must survive.
         two_sided: the margin is +-margin and not an upper bound.
 
-    Example:
+    Examples:
         >>> [runs_to_decide(x, 0.2, 0.2, 0.05, tests=5, two_sided=True) for x in (0.0, 0.1, 0.4)]
         [11, 27, 16]
     """

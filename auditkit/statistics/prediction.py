@@ -49,7 +49,7 @@ def rho_equivalence(memory: Memory, margin: float) -> Equivalence:
     """Is residual memory within +-margin? Of many unlearned runs this is `ratio_equivalence`; of
     one run its own noise counts besides.
 
-    Example:
+    Examples:
         >>> gap = np.full((4, 1), 1.0)
         >>> left = np.array([[0.01], [-0.02], [0.02], [0.0]])
         >>> round(rho_equivalence(Memory(left, gap, one_run=True), margin=0.2).p_within, 4)
@@ -82,7 +82,7 @@ def prediction_power(n: int, sd: float, margin: float, alpha: float) -> float:
         margin: in the unit of sd.
         alpha: the level of either of two one-sided tests.
 
-    Example:
+    Examples:
         >>> round(prediction_power(12, sd=0.05, margin=0.2, alpha=0.05), 3)
         0.949
     """
@@ -93,7 +93,7 @@ def runs_for_prediction(sd: float, margin: float, alpha: float) -> int | None:
     """The first of PROPOSED with which `prediction_power` reaches POWER, None if none does: with
     any number of retrained runs the noise of the one stays.
 
-    Example:
+    Examples:
         >>> [runs_for_prediction(sd, margin=0.2, alpha=0.05) for sd in (0.05, 0.2)]
         [6, None]
     """
@@ -111,7 +111,7 @@ def runs_to_settle(value: float, half: float, n: int, margin: float, alpha: floa
         margin: in the unit of the value.
         alpha: the probability beyond either end of the interval.
 
-    Example:
+    Examples:
         >>> runs_to_settle(0.05, half=0.18, n=4, margin=0.2, alpha=0.05)
         6
     """
@@ -128,7 +128,7 @@ def most_by_chance(runs: int, share: float) -> int:
     """The largest number of `runs` that may come out wrong if each does so with probability
     `share`: more have a chance of at most SURE (binomial).
 
-    Example:
+    Examples:
         >>> most_by_chance(20, 0.05)
         4
     """

@@ -22,7 +22,7 @@ def clopper_pearson(k: int, n: int, alpha: float) -> Proportion:
     """k successes of n with limits such that the probability of a result at least as extreme is
     alpha/2 at each (Clopper & Pearson 1934).
 
-    Example:
+    Examples:
         >>> found = clopper_pearson(0, 10, alpha=0.05)
         >>> found.value, found.low, round(found.high, 4)
         (0.0, 0.0, 0.3085)
@@ -34,7 +34,7 @@ def lower_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
     """The rate below which k or more successes of n have a probability of at most alpha: same shape
     as k.
 
-    Example:
+    Examples:
         >>> round(float(lower_limit(10, 10, alpha=0.025)), 4)
         0.6915
     """
@@ -46,7 +46,7 @@ def upper_limit(k: npt.ArrayLike, n: int, alpha: float) -> Floats:
     """The rate above which k or fewer successes of n have a probability of at most alpha: same
     shape as k.
 
-    Example:
+    Examples:
         >>> round(float(upper_limit(0, 300, alpha=0.05)), 4)  # about 3/N
         0.0099
     """

@@ -62,7 +62,7 @@ def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
     Raises:
         ValueError: the arms have other numbers of runs.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> control = rng.normal(0, 1, 50) + rng.normal(0, 0.1, (2, 4, 50))
         >>> original = Margins(rng.normal(1, 0.1, (4, 10)), control[0])
@@ -134,7 +134,7 @@ def weights(O: Floats, R: Floats) -> Floats:
         O: (runs, records).
         R: (runs, records).
 
-    Example:
+    Examples:
         >>> O, R = np.array([[3.0, 1.0], [5.0, 1.0]]), np.array([[0.0, 1.0], [2.0, 1.0]])
         >>> weights(O, R).tolist()
         [2.0, 0.0]
@@ -148,7 +148,7 @@ def weights(O: Floats, R: Floats) -> Floats:
 def rho(memory: Memory) -> float:
     """Residual memory, sum D / sum G; NaN where there was nothing to remember.
 
-    Example:
+    Examples:
         >>> rho(Memory(left=np.array([[0.5], [0.3]]), gap=np.array([[2.0], [2.0]])))
         0.2
     """
@@ -161,7 +161,7 @@ def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
     run a prediction interval: its own spread, that of the retrained runs behind D, no mean over
     runs takes away.
 
-    Example:
+    Examples:
         >>> found = Memory(left=np.array([[0.5], [0.3], [0.4]]), gap=np.full((3, 1), 2.0))
         >>> [round(end, 3) for end in rho_interval(found, alpha=0.05)]
         [0.116, 0.284]
@@ -173,7 +173,7 @@ def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
 def rho_error(memory: Memory) -> float:
     """The standard error of rho over runs (delta method).
 
-    Example:
+    Examples:
         >>> round(rho_error(Memory(np.array([[0.5], [0.3], [0.4]]), np.full((3, 1), 2.0))), 4)
         0.0289
     """
@@ -188,7 +188,7 @@ def rho_by_run(memory: Memory) -> Floats:
     """D_k over the mean of G: (runs,), one dot a run; their mean is rho, and all there is of one
     run. Empty where there was nothing to remember.
 
-    Example:
+    Examples:
         >>> rho_by_run(Memory(np.array([[0.5], [0.3]]), np.full((2, 1), 2.0))).tolist()
         [0.25, 0.15]
     """
@@ -221,7 +221,7 @@ def effective_records(memory: Memory) -> float:
     gap. It is the number of forget records if all count the same, 1 if one of them is all there
     is.
 
-    Example:
+    Examples:
         >>> gap = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0]])
         >>> effective_records(Memory(np.zeros((2, 3)), gap))
         2.0

@@ -21,7 +21,7 @@ def auc(members: Floats, nonmembers: Floats) -> float:
         members: scores (m,).
         nonmembers: scores (n,).
 
-    Example:
+    Examples:
         >>> auc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
         0.875
     """
@@ -38,7 +38,7 @@ def placements(members: Floats, nonmembers: Floats) -> tuple[Floats, Floats]:
     Returns:
         ((m,), (n,)), each in [0, 1].
 
-    Example:
+    Examples:
         >>> [part.tolist() for part in placements(np.array([2.0, 3.0]), np.array([1.0, 2.0]))]
         [[0.75, 1.0], [1.0, 0.75]]
     """
@@ -54,7 +54,7 @@ def _share_below(x: Floats, others: Floats) -> Floats:
 def lowest_quotable_fpr(nonmembers: int) -> float:
     """The smallest false-positive rate that this many non-members can say anything about, 3/N.
 
-    Example:
+    Examples:
         >>> lowest_quotable_fpr(300)
         0.01
     """
@@ -68,7 +68,7 @@ def threshold_at(nonmembers: Floats, fpr: float) -> float:
     Raises:
         ValueError: `nonmembers` are too few to show this fpr (see `lowest_quotable_fpr`).
 
-    Example:
+    Examples:
         >>> threshold_at(np.arange(100.0), fpr=0.05)
         94.0
     """
@@ -99,7 +99,7 @@ def tpr_at(members: Floats, nonmembers: Floats, fpr: float) -> float:
     Raises:
         ValueError: `nonmembers` are too few to show this fpr (see `lowest_quotable_fpr`).
 
-    Example:
+    Examples:
         >>> tpr_at(np.array([90.0, 95.0, 96.0, 99.0]), np.arange(100.0), fpr=0.05)
         0.75
     """
@@ -109,7 +109,7 @@ def tpr_at(members: Floats, nonmembers: Floats, fpr: float) -> float:
 def attainable_tpr(members: Floats, nonmembers: Floats, fpr: float) -> float:
     """The rate of `tpr_at` without the question of whether the false-positive rate can be quoted.
 
-    Example:
+    Examples:
         >>> attainable_tpr(np.array([1.0, 5.0]), np.array([0.0, 2.0]), fpr=0.01)
         0.5
     """
@@ -123,7 +123,7 @@ def operating_points(members: Floats, nonmembers: Floats) -> tuple[Floats, Ints,
     Returns:
         (thresholds, members above, non-members above), lowest threshold first.
 
-    Example:
+    Examples:
         >>> [part.tolist() for part in operating_points(np.array([2.0, 3.0]), np.array([1.0]))]
         [[1.5, 2.5], [2, 1], [0, 0]]
     """
@@ -145,7 +145,7 @@ def best_threshold(members: Floats, nonmembers: Floats) -> float:
     """The threshold at which "score > threshold" has the highest balanced accuracy: half-way
     between two neighbouring scores; the lowest such threshold where several are as good.
 
-    Example:
+    Examples:
         >>> best_threshold(np.array([2.0, 3.0]), np.array([0.0, 1.0]))
         1.5
     """
@@ -173,7 +173,7 @@ def balanced_accuracy(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n:
     Raises:
         ValueError: a fold has no member or no non-member.
 
-    Example:
+    Examples:
         >>> fold = np.array([True, False])
         >>> balanced_accuracy(np.array([2.0, 3.0]), np.array([0.0, 1.0]), fold, fold)
         0.75
@@ -190,7 +190,7 @@ def advantage(members: Floats, nonmembers: Floats, fold_m: Mask, fold_n: Mask) -
     4), as 2 x `balanced_accuracy` - 1: cross-fitted, so 0 on average for scores that know nothing,
     at times below.
 
-    Example:
+    Examples:
         >>> fold = np.array([True, False])
         >>> advantage(np.array([2.0, 3.0]), np.array([0.0, 1.0]), fold, fold)
         0.5

@@ -26,7 +26,7 @@ class Scores:
     def auc(self) -> Floats:
         """How well the attack tells forget from control records, in each run: (runs,).
 
-        Example:
+        Examples:
             >>> Scores(np.array([[2.0, 3.0]]), np.array([[1.0, 2.0]])).auc().tolist()
             [0.875]
         """
@@ -64,7 +64,7 @@ def record_error(one: Scores, other: Scores) -> float:
     differently, and with other records the difference would come out otherwise: this is by how
     much. A single record on one side adds nothing: it is then all there is.
 
-    Example:
+    Examples:
         >>> forget, control = np.array([[2.0, 3.0, 4.0]]), np.array([[1.0, 2.0, 5.0]])
         >>> record_error(Scores(forget, control), Scores(forget, control))
         0.0

@@ -34,7 +34,7 @@ def schedule(looks: Sequence[int], runs: int) -> list[tuple[int, float]]:
     Raises:
         ValueError: the looks do not rise, or end at or beyond `runs`.
 
-    Example:
+    Examples:
         >>> schedule([8, 12], runs=16)
         [(8, 0.5), (12, 0.25), (16, 0.25)]
     """
@@ -93,7 +93,7 @@ def course(
         seed: the same gives the same numbers.
         replicates: simulated audits.
 
-    Example:
+    Examples:
         >>> plan = schedule([8], runs=16)
         >>> found = course(plan, mean=0.0, sd=0.1, margin=0.2, alpha=0.05, replicates=1000)
         >>> found.runs, found.supported[0] > 0.9, sum(found.refuted)

@@ -45,7 +45,7 @@ def own_margins(arm: Margins, noise: tuple[Floats, Floats]) -> Floats:
         arm: calibrated margins.
         noise: of `shared_noise`.
 
-    Example:
+    Examples:
         >>> luck = np.array([[-1.0], [1.0], [-2.0], [2.0]])  # of each run, on all records alike
         >>> arm = Margins(luck + [0.0, 3.0], luck * np.ones(5))
         >>> own_margins(arm, shared_noise(arm, arm)).std(axis=0).round(2).tolist()

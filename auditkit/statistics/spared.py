@@ -89,7 +89,7 @@ def spared(
         seed: of the divisions and of what is planted.
         alpha: the level that `power` and `fewest` are for.
 
-    Example:
+    Examples:
         >>> rng, control = np.random.default_rng(0), np.tile(np.linspace(-2, 2, 20), (4, 1))
         >>> arms = [Margins(rng.normal(shift, 0.1, (4, 20)), control) for shift in (1, 0, 0, 0)]
         >>> found = spared(*arms, groups=19, seed=0, alpha=0.1)

@@ -56,7 +56,7 @@ def swap_advantage(world: Scores, swapped: Scores, *, alpha: float = 0.05) -> Sw
         ValueError: fewer than two pairs, sets that are not each other's, or NaN: a record must be
             asked about in both worlds.
 
-    Example:
+    Examples:
         >>> F, T = np.array([[1.0, 2.0], [1.0, 3.0]]), np.array([[0.0, 2.0], [0.0, 2.0]])
         >>> swap_advantage(Scores(F, T), Scores(T, F)).mean  # the same models in both worlds
         0.0
@@ -80,7 +80,7 @@ def advantage(scores: Scores) -> Floats:
     Raises:
         ValueError: a score is NaN.
 
-    Example:
+    Examples:
         >>> advantage(Scores(np.array([[1.0, 2.0]]), np.array([[0.0, 2.0]]))).tolist()
         [0.25]
     """

@@ -34,7 +34,7 @@ def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha
         retrained: margins of as many runs.
         alpha: the probability that any of the bounds is too low, at most.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> control = np.tile(np.linspace(-2, 2, 20), (8, 1))
         >>> original, unlearned, retrained = (
