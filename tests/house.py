@@ -1,8 +1,8 @@
 """Measures of the house: rooms, floors, arrows, and what has grown too large.
 
 Run as `python tests/house.py [ROOT] [-v]`; `-v` names what is counted. It reads source alone and
-needs nothing but Python, so that it measures any commit: `git worktree add /tmp/then COMMIT`, then
-`python tests/house.py /tmp/then`.
+needs nothing but Python, so that it measures any commit: `git worktree add ../then COMMIT`, then
+`python tests/house.py ../then`.
 
 How it counts. A *room* is a package or a loose module directly under auditkit/ (attacks/ and
 reports/, which are installed there, too; auditkit/__init__.py is the room of the public names). An
