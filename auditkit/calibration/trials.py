@@ -10,8 +10,9 @@ from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import TestId
 from auditkit.evidence.schema import Decision, Outcome, Ran
 from auditkit.runs.bank import Bank, draw
+from auditkit.signals.arms import Arm
 from auditkit.verdict import decide
-from auditkit.verdict.decision import RHO
+from auditkit.verdict.controls import RHO
 from auditkit.verdict.judging import blocking_findings, refuted_tests
 
 
@@ -58,11 +59,16 @@ def trials(
     return {case: tuple(found[case, k] for k in range(claims)) for case, claims in cases.items()}
 
 
+def _arms(bank: Bank) -> list[Arm]:
+    """The arms of all cases."""
+    return [arm for case in bank.cases.values() for arm in (case.arm, case.placebo)]
+
+
 def _some(
     bank: Bank, cases: Mapping[str, int], criteria: Criteria, runs: int, seed: int, numbers: Sequence[int]
 ) -> dict[tuple[str, int], Trial]:
     for one in {bank, *bank.apart.values()}:
-        for arm in (one.original, one.pool, *(case.arm for case in one.cases.values())):
+        for arm in (one.original, one.retrained, one.honest, *_arms(one)):
             for scores in arm.scores.values():  # once for every run, and not for every claim that it is in
                 scores.auc(), scores.placements()
     return {

@@ -17,6 +17,7 @@ from auditkit.core.ids import (
     RETRAINED,
     ArmKey,
     Recovered,
+    placebo,
     residual_memory,
     unlearned,
 )
@@ -29,15 +30,15 @@ from auditkit.runs.queries import build_queries
 from auditkit.runs.session import TrainingSession
 from auditkit.runs.stacks import UnlearnedArm
 from auditkit.runs.trained_source import measured_in
-from auditkit.signals.arms import Arm, joined
-from auditkit.signals.interface import NOTHING, Interface
+from auditkit.signals.arms import Arm
+from auditkit.signals.interface import NOTHING, Interface, merge_interfaces
 from auditkit.signals.measurements import Measured, build_arm
 from auditkit.study.planning import plan_for
 from auditkit.study.study import Study, prepare
 
 FOLD = 1.6
-"""Runs of a bank for each run an arm of a claim: 1.6 n originals, and twice as many retrained ones,
-of which an honest claim draws 3n."""
+"""Runs of a bank for each run an arm of a claim: a claim draws n of the 1.6 n originals, and of as
+many retrained and honest runs."""
 NOOP = ProcedureClaim(name="noop")
 
 
@@ -107,7 +108,8 @@ def measured_alike(
     answers = train_and_query(session, queries, gallery=gallery)
     through: dict[Interface, list[str]] = {NOTHING: []}
     for name in gallery:
-        through.setdefault(answers.withheld[unlearned(name)], []).append(name)
+        both = [answers.withheld[arm] for arm in (unlearned(name), placebo(name))]
+        through.setdefault(merge_interfaces(both), []).append(name)
     yield measured_in(study, queries, answers), through.pop(NOTHING)
     for interface, names in through.items():
         tell.say(f"{', '.join(names)}: {'; '.join(interface.words)}; asking every model alike ...")
@@ -154,12 +156,12 @@ def build_bank(
     (original, retrained, honest), skipped = arms(ORIGINAL, RETRAINED, HONEST)
     cases = {}
     for name in gallery:
-        [claimed], also = arms(unlearned(name))
-        cases[name] = Case(claimed, {a: why for a, why in also.items() if a not in skipped})
-    pool, test_records = joined(retrained, honest), len(measured.sets.test)
-    return Bank(original, pool, cases, skipped, test_records, measured.parts, about)
+        (claimed, control), also = arms(unlearned(name), placebo(name))
+        cases[name] = Case(claimed, control, {a: why for a, why in also.items() if a not in skipped})
+    test_records = len(measured.sets.test)
+    return Bank(original, retrained, honest, cases, skipped, test_records, measured.parts, about)
 
 
 def _arm(measured: Measured, key: ArmKey, battery: Battery) -> Arm:
     scores = {attack: by_arm[key].asked() for attack, by_arm in battery.scores.items()}
-    return build_arm(measured.signals, key, measured.other_margins[key], measured.sets, scores)
+    return build_arm(measured, key, measured.other_margins[key], scores)

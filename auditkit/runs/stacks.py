@@ -2,18 +2,25 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from auditkit.claims.claim import ProcedureClaim
 from auditkit.core.canonical import digest
 from auditkit.core.environment import answering_environment, training_environment
 from auditkit.core.ids import (
+    HONEST,
     ORIGINAL,
+    PLACEBO,
     PROXY,
+    RETRAINED,
+    STRESS,
     SWAPPED_ORIGINAL,
     SWAPPED_UNLEARNED,
     UNLEARNED,
+    VARIANT,
     ArmKey,
+    ArmKind,
+    placebo,
     unlearned,
 )
 from auditkit.engine.plan import stacks
@@ -81,24 +88,54 @@ def plan_stacks(
         gallery: arms that are made from the originals in place of the claim's own, by name.
     """
     study, base = session.study, _base(session)
-    planned: list[RunStack] = []
-    originals: list[RunStack] = []
-    for arm in study.trained:
-        trained = list(_trained(session, arm, queries, base))
-        planned += trained
-        if arm == ORIGINAL:
-            originals = trained
-            planned += _claimed(study, queries, originals) if gallery is None else []
-        if arm == SWAPPED_ORIGINAL:
-            made = _Made(SWAPPED_UNLEARNED, study.claim.procedure)
-            planned += _unlearned(study, made, trained, queries)
-    for_proxies = gallery and any(case.proxies for case in gallery.values())
+    by_arm = {arm: list(_trained(session, arm, queries, base)) for arm in study.trained}
+    planned = [stack for stacks_of_arm in by_arm.values() for stack in stacks_of_arm]
+    if SWAPPED_ORIGINAL in by_arm:
+        made = _Made(SWAPPED_UNLEARNED, study.claim.procedure)
+        planned += _unlearned(study, made, by_arm[SWAPPED_ORIGINAL], queries)
+    if gallery is None:
+        return planned + list(_claimed(study, queries, by_arm))
+    for_proxies = any(case.proxies for case in gallery.values())
     proxies = list(_trained(session, PROXY, queries, base)) if for_proxies else []
     planned += proxies
-    for name, case in (gallery or {}).items():
-        made = _Made(unlearned(name), case.procedure, proxies=proxies if case.proxies else ())
-        planned += _unlearned(study, made, originals, queries)
+    for name, case in gallery.items():
+        for arm, parents in ((unlearned(name), ORIGINAL), (placebo(name), HONEST)):
+            made = _Made(arm, case.procedure, proxies=proxies if case.proxies else ())
+            planned += _unlearned(study, made, by_arm[parents], queries)
     return planned
+
+
+def plan_stress_stacks(
+    session: TrainingSession, queries: QueryPlan, gallery: Mapping[str, UnlearnedArm] | None = None
+) -> list[RunStack]:
+    """Every stack of the stress world: originals that learnt wrong labels of the forget records,
+    what is made of them, and the retrained runs of the plain world, asked about those labels.
+
+    Args:
+        session, queries, gallery: as for `plan_stacks`; the stacks planned there must be done.
+    """
+    study, base = session.study, _base(session)
+    wrong: Identity = {"labels": digest(study.labels(STRESS).tolist())}
+    originals = list(_trained(session, ORIGINAL.within(STRESS), queries, base | wrong))
+    parents = list(_trained(session, HONEST, queries, base))
+    retrained = [*_trained(session, RETRAINED, queries, base), *parents]
+    planned = [*originals, *(_asked_again(study, stack, wrong) for stack in retrained)]
+    claimed: list[tuple[str | None, UnlearnedArm]] = [(None, UnlearnedArm(study.claim.procedure))]
+    for name, case in claimed if gallery is None else gallery.items():
+        proxies = list(_trained(session, PROXY, queries, base)) if case.proxies else []
+        made_of: dict[ArmKind, list[RunStack]] = {"unlearned": originals, "placebo": parents}
+        for kind, of in made_of.items():
+            how = _Made(ArmKey(kind, name, STRESS), case.procedure, proxies=proxies)
+            made = _unlearned(study, how, of, queries)
+            planned += [replace(stack, answers=stack.answers | wrong) for stack in made]
+    return planned
+
+
+def _asked_again(study: Study, stack: RunStack, wrong: Identity) -> RunStack:
+    """A trained stack of the plain world, asked about the labels of the stress world."""
+    arm = stack.arm.within(STRESS)
+    answers = stack.answers | wrong | {"what": f"{describe(study, arm, stack.runs)}, answers"}
+    return replace(stack, arm=arm, answers=answers)
 
 
 def _base(session: TrainingSession) -> Identity:
@@ -114,21 +151,28 @@ def _base(session: TrainingSession) -> Identity:
     return base | ({"own_code": study.own_code, "lock": session.reuse_key} if study.own_code else {})
 
 
-def _claimed(study: Study, queries: QueryPlan, originals: Sequence[RunStack]) -> Iterator[RunStack]:
-    """What the claim is about: the procedure's models in every state, or the released model."""
+def _claimed(
+    study: Study, queries: QueryPlan, by_arm: Mapping[ArmKey, Sequence[RunStack]]
+) -> Iterator[RunStack]:
+    """What the claim is about: the procedure's models in every state, or the released model; and
+    the placebo, where the procedure is at hand."""
+    procedure, originals = study.claim.procedure, by_arm[ORIGINAL]
     if study.released:
         yield _released(study, queries)
         return
-    procedure = study.claim.procedure
     yield from _unlearned(study, _Made(UNLEARNED, procedure), originals, queries)
     for state in study.states:
         if state != study.state:
             yield from _unlearned(study, _Made(unlearned(state), procedure, state), originals, queries)
+    if study.placebo:
+        yield from _unlearned(study, _Made(PLACEBO, procedure), by_arm[HONEST], queries)
 
 
 def _trained(session: TrainingSession, arm: ArmKey, queries: QueryPlan, base: Identity) -> Iterator[RunStack]:
     study, asked = session.study, queries.of(arm).commitment()
     members, seeds = study.members(arm), run_seeds(study.claim, arm)
+    if arm == VARIANT:
+        base = base | {"recipe": {**study.claim.training.model_dump(), "epochs": study.recipe_of(arm).epochs}}
     for runs in _stacked(study, arm, session.plan.width):
         of_runs = [seeds[k] for k in runs]
         weights: Identity = {
@@ -156,7 +200,8 @@ def _stacked(study: Study, arm: ArmKey, width: int) -> Iterator[range]:
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """How an unlearned arm is made of originals; see `RunStack`. proxies: its stacks of them."""
+    """How an unlearned arm is made of originals, or a placebo of honest runs; see `RunStack`.
+    proxies: its stacks of them."""
 
     arm: ArmKey
     procedure: ProcedureClaim
@@ -165,13 +210,13 @@ class _Made:
 
 
 def _unlearned(
-    study: Study, made: _Made, originals: Sequence[RunStack], queries: QueryPlan
+    study: Study, made: _Made, parents: Sequence[RunStack], queries: QueryPlan
 ) -> Iterator[RunStack]:
     arm, procedure, state = made.arm, made.procedure, made.state
     seeds = run_seeds(study.claim, UNLEARNED if state else arm)
     asked = queries.of(arm).commitment()
     sets = [digest(part.tolist()) for part in (study.sets.retain, study.forgotten(arm))]
-    for k, stack in enumerate(originals):
+    for k, stack in enumerate(parents):
         proxies = made.proxies[k].weights if made.proxies else None
         # A user's own procedure is called for one run after the other: each is a task of its own.
         built_in = is_built_in(procedure.name)

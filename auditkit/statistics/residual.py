@@ -51,7 +51,9 @@ class Memory:
         return Memory(self.left[:, records], self.gap[:, records], self.one_run)
 
 
-def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
+def memory(
+    original: Margins, unlearned: Margins, retrained: Margins, placebo: Margins | None = None
+) -> Memory:
     """Cross-fitted memory of the forget records.
 
     Args:
@@ -80,7 +82,8 @@ def memory(original: Margins, unlearned: Margins, retrained: Margins) -> Memory:
     left, gap = [], []
     for k, fold in enumerate(folds(original, retrained)):
         u = _of_run(0 if one_run else k, unlearned, fold.reference, fold.noise)
-        left.append(fold.v * (u - fold.r))
+        p = fold.r if placebo is None else _of_run(k, placebo, fold.reference, fold.noise)
+        left.append(fold.v * (u - p))
         gap.append(fold.v * (fold.o - fold.r))
     return Memory(np.array(left), np.array(gap), one_run)
 

@@ -11,13 +11,11 @@ control with a known answer comes out wrong it is the audit that has failed, not
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import assert_never
 
-import numpy as np
-
 from auditkit.claims.criteria import Criteria
-from auditkit.core.ids import DIFFERENTIAL_PRIVACY, EXACT, residual_memory
+from auditkit.claims.required import required_tests
+from auditkit.core.ids import DIFFERENTIAL_PRIVACY, STRESS, VISIBLE_RECORDS, TestId
 from auditkit.evidence.schema import (
     Control,
     Decision,
@@ -29,8 +27,9 @@ from auditkit.evidence.schema import (
     Skipped,
     Verdict,
 )
-from auditkit.signals.arms import Arm, Arms
+from auditkit.signals.arms import Arms
 from auditkit.statistics.sequential import Level
+from auditkit.verdict.controls import RHO, known_findings, made_controls, of_memory
 from auditkit.verdict.judging import (
     blocking_findings,
     blocking_reason,
@@ -43,20 +42,6 @@ from auditkit.verdict.judging import (
 from auditkit.verdict.required_findings import Terms, findings_by
 from auditkit.verdict.runs_needed import with_outlook
 
-NOT_REFUTED: tuple[Outcome, ...] = ("supported", "inconclusive")
-REFUTED: tuple[Outcome, ...] = ("not_supported",)
-EXPECTED = {NOT_REFUTED: "not refuted", REFUTED: "not supported"}
-WORDS: dict[Outcome, str] = {
-    "supported": "supported",
-    "not_supported": "not supported",
-    "inconclusive": "inconclusive",
-}
-RHO = residual_memory(EXACT)
-"""The test whose number heads a report."""
-HONEST_MEANING = "more runs retrained from scratch, passed off as the unlearned ones"
-NOOP_MEANING = "the original runs as they are, passed off as the unlearned ones"
-SHUFFLED_MEANING = "the labels unlearned and retrained exchanged in half of the runs"
-
 
 def decide(
     arms: Arms,
@@ -66,47 +51,38 @@ def decide(
     other_findings: Sequence[Finding] = (),
     share: float = 1.0,
 ) -> Decision:
-    """Decide the claim, and the same for three arms whose answer is known.
+    """Decide the claim, and the same for arms whose answer is known.
 
     Args:
         arms: what is judged, run by run.
         criteria: margins and level of every test.
         test_records: how many test records the accuracies are over.
-        seed: of the null of the spared-records test and of the shuffled control.
+        seed: of the null of the spared-records test and of the control with exchanged labels.
         other_findings: of required tests that do not compare arms, not yet judged.
         share: of alpha, that this look spends; 1 where it is the only one.
     """
     terms, level = Terms(criteria, test_records, seed, share), Level(criteria.alpha, share)
-    parts = tuple(tuple(part.tolist()) for part in arms.parts)
-    known = arms.original, arms.retrained, arms.honest
-    honest, noop = _known_findings(*known, tuple(sorted(arms.skipped.items())), parts, terms)
+    honest, noop = known_findings(arms, terms)
     passed_by_noop = informative_nowhere(noop, level)
+    required = {**findings_by(terms, arms), **{finding.test: finding for finding in other_findings}}
+    # Whether the stress world is looked at hangs on how the plain one came out: Holm's correction
+    # is over the tests of both from the first look on.
+    family = len(required_tests(criteria, stress=arms.placebo is not None)) + len(other_findings)
+    findings = judge(required, passed_by_noop, level, family)
 
-    def judged(findings: Findings) -> Findings:
-        return judge(findings, passed_by_noop, level)
+    def judged(found: Findings) -> Findings:
+        return judge(of_memory(found), passed_by_noop, level, family)
 
-    findings = judged({**findings_by(terms, arms), **{finding.test: finding for finding in other_findings}})
-    shuffled = findings_by(terms, arms.shuffled(seed))
-    controls = (
-        control("honest retrain", HONEST_MEANING, judged(honest), NOT_REFUTED),
-        control("no-op", NOOP_MEANING, judged(noop), REFUTED),
-        control("shuffled labels", SHUFFLED_MEANING, judged(shuffled), NOT_REFUTED),
-    )
+    controls = made_controls(arms, terms, judged, judged(honest), judged(noop))
     return Decision(findings, controls, verdict(findings, controls, criteria, share))
 
 
-@lru_cache(maxsize=2)  # claims on the same runs have these controls in common
-def _known_findings(
-    original: Arm,
-    retrained: Arm,
-    honest: Arm,
-    skipped: tuple[tuple[str, str], ...],
-    parts: tuple[tuple[int, ...], ...],
-    terms: Terms,
-) -> tuple[Findings, Findings]:
-    """The findings of the honest arm and of the original one in the place of the unlearned."""
-    arms = Arms(original, honest, retrained, honest, dict(skipped), [np.array(part) for part in parts])
-    return findings_by(terms, arms), findings_by(terms, arms.claiming(original))
+def held_up_by_visibility(decision: Decision) -> bool:
+    """Whether all that stands in the way of support is that too few forget records show memory:
+    the stress world may show more."""
+    open_yet = [finding.test for finding in blocking_findings(decision.findings)]
+    right = all(control.passed for control in decision.controls)
+    return right and not refuted_tests(decision.findings) and open_yet == [VISIBLE_RECORDS]
 
 
 def with_diverged(decision: Decision, diverged: Sequence[str]) -> Decision:
@@ -129,20 +105,6 @@ def record_look(decision: Decision, runs: int, level: float) -> Look:
     """What is kept of the decision at a look. runs: an arm; level: of its tests."""
     failed = tuple(control.name for control in decision.controls if not control.passed)
     return Look(runs, level, decision.verdict.outcome, failed)
-
-
-def control(name: str, meaning: str, findings: Findings, right: tuple[Outcome, ...]) -> Control:
-    """A case whose answer is known: was the audit right about it? findings: judged."""
-    outcome, rho = conclude(findings), findings[RHO]
-    return Control(
-        name=name,
-        meaning=meaning,
-        expected=EXPECTED[right],
-        found=WORDS[outcome],
-        outcome=outcome,
-        rho=rho.number,
-        passed=outcome in right,
-    )
 
 
 def verdict(
@@ -170,15 +132,14 @@ def _sentence(outcome: Outcome, findings: Findings, failed: Sequence[Control]) -
     rho = findings[RHO]
     match outcome:
         case "supported":
-            headline = f"residual memory {format_number(rho)}" if isinstance(rho, Ran) else rho.reason
-            return (
-                "Supported: on every required test the unlearned runs are like runs retrained without the "
-                f"forget records, {headline}."
-            )
+            return _supported(findings)
         case "not_supported":
             if refuted_tests(findings) == [DIFFERENTIAL_PRIVACY]:
                 return "Not supported: training gives away more than the claimed epsilon allows."
-            return "Not supported: the unlearned runs are not like runs retrained without the forget records."
+            return (
+                "Not supported: the unlearned runs are not like runs in which the forget records had never"
+                " been."
+            )
         case "inconclusive":
             if isinstance(rho, Skipped):
                 return f"Inconclusive: {rho.reason}."
@@ -189,6 +150,49 @@ def _sentence(outcome: Outcome, findings: Findings, failed: Sequence[Control]) -
             assert_never(outcome)
 
 
+def _supported(findings: Findings) -> str:
+    """What is supported, of how many records, and how much memory may be left."""
+    rho = findings[RHO]
+    headline = f"residual memory {format_number(rho)}" if isinstance(rho, Ran) else rho.reason
+    left = " Some memory is left, within the margin." if left_within(findings) else ""
+    of, rest = visible_words(findings)
+    return (
+        f"Supported{of}: on every required test the unlearned runs are like runs in which the forget records"
+        f" had never been, {headline}.{left}{rest}"
+    )
+
+
+def visible_words(findings: Findings) -> tuple[str, str]:
+    """Of which records a verdict speaks, and what is to be said of the rest: two parts of a
+    sentence, empty where it speaks of all."""
+    seen = findings.get(VISIBLE_RECORDS)
+    if not isinstance(seen, Ran) or seen.number.value is None:
+        return "", ""
+    records = seen.number.n_records
+    visible = round(seen.number.value * records)
+    if visible == records:
+        return "", ""
+    stress = any(test.world == STRESS for test in findings)
+    where = " when they carry wrong labels" if stress else ""
+    return (
+        f" for the {visible} of {records} forget records whose influence is visible{where}",
+        f" Of the other {records - visible} nothing can be said.",
+    )
+
+
+def left_within(findings: Findings) -> list[TestId]:
+    """The passed tests of residual memory whose interval lies above zero: little is left, but not
+    none."""
+    return [
+        test
+        for test, f in findings.items()
+        if isinstance(f, Ran)
+        and test.kind == "residual memory"
+        and f.result == "passed"
+        and (f.number.low or 0) > 0
+    ]
+
+
 def _reasons(findings: Findings, failed: Sequence[Control]) -> list[str]:
     reasons = [f"Control {c.name}: expected {c.expected}, found {c.found}. The audit failed." for c in failed]
     reasons += [
@@ -197,4 +201,9 @@ def _reasons(findings: Findings, failed: Sequence[Control]) -> list[str]:
         if isinstance(f, Ran) and f.result == "refuted"
     ]
     reasons += [why for f in findings.values() if (why := blocking_reason(f))]
-    return reasons or ["Every required test passed, and every control came out as it must."]
+    reasons = reasons or ["Every required test passed, and every control came out as it must."]
+    return reasons + [
+        f"{test}: {format_number(f)}: within the margin, and yet more than none."
+        for test in left_within(findings)
+        if isinstance(f := findings[test], Ran)
+    ]

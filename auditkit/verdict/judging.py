@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TestId
+from auditkit.core.ids import DIFFERENTIAL_PRIVACY, VISIBLE_RECORDS, TestId
 from auditkit.evidence.schema import Finding, Findings, Outcome, Ran, Result, Skipped
 from auditkit.statistics.hypotheses import holm
 from auditkit.statistics.sequential import Level
@@ -16,15 +16,16 @@ def informative_nowhere(noop: Findings, level: Level) -> frozenset[TestId]:
     return frozenset(test for test, f in noop.items() if isinstance(f, Ran) and passes(f, whole))
 
 
-def judge(findings: Findings, passed_by_noop: Collection[TestId], level: Level) -> Findings:
+def judge(findings: Findings, passed_by_noop: Collection[TestId], level: Level, family: int = 0) -> Findings:
     """The findings with their results: Holm-adjusted, and informative unless the no-op passes too.
 
     Args:
         findings: of `required_findings`.
         passed_by_noop: the tests that show nothing, see `informative_nowhere`.
         level: of this look.
+        family: how many tests Holm's correction is over, where that is more than there are here.
     """
-    adjusted = holm({test: f.p_refuted for test, f in findings.items() if isinstance(f, Ran)})
+    adjusted = holm({test: f.p_refuted for test, f in findings.items() if isinstance(f, Ran)}, family)
 
     def judged(test: TestId, f: Ran) -> Ran:
         refuted = adjusted[test] <= level.spent
@@ -69,6 +70,11 @@ def blocking_reason(finding: Finding) -> str | None:
         return (
             f"{finding.test}: {format_number(finding)} refutes nothing, and a lower bound of epsilon can"
             " never support a claim."
+        )
+    if finding.test == VISIBLE_RECORDS and finding.result == "undecided":
+        return (
+            f"{finding.test}: {finding.explanation[0].lower()}{finding.explanation[1:-1]}, fewer than the"
+            f" {finding.margin:.0%} that support takes; of the others nothing can be said."
         )
     if finding.result == "undecided" and finding.margin is None:
         return (
