@@ -23,9 +23,6 @@ from auditkit.signals.arm_arrays import arm_arrays, arms_in
 from auditkit.signals.arms import Arm, Arms, common_queries
 from auditkit.statistics.margins import Ints
 
-EXACT_CASE = "exact retraining"
-"""The case of unlearned runs that are retrained from scratch by the claim's own recipe."""
-
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -44,7 +41,9 @@ class Bank:
     placebos were made. cases: name -> claimed arm. skipped: attack -> why it could not be mounted
     on any arm. test_records: how many test records the accuracies are over. parts: see `Arms`.
     about: what the runs are of, for whoever opens the file: JSON. apart: the cases whose models
-    withhold something, each in a bank of its own in which it is withheld from every arm."""
+    withhold something, each in a bank of its own in which it is withheld from every arm. variant:
+    the runs of the auditor's other recipe, None where there are none. stress: the same runs' bank
+    in the stress world, None where it was not gone into."""
 
     original: Arm
     retrained: Arm
@@ -55,6 +54,8 @@ class Bank:
     parts: Sequence[Ints]
     about: Mapping[str, object]
     apart: Mapping[str, "Bank"] = field(default_factory=dict)
+    variant: Arm | None = None
+    stress: "Bank | None" = None
 
     def of(self, case: str) -> "Bank":
         """The bank in which every arm is asked as the models of the case were."""
@@ -75,8 +76,17 @@ def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
     that cases differ by nothing but what was done. AuditError where the bank has too few runs, as
     others diverged.
     """
-    bank = bank.of(case)
-    drawn, of_case = _drawn(bank.original, bank.retrained, bank.honest, (runs, seed, k)), bank.cases[case]
+    bank, which = bank.of(case), (runs, seed, k)
+    arms = _draw(bank, case, which)
+    own = _drawn(bank.original, bank.retrained, bank.honest, which).own
+    variant = None if bank.variant is None else bank.variant.take(own)
+    stress = None if bank.stress is None else _draw(bank.stress, case, which)
+    return replace(arms, variant=variant, stress=stress)
+
+
+def _draw(bank: Bank, case: str, which: tuple[int, int, int]) -> Arms:
+    """The claim in one world."""
+    drawn, of_case = _drawn(bank.original, bank.retrained, bank.honest, which), bank.cases[case]
     claimed, placebo = of_case.arm.take(drawn.own), of_case.placebo.take(drawn.parents)
     O, U, R, H, P = common_queries(drawn.original, claimed, drawn.retrained, drawn.honest, placebo)
     return Arms(O, U, R, H, {**bank.skipped, **of_case.skipped}, bank.parts, P)
@@ -113,16 +123,20 @@ def save(bank: Bank, path: Path) -> None:
     every run, never inputs and never ids."""
     others = list(dict.fromkeys(bank.apart.values()))
     banks = [bank, *others]
+    banks += [one.stress for one in banks if one.stress]
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for k, one in enumerate(banks):
         for arm in ("original", "retrained", "honest"):
             arrays |= arm_arrays(f"{k}/{arm}", getattr(one, arm))
+        if one.variant:
+            arrays |= arm_arrays(f"{k}/variant", one.variant)
         for name, case in one.cases.items():
             arrays |= arm_arrays(f"{k}/case/{name}", case.arm)
             arrays |= arm_arrays(f"{k}/placebo/{name}", case.placebo)
     about = {
         "banks": [_told(one) for one in banks],
         "apart": {name: 1 + others.index(one) for name, one in bank.apart.items()},
+        "stress": [banks.index(one.stress) if one.stress else None for one in (bank, *others)],
     }
     with path.open("wb") as file:  # np.savez would add .npz to any other name
         np.savez(file, bank=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
@@ -134,7 +148,11 @@ def open_bank(path: Path) -> Bank:
         with np.load(path) as arrays:
             about = json.loads(str(arrays["bank"]))
             arms = arms_in({name: arrays[name] for name in arrays.files if name != "bank"})
-        first, *others = (_opened(k, told, arms) for k, told in enumerate(about["banks"]))
+        banks = [_opened(k, told, arms) for k, told in enumerate(about["banks"])]
+        first, *others = (
+            one if k is None else replace(one, stress=banks[k])
+            for one, k in zip(banks, about["stress"], strict=False)
+        )
         return replace(first, apart={name: others[k - 1] for name, k in about["apart"].items()})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IntegrityError(f"{path}: a bank of runs must be a file of `save`, found: {error}") from error
@@ -165,6 +183,7 @@ def _opened(k: int, told: Mapping[str, Any], arms: Mapping[str, Arm]) -> Bank:
         told["test_records"],
         [np.array(part, dtype=np.int64) for part in told["parts"]],
         told["about"],
+        variant=arms.get(f"{k}/variant"),
     )
 
 

@@ -13,7 +13,8 @@ from auditkit.runs.answers import Tensors, of_kind, parsed
 from auditkit.runs.gather import RunAnswers, gather, runs_gone
 from auditkit.runs.queries import QueryPlan
 from auditkit.runs.session import TrainingSession
-from auditkit.runs.stacks import RunStack, UnlearnedArm, plan_stacks, plan_stress_stacks
+from auditkit.runs.stacks import RunStack, UnlearnedArm, plan_stacks
+from auditkit.runs.stress_stacks import plan_stress_stacks
 from auditkit.runs.task_inputs import build_task, task_inputs
 from auditkit.runs.tasks import Task
 from auditkit.signals.interface import merge_interfaces

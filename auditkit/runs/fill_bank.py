@@ -15,6 +15,8 @@ from auditkit.core.ids import (
     HONEST,
     ORIGINAL,
     RETRAINED,
+    STRESS,
+    VARIANT,
     ArmKey,
     Recovered,
     placebo,
@@ -78,7 +80,11 @@ def fill(
     for measured, names in measured_alike(session, gallery):
         tell.say("attacking every run ...")
         diverged = {**about, "diverged": list(measured.diverged)}
-        banks.append((build_bank(measured, claim.criteria.attacks, names, diverged), names))
+        one = build_bank(measured, claim.criteria.attacks, names, diverged)
+        if claim.runs.stress:
+            some = {name: gallery[name] for name in names}
+            one = replace(one, stress=stress_bank(session, measured.interface, some, diverged))
+        banks.append((one, names))
     (bank, _), *others = banks
     return replace(bank, apart={name: other for other, names in others for name in names})
 
@@ -158,8 +164,33 @@ def build_bank(
     for name in gallery:
         (claimed, control), also = arms(unlearned(name), placebo(name))
         cases[name] = Case(claimed, control, {a: why for a, why in also.items() if a not in skipped})
+    test_records, variant = len(measured.sets.test), None
+    if VARIANT in measured.compared:
+        [variant], _ = arms(VARIANT)
+    return Bank(
+        original, retrained, honest, cases, skipped, test_records, measured.parts, about, variant=variant
+    )
+
+
+def stress_bank(
+    session: TrainingSession,
+    interface: Interface,
+    gallery: Mapping[str, UnlearnedArm],
+    about: Mapping[str, object],
+) -> Bank:
+    """The bank of the same runs in the stress world, where nothing is attacked; arguments as for
+    `measured_alike` and `build_bank`, once what is asked there is answered."""
+    study, queries = session.study, build_queries(session.study).through(interface)
+    answers = train_and_query(session, queries, gallery=gallery, world=STRESS)
+    measured = measured_in(study, queries, answers, STRESS)
+
+    def arm(key: ArmKey) -> Arm:
+        return _arm(measured, key.within(STRESS), Battery({}, {}))
+
+    cases = {name: Case(arm(unlearned(name)), arm(placebo(name))) for name in gallery}
+    original, retrained, honest = map(arm, (ORIGINAL, RETRAINED, HONEST))
     test_records = len(measured.sets.test)
-    return Bank(original, retrained, honest, cases, skipped, test_records, measured.parts, about)
+    return Bank(original, retrained, honest, cases, {}, test_records, measured.parts, about)
 
 
 def _arm(measured: Measured, key: ArmKey, battery: Battery) -> Arm:

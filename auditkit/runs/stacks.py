@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from auditkit.claims.claim import ProcedureClaim
 from auditkit.core.canonical import digest
@@ -12,14 +12,11 @@ from auditkit.core.ids import (
     ORIGINAL,
     PLACEBO,
     PROXY,
-    RETRAINED,
-    STRESS,
     SWAPPED_ORIGINAL,
     SWAPPED_UNLEARNED,
     UNLEARNED,
     VARIANT,
     ArmKey,
-    ArmKind,
     placebo,
     unlearned,
 )
@@ -87,58 +84,25 @@ def plan_stacks(
         queries: what their models are asked.
         gallery: arms that are made from the originals in place of the claim's own, by name.
     """
-    study, base = session.study, _base(session)
-    by_arm = {arm: list(_trained(session, arm, queries, base)) for arm in study.trained}
+    study, base = session.study, base_identity(session)
+    by_arm = {arm: list(trained_stacks(session, arm, queries, base)) for arm in study.trained}
     planned = [stack for stacks_of_arm in by_arm.values() for stack in stacks_of_arm]
     if SWAPPED_ORIGINAL in by_arm:
-        made = _Made(SWAPPED_UNLEARNED, study.claim.procedure)
-        planned += _unlearned(study, made, by_arm[SWAPPED_ORIGINAL], queries)
+        made = MadeArm(SWAPPED_UNLEARNED, study.claim.procedure)
+        planned += unlearned_stacks(study, made, by_arm[SWAPPED_ORIGINAL], queries)
     if gallery is None:
         return planned + list(_claimed(study, queries, by_arm))
     for_proxies = any(case.proxies for case in gallery.values())
-    proxies = list(_trained(session, PROXY, queries, base)) if for_proxies else []
+    proxies = list(trained_stacks(session, PROXY, queries, base)) if for_proxies else []
     planned += proxies
     for name, case in gallery.items():
         for arm, parents in ((unlearned(name), ORIGINAL), (placebo(name), HONEST)):
-            made = _Made(arm, case.procedure, proxies=proxies if case.proxies else ())
-            planned += _unlearned(study, made, by_arm[parents], queries)
+            made = MadeArm(arm, case.procedure, proxies=proxies if case.proxies else ())
+            planned += unlearned_stacks(study, made, by_arm[parents], queries)
     return planned
 
 
-def plan_stress_stacks(
-    session: TrainingSession, queries: QueryPlan, gallery: Mapping[str, UnlearnedArm] | None = None
-) -> list[RunStack]:
-    """Every stack of the stress world: originals that learnt wrong labels of the forget records,
-    what is made of them, and the retrained runs of the plain world, asked about those labels.
-
-    Args:
-        session, queries, gallery: as for `plan_stacks`; the stacks planned there must be done.
-    """
-    study, base = session.study, _base(session)
-    wrong: Identity = {"labels": digest(study.labels(STRESS).tolist())}
-    originals = list(_trained(session, ORIGINAL.within(STRESS), queries, base | wrong))
-    parents = list(_trained(session, HONEST, queries, base))
-    retrained = [*_trained(session, RETRAINED, queries, base), *parents]
-    planned = [*originals, *(_asked_again(study, stack, wrong) for stack in retrained)]
-    claimed: list[tuple[str | None, UnlearnedArm]] = [(None, UnlearnedArm(study.claim.procedure))]
-    for name, case in claimed if gallery is None else gallery.items():
-        proxies = list(_trained(session, PROXY, queries, base)) if case.proxies else []
-        made_of: dict[ArmKind, list[RunStack]] = {"unlearned": originals, "placebo": parents}
-        for kind, of in made_of.items():
-            how = _Made(ArmKey(kind, name, STRESS), case.procedure, proxies=proxies)
-            made = _unlearned(study, how, of, queries)
-            planned += [replace(stack, answers=stack.answers | wrong) for stack in made]
-    return planned
-
-
-def _asked_again(study: Study, stack: RunStack, wrong: Identity) -> RunStack:
-    """A trained stack of the plain world, asked about the labels of the stress world."""
-    arm = stack.arm.within(STRESS)
-    answers = stack.answers | wrong | {"what": f"{describe(study, arm, stack.runs)}, answers"}
-    return replace(stack, arm=arm, answers=answers)
-
-
-def _base(session: TrainingSession) -> Identity:
+def base_identity(session: TrainingSession) -> Identity:
     """All that the weights of any run depend on."""
     study = session.study
     base: Identity = {
@@ -160,15 +124,20 @@ def _claimed(
     if study.released:
         yield _released(study, queries)
         return
-    yield from _unlearned(study, _Made(UNLEARNED, procedure), originals, queries)
+    yield from unlearned_stacks(study, MadeArm(UNLEARNED, procedure), originals, queries)
     for state in study.states:
         if state != study.state:
-            yield from _unlearned(study, _Made(unlearned(state), procedure, state), originals, queries)
+            yield from unlearned_stacks(
+                study, MadeArm(unlearned(state), procedure, state), originals, queries
+            )
     if study.placebo:
-        yield from _unlearned(study, _Made(PLACEBO, procedure), by_arm[HONEST], queries)
+        yield from unlearned_stacks(study, MadeArm(PLACEBO, procedure), by_arm[HONEST], queries)
 
 
-def _trained(session: TrainingSession, arm: ArmKey, queries: QueryPlan, base: Identity) -> Iterator[RunStack]:
+def trained_stacks(
+    session: TrainingSession, arm: ArmKey, queries: QueryPlan, base: Identity
+) -> Iterator[RunStack]:
+    """The stacks of an arm that is trained from scratch. base: of `base_identity`."""
     study, asked = session.study, queries.of(arm).commitment()
     members, seeds = study.members(arm), run_seeds(study.claim, arm)
     if arm == VARIANT:
@@ -199,7 +168,7 @@ def _stacked(study: Study, arm: ArmKey, width: int) -> Iterator[range]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
+class MadeArm:
     """How an unlearned arm is made of originals, or a placebo of honest runs; see `RunStack`.
     proxies: its stacks of them."""
 
@@ -209,9 +178,10 @@ class _Made:
     proxies: Sequence[RunStack] = ()
 
 
-def _unlearned(
-    study: Study, made: _Made, parents: Sequence[RunStack], queries: QueryPlan
+def unlearned_stacks(
+    study: Study, made: MadeArm, parents: Sequence[RunStack], queries: QueryPlan
 ) -> Iterator[RunStack]:
+    """The stacks of an arm that a procedure makes from the runs of these."""
     arm, procedure, state = made.arm, made.procedure, made.state
     seeds = run_seeds(study.claim, UNLEARNED if state else arm)
     asked = queries.of(arm).commitment()

@@ -36,7 +36,9 @@ from auditkit.data import (
     load,
     near_duplicates,
 )
-from auditkit.data.stratified import Indices, draw_by_class, largest_remainder
+from auditkit.data.halves import shadow_halves
+from auditkit.data.stand_ins import draw_stand_ins, wrong_labels
+from auditkit.data.stratified import Indices
 from auditkit.models.architectures import Build, builder
 from auditkit.study.checkpoint import Checkpoint, load_checkpoint
 from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
@@ -123,13 +125,9 @@ class Study:
 
     @cached_property
     def stand_ins(self) -> Indices:
-        """What the placebo is asked to forget: test records, which no run ever sees, as many of
-        each class as are to be forgotten as far as there are so many."""
-        data, sets = self.data, self.sets
-        wanted, room = (np.bincount(data.y[s], minlength=data.n_classes) for s in (sets.forget, sets.test))
-        n = min(len(sets.forget), len(sets.test))
-        rng = np.random.default_rng(run_seed(self.claim.seed, "stand-ins of the placebo", 0))
-        return np.sort(draw_by_class(data.y, sets.test, largest_remainder(n, wanted, room), rng))
+        """What the placebo is asked to forget: test records, which no run ever sees."""
+        seed = run_seed(self.claim.seed, "stand-ins of the placebo", 0)
+        return draw_stand_ins(self.data.y, self.sets.forget, self.sets.test, seed)
 
     @property
     def swapped_in(self) -> Indices:
@@ -146,13 +144,10 @@ class Study:
 
     @cached_property
     def _wrong_labels(self) -> Indices:
-        """Labels of which those of forget records and stand-ins are wrong: each drawn among the
-        other classes, the same for every run."""
-        rng = np.random.default_rng(run_seed(self.claim.seed, "wrong labels", 0))
-        y, k = self.data.y.copy(), self.data.n_classes
+        """Wrong ones of forget records and of stand-ins, the same for every run."""
         named = np.concatenate([self.sets.forget, self.stand_ins])
-        y[named] = (y[named] + rng.integers(1, k, len(named))) % k
-        return y
+        seed = run_seed(self.claim.seed, "wrong labels", 0)
+        return wrong_labels(self.data.y, named, self.data.n_classes, seed)
 
     def forgotten(self, arm: ArmKey) -> Indices:
         """The records that an unlearned or placebo arm, whatever its state, is made to forget."""
@@ -163,27 +158,11 @@ class Study:
     def members(self, arm: ArmKey) -> Indices:
         """The records each run of an arm is trained on: (runs, n), positions in the data set."""
         if arm == SHADOW:
-            return self._halves()
+            return shadow_halves(self.sets, _seeds(self.claim, SHADOW_HALVES, self.claim.runs.shadow))
         trained_on = [self.sets.retain]
         if arm.kind == "original":
             trained_on.append(self.forgotten(arm))
         return np.tile(np.concatenate(trained_on), (self.claim.runs.per_arm, 1))
-
-    def _halves(self) -> Indices:
-        """What each shadow run is trained on: one random half or the other of the same records, two
-        runs a division, so that every record is in as many runs as it is out of. Those are the
-        candidates (forget and control), all of them, then the attacker's own, then retain, until a
-        half is as large as the training set: models trained on less would show margins of another
-        size."""
-        sets, seeds = self.sets, _seeds(self.claim, SHADOW_HALVES, self.claim.runs.shadow)
-        train = len(sets.retain) + len(sets.forget)
-        candidates = np.concatenate([sets.forget, sets.control])
-        others = np.concatenate([sets.population, sets.retain])
-        pool = np.concatenate([candidates, others[: max(0, 2 * train - len(candidates))]])
-        half = len(pool) // 2
-        divided = [np.random.default_rng(seed).permutation(pool) for seed in seeds[::2]]
-        both = [part for order in divided for part in (order[:half], order[half : 2 * half])]
-        return np.array(both[: len(seeds)], dtype=np.int64).reshape(-1, half)
 
 
 def asked_records(study: Study) -> Indices:
