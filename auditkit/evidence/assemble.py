@@ -168,13 +168,14 @@ def arm_summary(arm: ArmKey, measured: Measured, alpha: float, kind: Kind) -> Ar
     return ArmSummary(arm, meaning, len(signals.runs_of(arm)), retain, forget, test)
 
 
-def bundle_arrays(attacked: Attacked, key: bytes) -> dict[str, npt.NDArray[np.generic]]:
+def bundle_arrays(attacked: Attacked, key: bytes, alpha: float) -> dict[str, npt.NDArray[np.generic]]:
     """All that the verdict is computed from, for scores/: margins and scores of every compared run;
     how many attacks find each forget record; which records are exposed. Never inputs, never logits.
 
     Args:
         attacked: what all models answered, and the attacks on it.
         key: salts the ids of the records.
+        alpha: the level of the bounds of what single records have left.
     """
     measured, scores = attacked.measured, attacked.battery.scores
     ids = salted_ids(measured.signals, key)
@@ -190,7 +191,7 @@ def bundle_arrays(attacked: Attacked, key: bytes) -> dict[str, npt.NDArray[np.ge
         arrays |= arm_arrays(str(arm), replace(compared, scores=every))
         if arm in by_arm:
             arrays[f"{arm}/found by/forget"] = by_arm[arm].found
-    return arrays | _stress_arrays(attacked.arms.stress) | exposure_arrays(attacked.arms)
+    return arrays | _stress_arrays(attacked.arms.stress) | exposure_arrays(attacked.arms, alpha)
 
 
 def _stress_arrays(arms: Arms | None) -> dict[str, npt.NDArray[np.generic]]:

@@ -16,9 +16,10 @@ from auditkit.statistics.exposure import (
     exposure,
     halves_overlap,
     memorised_independently,
+    naming_power,
 )
 from auditkit.statistics.margins import Ints, Margins, stacked
-from auditkit.statistics.worst_record import worst_auc, worst_share
+from auditkit.statistics.worst_record import record_bounds, worst_auc, worst_share
 
 NAMED = (
     "one-sided t per record, drift taken from the control records nearest in margin, Benjamini-Hochberg at a "
@@ -51,6 +52,14 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
         original=count(int(exposure(O, R, seen).remembered.sum()), len(seen)),
         honest=count(int(honest.remembered.sum()), len(seen_by_both)),
         control=count(int(found.false.sum()), len(found.false)),
+        if_alone=plain_number(
+            naming_power(O, U, R, seen, P),
+            runs,
+            len(seen),
+            "mean over records of the probability that t with the original runs in the place of the unlearned"
+            " ones stands one discovery",
+            "exposure",
+        ),
         share=_share_number(arms, alpha),
         honest_share=_share_number(arms.passed_off(HONEST.kind), alpha),
         auc=_auc_number(worst_auc(U, P, alpha), runs, records, alpha),
@@ -59,12 +68,15 @@ def record_exposure(arms: Arms, alpha: float) -> RecordExposure | None:
     )
 
 
-def exposure_arrays(arms: Arms) -> dict[str, npt.NDArray[np.generic]]:
-    """For scores/: which records are exposed, in the order of `forget_ids` and `control_ids`, and
-    the t behind it."""
+def exposure_arrays(arms: Arms, alpha: float) -> dict[str, npt.NDArray[np.generic]]:
+    """For scores/, in the order of `forget_ids` and `control_ids`: which records are exposed, and
+    the t behind it; and the share of its memory that each has left at most, at level 1 - alpha for
+    all of them together, NaN where memory of it cannot be seen."""
     if arms.unlearned.margins[EXACT].runs == 1 or incomparable_arms(arms, EXACT):
         return {}
     seen, found = _found(arms)
+    O, U, R, _, P = _margins(arms)
+    _, at_most = record_bounds(O, U, R, alpha, P)
     in_view = np.zeros(len(found.forget), dtype=bool)
     in_view[seen] = True
     return {
@@ -73,6 +85,7 @@ def exposure_arrays(arms: Arms) -> dict[str, npt.NDArray[np.generic]]:
         f"{UNLEARNED}/exposure/in sight/forget": in_view,
         f"{UNLEARNED}/exposure/remembered/forget": found.remembered,
         f"{UNLEARNED}/exposure/below/forget": found.below,
+        f"{UNLEARNED}/exposure/at most/forget": at_most,
     }
 
 

@@ -9,7 +9,9 @@ from auditkit.core.ids import (
     EXACT,
     HONEST,
     ORIGINAL,
+    RELEARNED,
     UNLEARNED,
+    Query,
     Recovered,
     TestId,
 )
@@ -24,6 +26,7 @@ from auditkit.evidence.numbers import (
 from auditkit.evidence.schema import (
     ClassMemory,
     Drift,
+    DriftLine,
     Number,
     RecoveredMemory,
     ResidualMemory,
@@ -155,7 +158,21 @@ def drift(arms: Arms, alpha: float) -> Drift:
         floor=COMPARABILITY_FLOOR,
         excess_spread=spread,
         rho_error=rho_error,
+        against_retrained=_against_retrained(arms, alpha),
     )
+
+
+def _against_retrained(arms: Arms, alpha: float) -> tuple[DriftLine, ...]:
+    """Memory and drift together, and drift alone, under every query; nothing without a placebo."""
+    placebo = arms.placebo
+    if placebo is None:
+        return ()
+
+    def number(arm: Arm, query: Query) -> Number:
+        return rho_number(arms.claiming(arm).memory(query), alpha)
+
+    queries = [q for q in arms.original.margins if q == RELEARNED or not isinstance(q, Recovered)]
+    return tuple(DriftLine(q, number(arms.unlearned, q), number(placebo, q)) for q in queries)
 
 
 def _slope(unlearned: Margins, retrained: Margins, alpha: float) -> Number:

@@ -80,9 +80,36 @@ def exposure(unlearned: Margins, retrained: Margins, seen: Ints, placebo: Margin
         placebo: margins of the runs that the unlearned ones are compared with; by default the
             retrained ones.
     """
+    t = record_statistics(unlearned, retrained, placebo)
+
+    def named(values: Floats, among: Ints) -> Mask:
+        found = np.zeros(len(values), dtype=bool)
+        found[among] = discoveries(stats.t.sf(values[among], t.df), FALSE_DISCOVERIES)
+        return found
+
+    every = np.arange(len(t.control))
+    remembered, below, false = named(t.forget, seen), named(-t.forget, seen), named(t.control, every)
+    return Exposure(t.forget, t.control, remembered, below, false)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordStatistics:
+    """t of each record. forget: (forget records,); control: (control records,); error: (forget
+    records,), its denominator; df: degrees of freedom."""
+
+    forget: Floats
+    control: Floats
+    error: Floats
+    df: int
+
+
+def record_statistics(
+    unlearned: Margins, retrained: Margins, placebo: Margins | None = None
+) -> RecordStatistics:
+    """t of each record, see this module's text; arguments as for `exposure`."""
     reference, n = retrained.control.mean(axis=0), retrained.runs
-    U, R = (calibrated(arm, reference) for arm in (unlearned, retrained if placebo is None else placebo))
-    pairs = ((U.forget, R.forget), (U.control, R.control))
+    U, P = (calibrated(arm, reference) for arm in (unlearned, retrained if placebo is None else placebo))
+    pairs = ((U.forget, P.forget), (U.control, P.control))
     d_forget, d_control = (a.mean(axis=0) - b.mean(axis=0) for a, b in pairs)
     V = [(variance(a) + variance(b)) / n for a, b in pairs]
     usual = np.concatenate(V).mean()
@@ -92,14 +119,29 @@ def exposure(unlearned: Margins, retrained: Margins, seen: Ints, placebo: Margin
     tau2 = drift(level, reference, d_control**2, v_control, alone=False)
     tau2_control = drift(reference, reference, d_control**2, v_control, alone=True)
     forget, control = per_error(d_forget, v_forget + tau2), per_error(d_control, v_control + tau2_control)
+    return RecordStatistics(forget, control, np.sqrt(v_forget + tau2), 2 * (n - 1))
 
-    def named(t: Floats, among: Ints) -> Mask:
-        found = np.zeros(len(t), dtype=bool)
-        found[among] = discoveries(stats.t.sf(t[among], 2 * (n - 1)), FALSE_DISCOVERIES)
-        return found
 
-    every = np.arange(len(control))
-    return Exposure(forget, control, named(forget, seen), named(-forget, seen), named(control, every))
+def naming_power(
+    original: Margins, unlearned: Margins, retrained: Margins, seen: Ints, placebo: Margins | None = None
+) -> float:
+    """What it is worth not to be named: how often a record would be, were it the only one that was
+    left in whole, over the records in which there is memory to speak of; 0 where there are none.
+
+    Its t is then that of the original runs, and stands the discovery of one among all.
+
+    Args:
+        original: margins.
+        unlearned, retrained, seen, placebo: as for `exposure`.
+    """
+    if not len(seen):
+        return 0.0
+    t = record_statistics(unlearned, retrained, placebo)
+    reference = retrained.control.mean(axis=0)
+    O, P = (calibrated(arm, reference) for arm in (original, retrained if placebo is None else placebo))
+    gap = (O.forget.mean(axis=0) - P.forget.mean(axis=0))[seen]
+    least = stats.t.isf(FALSE_DISCOVERIES / len(seen), t.df)
+    return float(stats.norm.sf(least - per_error(gap, t.error[seen] ** 2)).mean())
 
 
 def discoveries(p: Floats, q: float) -> Mask:

@@ -52,6 +52,24 @@ def worst_share(
         >>> worst.visible, round(worst.upper, 2)
         (5, 0.28)
     """
+    share, upper = record_bounds(original, unlearned, retrained, alpha, placebo)
+    seen = np.flatnonzero(np.isfinite(upper))
+    if not len(seen):
+        return None
+    k = seen[int(upper[seen].argmax())]
+    return Worst(float(share[k]), float(upper[k]), len(seen))
+
+
+def record_bounds(
+    original: Margins,
+    unlearned: Margins,
+    retrained: Margins,
+    alpha: float,
+    placebo: Margins | None = None,
+) -> tuple[Floats, Floats]:
+    """The share of its memory that each forget record has left, and at most how much: both (forget
+    records,), NaN where memory of a record cannot be seen; arguments as for `worst_share`. The
+    bounds of all records hold together."""
     reference = retrained.control.mean(axis=0)
     arms = (original, unlearned, retrained, retrained if placebo is None else placebo)
     O, U, R, P = (calibrated(arm, reference).forget for arm in arms)
@@ -61,12 +79,11 @@ def worst_share(
     a = G**2 - c * (variance(O) + variance(R))
     b = D * G - c * (_covariance(U, O) + _covariance(P, R))
     e = D**2 - c * (variance(U) + variance(P))
-    seen = np.flatnonzero((a > 0) & (G > 0))
-    if not len(seen):
-        return None
-    upper = (b[seen] + np.sqrt(np.maximum(b[seen] ** 2 - a[seen] * e[seen], 0))) / a[seen]
-    k = int(upper.argmax())
-    return Worst(float(D[seen[k]] / G[seen[k]]), float(upper[k]), len(seen))
+    seen = (a > 0) & (G > 0)
+    share, upper = np.full(records, np.nan), np.full(records, np.nan)
+    np.divide(D, G, out=share, where=seen)
+    np.divide(b + np.sqrt(np.maximum(b**2 - a * e, 0)), a, out=upper, where=seen)
+    return share, upper
 
 
 def _covariance(x: Floats, y: Floats) -> Floats:

@@ -11,36 +11,31 @@ control with a known answer comes out wrong it is the audit that has failed, not
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import assert_never
 
 from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import required_tests
-from auditkit.core.ids import DIFFERENTIAL_PRIVACY, STRESS, VISIBLE_RECORDS, TestId
+from auditkit.core.ids import VISIBLE_RECORDS
 from auditkit.evidence.schema import (
     Control,
     Decision,
     Finding,
     Findings,
     Look,
-    Outcome,
-    Ran,
-    Skipped,
     Verdict,
 )
 from auditkit.signals.arms import Arms
 from auditkit.statistics.sequential import Level
-from auditkit.verdict.controls import RHO, known_findings, made_controls, of_memory
+from auditkit.verdict.controls import known_findings, made_controls, of_memory
 from auditkit.verdict.judging import (
     blocking_findings,
-    blocking_reason,
     conclude,
-    format_number,
     informative_nowhere,
     judge,
     refuted_tests,
 )
 from auditkit.verdict.required_findings import Terms, findings_by
 from auditkit.verdict.runs_needed import with_outlook
+from auditkit.verdict.sentences import reasons, sentence
 
 
 def decide(
@@ -112,98 +107,16 @@ def verdict(
 ) -> Verdict:
     """The answer, with its reasons in sentences. share: of alpha, that the findings were judged
     by."""
-    failed = [c for c in controls if not c.passed]
+    failed, level = [c for c in controls if not c.passed], share * criteria.alpha
     outcome = "inconclusive" if failed else conclude(findings)
     decided = Verdict(
         outcome=outcome,
-        sentence=_sentence(outcome, findings, failed),
-        reasons=tuple(_reasons(findings, failed)),
+        sentence=sentence(outcome, findings, failed, level),
+        reasons=tuple(reasons(findings, failed, level)),
         margin=criteria.residual_memory,
-        confidence=1 - criteria.alpha,
+        confidence=1 - 2 * level,
         runs_needed=None,
     )
     if outcome != "inconclusive":
         return decided
     return with_outlook(decided, blocking_findings(findings), len(findings), failed, criteria, share)
-
-
-def _sentence(outcome: Outcome, findings: Findings, failed: Sequence[Control]) -> str:
-    """The answer in one sentence."""
-    rho = findings[RHO]
-    match outcome:
-        case "supported":
-            return _supported(findings)
-        case "not_supported":
-            if refuted_tests(findings) == [DIFFERENTIAL_PRIVACY]:
-                return "Not supported: training gives away more than the claimed epsilon allows."
-            return (
-                "Not supported: the unlearned runs are not like runs in which the forget records had never"
-                " been."
-            )
-        case "inconclusive":
-            if isinstance(rho, Skipped):
-                return f"Inconclusive: {rho.reason}."
-            if failed:
-                return "Inconclusive: the audit itself failed a control, so it decides nothing."
-            return "Inconclusive: this audit can neither support nor refute the claim."
-        case _:
-            assert_never(outcome)
-
-
-def _supported(findings: Findings) -> str:
-    """What is supported, of how many records, and how much memory may be left."""
-    rho = findings[RHO]
-    headline = f"residual memory {format_number(rho)}" if isinstance(rho, Ran) else rho.reason
-    left = " Some memory is left, within the margin." if left_within(findings) else ""
-    of, rest = visible_words(findings)
-    return (
-        f"Supported{of}: on every required test the unlearned runs are like runs in which the forget records"
-        f" had never been, {headline}.{left}{rest}"
-    )
-
-
-def visible_words(findings: Findings) -> tuple[str, str]:
-    """Of which records a verdict speaks, and what is to be said of the rest: two parts of a
-    sentence, empty where it speaks of all."""
-    seen = findings.get(VISIBLE_RECORDS)
-    if not isinstance(seen, Ran) or seen.number.value is None:
-        return "", ""
-    records = seen.number.n_records
-    visible = round(seen.number.value * records)
-    if visible == records:
-        return "", ""
-    stress = any(test.world == STRESS for test in findings)
-    where = " when they carry wrong labels" if stress else ""
-    return (
-        f" for the {visible} of {records} forget records whose influence is visible{where}",
-        f" Of the other {records - visible} nothing can be said.",
-    )
-
-
-def left_within(findings: Findings) -> list[TestId]:
-    """The passed tests of residual memory whose interval lies above zero: little is left, but not
-    none."""
-    return [
-        test
-        for test, f in findings.items()
-        if isinstance(f, Ran)
-        and test.kind == "residual memory"
-        and f.result == "passed"
-        and (f.number.low or 0) > 0
-    ]
-
-
-def _reasons(findings: Findings, failed: Sequence[Control]) -> list[str]:
-    reasons = [f"Control {c.name}: expected {c.expected}, found {c.found}. The audit failed." for c in failed]
-    reasons += [
-        f"{f.test}: {format_number(f)} is refuted (p = {f.p_refuted_holm:.2g} after Holm's correction)."
-        for f in findings.values()
-        if isinstance(f, Ran) and f.result == "refuted"
-    ]
-    reasons += [why for f in findings.values() if (why := blocking_reason(f))]
-    reasons = reasons or ["Every required test passed, and every control came out as it must."]
-    return reasons + [
-        f"{test}: {format_number(f)}: within the margin, and yet more than none."
-        for test in left_within(findings)
-        if isinstance(f := findings[test], Ran)
-    ]

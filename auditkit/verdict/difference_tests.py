@@ -6,9 +6,9 @@ from auditkit.attacks import ATTACKS
 from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TEST_ACCURACY, attack_gap
 from auditkit.evidence.numbers import difference_number
-from auditkit.evidence.schema import Finding, PrivacySummary, Ran, Skipped
+from auditkit.evidence.schema import Finding, Interval, PrivacySummary, Ran, Skipped
 from auditkit.signals.arms import Arms
-from auditkit.statistics.hypotheses import Equivalence, equivalence, not_worse, welch
+from auditkit.statistics.hypotheses import Equivalence, equivalence, not_worse, t_quantile, welch
 from auditkit.statistics.scores import record_error
 from auditkit.verdict.finding import equivalence_finding
 
@@ -38,8 +38,16 @@ def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
         p_within=equivalence(mean, error, df, criteria.attack_gap).p_within,
         p_outside=equivalence(mean, with_records, df, criteria.attack_gap).p_outside,
     )
+    half = t_quantile(1 - criteria.alpha, df) * with_records
     return equivalence_finding(
-        test_id, question, number, criteria.attack_gap, test, two_sided=True, needs_informative=False
+        test_id,
+        question,
+        number,
+        criteria.attack_gap,
+        test,
+        two_sided=True,
+        needs_informative=False,
+        refuting=Interval(mean - half, mean + half),
     )
 
 
