@@ -6,15 +6,17 @@ more of the m retrained runs, or lies within a margin of them: a prediction inte
 confidence interval.
 
 Residual memory. Every fold k of `auditkit.statistics.residual.memory` judges the same run U, D_k =
-v_k . (U - R_k), G_k = v_k . (O_k - R_k), with v_k from all other runs. As U is the same in each,
-the D_k differ by the noise of one retrained run R_k: s_R = SD of D. So for any Delta
+v_k . (U - P_k), G_k = v_k . (O_k - R_k), with v_k from all other runs and P_k a retrained run, or
+one of a placebo. As U is the same in each, the D_k differ by the noise of one run P_k: s = SD of D.
+So for any Delta
 
-    mean(D) - Delta mean(G)  has the variance  s_R^2 + var(D - Delta G) / m,
+    mean(D) - Delta mean(G)  has the variance  s^2 + var(D~ - Delta G~) / m,
 
-the first term being the noise of U itself; at Delta = 0 it is s_R^2 (1 + 1/m). The interval of rho
-= mean(D) / mean(G) holds the Deltas that a t-test with m - 1 degrees of freedom does not reject.
-R_k is in no v_k, so that noise of the retrained runs does not bias D. Attack AUCs and accuracies,
-one value a run, are predicted alike (`auditkit.statistics.hypotheses.welch`).
+the first term being the noise of U itself, the second that of all other runs, by the pseudo-values
+D~, G~ of the jackknife. The interval of rho = mean(D) / mean(G) holds the Deltas that a t-test with
+m - 1 degrees of freedom does not reject. R_k is in no v_k, so that noise of the retrained runs does
+not bias D. Attack AUCs and accuracies, one value a run, are predicted alike
+(`auditkit.statistics.hypotheses.welch`).
 """
 
 from collections.abc import Sequence
@@ -27,13 +29,12 @@ from auditkit.statistics.hypotheses import (
     Equivalence,
     p_above,
     p_below,
-    ratio_equivalence,
     t_quantile,
 )
 from auditkit.statistics.likelihood import Gap, excess_spread, p_value, statistic
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
 from auditkit.statistics.power import POWER, equivalence_power
-from auditkit.statistics.residual import Memory
+from auditkit.statistics.residual import Memory, own_variance, record_variance
 from auditkit.statistics.spared import PLANTINGS, Spared
 
 PROPOSED = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -46,8 +47,15 @@ right."""
 
 
 def rho_equivalence(memory: Memory, margin: float) -> Equivalence:
-    """Is residual memory within +-margin? Of many unlearned runs this is `ratio_equivalence`; of
-    one run its own noise counts besides.
+    """Is residual memory within +-margin? t-tests of D - margin G and D + margin G, pseudo-values.
+
+    Within is a statement about these records: it weighs the noise of runs alone. Outside accuses:
+    it weighs that of records too (`record_variance`), and has to hold for more records like them.
+    Of one run its own noise counts besides, in both.
+
+    Args:
+        memory: at least two runs.
+        margin: above 0, of rho.
 
     Examples:
         >>> gap = np.full((4, 1), 1.0)
@@ -55,19 +63,19 @@ def rho_equivalence(memory: Memory, margin: float) -> Equivalence:
         >>> round(rho_equivalence(Memory(left, gap, one_run=True), margin=0.2).p_within, 4)
         0.001
     """
-    if not memory.one_run:
-        return ratio_equivalence(memory.D, memory.G, margin)
-    upper, lower = _beyond(memory, margin), _beyond(memory, -margin)
+    own, records = own_variance(memory), record_variance(memory)
+    upper, lower = (_beyond(memory, bound, own) for bound in (margin, -margin))
     within = max(p_below(*upper, 0), p_above(*lower, 0))
+    upper, lower = (_beyond(memory, bound, own + records) for bound in (margin, -margin))
     outside = min(p_above(*upper, 0), p_below(*lower, 0))
     return Equivalence(within, min(1.0, 2 * outside))
 
 
-def _beyond(memory: Memory, bound: float) -> tuple[float, float, float]:
-    """(mean, standard error, degrees of freedom) of D - bound G for one run."""
+def _beyond(memory: Memory, bound: float, extra: float) -> tuple[float, float, float]:
+    """(mean, standard error, degrees of freedom) of D - bound G. extra: variance that the mean has
+    besides that over runs."""
     rest, n = memory.D - bound * memory.G, len(memory.D)
-    error = np.sqrt(variance(memory.D) + variance(rest) / n)
-    return float(rest.mean()), float(error), n - 1.0
+    return float(rest.mean()), float(np.sqrt(variance(rest) / n + extra)), n - 1.0
 
 
 def prediction_power(n: int, sd: float, margin: float, alpha: float) -> float:

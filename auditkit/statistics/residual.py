@@ -1,24 +1,31 @@
 """Residual memory rho: the share of the original-to-retrained gap that unlearning has left.
 
-1 = nothing forgotten, 0 = like retrained from scratch, < 0 = over-forgotten. The records are
+1 = nothing forgotten, 0 = like the runs it is held against, < 0 = over-forgotten. Records are
 weighed by how well they tell original from retrained runs, v = w / s^2 (w the mean gap, s^2 the
 variance within arms), and every fold of the cross-fit leaves out the runs it then judges:
 
-    D_k = v_k . (U_k - R_k),   G_k = v_k . (O_k - R_k),   rho = sum_k D_k / sum_k G_k
+    D_k = v_k . (U_k - P_k),   G_k = v_k . (O_k - R_k),   rho = sum_k D_k / sum_k G_k
 
-where v_k and the calibration behind U, R and O come from all retrained runs but R_k and all
-original runs but O_k, the parent of U_k. A run that happens to be good at a kind of record is so on
-control records too; what these tell of its forget margins is subtracted first (`shared_noise`). How
-this compares with other estimators: docs/estimators.md.
+where v_k and the calibration behind U, P, O and R come from all retrained runs but R_k and all
+original runs but O_k, the parent of U_k. P are the runs that unlearned ones are held against:
+retrained ones, or a placebo, what the same procedure makes of models that never saw the forget
+records (what a recipe does to any model is then in both, and no memory). A run that happens to be
+good at a kind of record is so on control records too; what these tell of its forget margins is
+subtracted first (`shared_noise`). How this compares with other estimators: docs/estimators.md.
+
+What folds have in common, the D_k cannot show: intervals and tests are made of the pseudo-values of
+`auditkit.statistics.jackknife`. They are about further runs on these records; a refutation weighs
+besides how much rho would be another with other records (`record_error`).
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
+from auditkit.statistics.folds import folds, of_run, weights
 from auditkit.statistics.hypotheses import ratio_interval
-from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, mean_variance, variance
+from auditkit.statistics.jackknife import LEAST_RUNS, deleted
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, mean_variance
 from auditkit.statistics.shared_noise import own_margins, shared_noise
 
 
@@ -26,29 +33,33 @@ from auditkit.statistics.shared_noise import own_margins, shared_noise
 class Memory:
     """What each fold saw, record by record.
 
-    left: (runs, forget records), v_k (U_k - R_k): the memory that unlearned run k still holds. gap:
+    left: (runs, forget records), v_k (U_k - P_k): the memory that unlearned run k still holds. gap:
     same shape, v_k (O_k - R_k): the memory its parent held. Both in units of their sum. one_run:
     there is one unlearned run only, and every fold judges that one; its errors are those of
-    `auditkit.statistics.prediction`.
+    `auditkit.statistics.prediction`. pseudo: left and gap as pseudo-values of the jackknife, row j
+    being how much run j of all arms moves the whole estimate, with the same means over runs; None
+    where there are too few runs for it, and the folds themselves stand in.
     """
 
     left: Floats
     gap: Floats
     one_run: bool = False
+    pseudo: tuple[Floats, Floats] | None = None
 
     @property
     def D(self) -> Floats:  # noqa: N802 -- the formula's own letter
-        """(runs,): what is left, summed over records."""
-        return np.asarray(self.left.sum(axis=1))
+        """(runs,): what is left, summed over records; pseudo-values."""
+        return np.asarray((self.pseudo[0] if self.pseudo else self.left).sum(axis=1))
 
     @property
     def G(self) -> Floats:  # noqa: N802 -- the formula's own letter
-        """(runs,): what there was, summed over records."""
-        return np.asarray(self.gap.sum(axis=1))
+        """(runs,): what there was, summed over records; pseudo-values."""
+        return np.asarray((self.pseudo[1] if self.pseudo else self.gap).sum(axis=1))
 
     def of(self, records: Ints) -> "Memory":
         """What each fold saw of some of the forget records, by position."""
-        return Memory(self.left[:, records], self.gap[:, records], self.one_run)
+        pseudo = (self.pseudo[0][:, records], self.pseudo[1][:, records]) if self.pseudo else None
+        return Memory(self.left[:, records], self.gap[:, records], self.one_run, pseudo)
 
 
 def memory(
@@ -57,9 +68,11 @@ def memory(
     """Cross-fitted memory of the forget records.
 
     Args:
-        original: margins of at least 3 runs.
+        original: margins of at least 3 runs; of 3 there is no jackknife.
         unlearned: margins of as many runs, run k made from run k of `original`; or of one run.
         retrained: margins of as many runs as `original`.
+        placebo: margins of as many runs, which unlearned ones are held against; by default the
+            retrained ones.
 
     Raises:
         ValueError: the arms have other numbers of runs.
@@ -73,79 +86,32 @@ def memory(
         >>> rho(kept), kept.left.shape
         (1.0, (4, 10))
     """
+    held_against = retrained if placebo is None else placebo
     n = retrained.runs
     one_run = unlearned.runs == 1
-    if not n == original.runs >= 3 or not (one_run or unlearned.runs == n):
-        raise ValueError(
-            f"arms need equal numbers of runs, at least 3: got {original.runs}, {unlearned.runs}, {n}"
-        )
-    left, gap = [], []
+    if not n == original.runs == held_against.runs >= 3 or not (one_run or unlearned.runs == n):
+        counts = [arm.runs for arm in (original, unlearned, retrained, placebo) if arm]
+        raise ValueError(f"arms need equal numbers of runs, at least 3: got {', '.join(map(str, counts))}")
+    left, gap = np.empty_like(retrained.forget), np.empty_like(retrained.forget)
     for k, fold in enumerate(folds(original, retrained)):
-        u = _of_run(0 if one_run else k, unlearned, fold.reference, fold.noise)
-        p = fold.r if placebo is None else _of_run(k, placebo, fold.reference, fold.noise)
-        left.append(fold.v * (u - p))
-        gap.append(fold.v * (fold.o - fold.r))
-    return Memory(np.array(left), np.array(gap), one_run)
+        u = of_run(0 if one_run else k, unlearned, fold.reference, fold.noise)
+        p = fold.r if placebo is None else of_run(k, placebo, fold.reference, fold.noise)
+        left[k] = fold.v * (u - p)
+        gap[k] = fold.v * (fold.o - fold.r)
+    if n < LEAST_RUNS:
+        return Memory(left, gap, one_run)
+    length = float(np.mean([np.linalg.norm(fold.v) for fold in folds(original, retrained)]))
+    without = (length * part for part in deleted(original, unlearned, retrained, held_against))
+    pseudo_left, pseudo_gap = (_pseudo(*parts) for parts in zip((left, gap), without, strict=True))
+    return Memory(left, gap, one_run, (pseudo_left, pseudo_gap))
 
 
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """What one fold learns from all original and retrained runs but its own, and what it makes of
-    those two.
-
-    reference: (control records,), the scale; noise: see `shared_noise`; v: (forget records,),
-    weights; o, r: (forget records,), the own margins of the two runs left out.
+def _pseudo(folds: Floats, without: Floats) -> Floats:
+    """Pseudo-values n T - (n - 1) T_j of a mean over folds, shifted to have that very mean: the
+    jackknife judges the spread of the estimate, and is not to correct its bias. folds: (runs,
+    records). without: row j is the mean without run j.
     """
-
-    reference: Floats
-    noise: tuple[Floats, Floats]
-    v: Floats
-    o: Floats
-    r: Floats
-
-
-@lru_cache(
-    maxsize=32
-)  # a claim and its controls are judged by the same folds, and so are claims that share runs
-def folds(original: Margins, retrained: Margins) -> tuple[Fold, ...]:
-    """A fold for each pair of runs."""
-    n, found = retrained.runs, []
-    for k in range(n):
-        others = np.delete(np.arange(n), k)
-        reference = retrained.control[others].mean(axis=0)
-        O, R = (calibrated(arm, reference) for arm in (original, retrained))
-        noise = shared_noise(O.take(others), R.take(others))
-        o, r = (own_margins(arm, noise)[others] for arm in (O, R))
-        left_out = (_of_run(k, arm, reference, noise) for arm in (original, retrained))
-        found.append(Fold(reference, noise, weights(o, r), *left_out))
-    return tuple(found)
-
-
-def _of_run(k: int, arm: Margins, reference: Floats, noise: tuple[Floats, Floats]) -> Floats:
-    """The own margins of one run, (forget records,): computed by itself, so that a no-op leaves 1
-    to the last bit."""
-    return np.asarray(own_margins(calibrated(arm.take(np.array([k])), reference), noise)[0])
-
-
-def weights(O: Floats, R: Floats) -> Floats:
-    """v = w / s^2 for each forget record: (records,).
-
-    s^2 is the variance within the two arms, shrunk half-way to its mean over records: with few runs
-    a variance near zero is luck, not precision.
-
-    Args:
-        O: (runs, records).
-        R: (runs, records).
-
-    Examples:
-        >>> O, R = np.array([[3.0, 1.0], [5.0, 1.0]]), np.array([[0.0, 1.0], [2.0, 1.0]])
-        >>> weights(O, R).tolist()
-        [2.0, 0.0]
-    """
-    within = (variance(O) + variance(R)) / 2
-    shrunk = (within + within.mean()) / 2
-    gap = O.mean(axis=0) - R.mean(axis=0)
-    return np.asarray(np.divide(gap, shrunk, out=np.zeros_like(gap), where=shrunk > 0))
+    return np.asarray(folds.mean(axis=0) + (len(folds) - 1) * (without.mean(axis=0) - without))
 
 
 def rho(memory: Memory) -> float:
@@ -155,50 +121,87 @@ def rho(memory: Memory) -> float:
         >>> rho(Memory(left=np.array([[0.5], [0.3]]), gap=np.array([[2.0], [2.0]])))
         0.2
     """
-    G = float(memory.G.sum())
-    return float(memory.D.sum()) / G if G != 0 else float("nan")
+    G = float(memory.gap.sum(axis=1).sum())
+    return float(memory.left.sum(axis=1).sum()) / G if G != 0 else float("nan")
+
+
+def own_variance(memory: Memory) -> float:
+    """The variance that mean D has by the noise of the unlearned run if it is only one: that of the
+    runs it is held against, behind the folds' D_k, which no mean over runs takes away. 0 if there
+    are many."""
+    return float(memory.left.sum(axis=1).var(ddof=1)) if memory.one_run else 0.0
 
 
 def rho_interval(memory: Memory, alpha: float) -> tuple[float, float]:
-    """A confidence interval of level 1 - 2 alpha for rho, over runs: see `ratio_interval`. Of one
-    run a prediction interval: its own spread, that of the retrained runs behind D, no mean over
-    runs takes away.
+    """A confidence interval of level 1 - 2 alpha for rho, over runs: `ratio_interval` of the
+    pseudo-values. Of one run a prediction interval, with its `own_variance`.
 
     Examples:
         >>> found = Memory(left=np.array([[0.5], [0.3], [0.4]]), gap=np.full((3, 1), 2.0))
         >>> [round(end, 3) for end in rho_interval(found, alpha=0.05)]
         [0.116, 0.284]
     """
-    own = float(memory.D.var(ddof=1)) if memory.one_run else 0.0
-    return ratio_interval(memory.D, memory.G, alpha, own)
+    return ratio_interval(memory.D, memory.G, alpha, own_variance(memory))
+
+
+def refuting_interval(memory: Memory, alpha: float) -> tuple[float, float]:
+    """The interval over runs and records, of level 1 - 2 alpha: wholly beyond a margin where
+    `auditkit.statistics.prediction.rho_equivalence` refutes at level 2 alpha.
+
+    Examples:
+        >>> left = np.array([[0.5, 0.1], [0.3, 0.1], [0.4, 0.1]])
+        >>> found = Memory(left, gap=np.full((3, 2), 2.0))
+        >>> [round(end, 3) for end in refuting_interval(found, alpha=0.05)]
+        [-0.098, 0.348]
+    """
+    return ratio_interval(memory.D, memory.G, alpha, own_variance(memory) + record_variance(memory))
 
 
 def rho_error(memory: Memory) -> float:
-    """The standard error of rho over runs (delta method).
+    """The standard error of rho over runs (delta method on the pseudo-values).
 
     Examples:
         >>> round(rho_error(Memory(np.array([[0.5], [0.3], [0.4]]), np.full((3, 1), 2.0))), 4)
         0.0289
     """
     rest = memory.D - rho(memory) * memory.G
-    error = rest.std(ddof=1) / np.sqrt(len(rest))
-    if memory.one_run:
-        error = np.hypot(error, memory.D.std(ddof=1))
+    error = np.sqrt(rest.var(ddof=1) / len(rest) + own_variance(memory))
     return float(error / abs(memory.G.mean()))
 
 
+def record_error(memory: Memory) -> float:
+    """The standard error of rho over forget records, were these drawn from more like them
+    (linearised jackknife over records). Noise of runs that differs by record is in it, too.
+
+    Examples:
+        >>> left = np.array([[0.5, 0.1], [0.3, 0.1], [0.4, 0.1]])
+        >>> round(record_error(Memory(left, np.full((3, 2), 2.0))), 4)
+        0.075
+    """
+    G = float(memory.gap.mean(axis=0).sum())
+    return float(np.sqrt(record_variance(memory))) / abs(G) if G != 0 else float("nan")
+
+
+def record_variance(memory: Memory) -> float:
+    """The variance of mean(D - rho G) over records: `record_error` squared, in the unit of D. 0 of
+    one record, which cannot tell."""
+    rest = memory.left.mean(axis=0) - rho(memory) * memory.gap.mean(axis=0)
+    m = len(rest)
+    return float(m / (m - 1) * (rest @ rest)) if m > 1 else 0.0
+
+
 def rho_by_run(memory: Memory) -> Floats:
-    """D_k over the mean of G: (runs,), one dot a run; their mean is rho, and all there is of one
-    run. Empty where there was nothing to remember.
+    """What the fold of each run sees left, over the mean gap: (runs,), one dot a run; their mean is
+    rho, and all there is of one run. Empty where there was nothing to remember.
 
     Examples:
         >>> rho_by_run(Memory(np.array([[0.5], [0.3]]), np.full((2, 1), 2.0))).tolist()
         [0.25, 0.15]
     """
-    G = float(memory.G.mean())
+    G = float(memory.gap.sum(axis=1).mean())
     if memory.one_run and G != 0:
         return np.array([rho(memory)])
-    return np.asarray(memory.D / G) if G != 0 else np.empty(0)
+    return np.asarray(memory.left.sum(axis=1) / G) if G != 0 else np.empty(0)
 
 
 def drift_error(original: Margins, unlearned: Margins, retrained: Margins) -> float:
@@ -231,3 +234,16 @@ def effective_records(memory: Memory) -> float:
     """
     g = np.clip(memory.gap.mean(axis=0), 0, None)
     return float(g.sum() ** 2 / (g @ g)) if g.any() else 0.0
+
+
+def largest_shares(memory: Memory) -> tuple[float, float]:
+    """The shares of the gap that the one record with the largest carries, and the three with the
+    largest together; 0 where there is no gap.
+
+    Examples:
+        >>> largest_shares(Memory(np.zeros((1, 4)), np.array([[5.0, 1.0, 2.0, 2.0]])))
+        (0.5, 0.9)
+    """
+    g = np.sort(np.clip(memory.gap.mean(axis=0), 0, None))[::-1]
+    whole = float(g.sum())
+    return (float(g[0] / whole), float(g[:3].sum() / whole)) if whole > 0 else (0.0, 0.0)

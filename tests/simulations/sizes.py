@@ -15,10 +15,11 @@ from auditkit.core.ids import EXACT, SPARED_RECORDS, Jitter
 from auditkit.evidence.memory_numbers import residual_memory
 from auditkit.evidence.schema import Finding, Findings, Ran
 from auditkit.signals.arms import Arm, Arms
-from auditkit.statistics.hypotheses import p_above, paired, ratio_equivalence
+from auditkit.statistics.hypotheses import p_above, paired
 from auditkit.statistics.likelihood import Spread, excess_spreads, statistics
 from auditkit.statistics.margins import Floats, Margins, calibrated
 from auditkit.statistics.power import POWER
+from auditkit.statistics.prediction import rho_equivalence
 from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.sequential import Level
 from auditkit.statistics.spared import spared
@@ -92,9 +93,7 @@ def arms_in(rng: Rng, made: World, n: int, share: float) -> Arms:
 
 def residual_sizes(case: RhoCase, memories: Sequence[Memory], truth: float) -> list[Size]:
     """Residual memory, its margin put where the truth is; behind the power gate, as in an audit."""
-    tests = [
-        None if nothing_remembered(m, ALPHA) else ratio_equivalence(m.D, m.G, abs(truth)) for m in memories
-    ]
+    tests = [None if nothing_remembered(m, ALPHA) else rho_equivalence(m, abs(truth)) for m in memories]
     setting = f"{case.setting}, truth = {'' if truth > 0 else '- '}margin = {truth:.2f}"
     passed = [t is not None and t.p_within <= ALPHA for t in tests]
     refuted = [t is not None and t.p_outside <= ALPHA for t in tests]

@@ -12,6 +12,8 @@ from auditkit.statistics.margins import Floats, Margins
 from auditkit.statistics.scores import Scores
 
 Rng = np.random.Generator
+PERSON = 4
+"""Records of one person, where persons count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +41,16 @@ class World:
     temperature: float = 1.0
     offset: float = 0.0
     noisier: float = 1.0
+    person: float = 0.0
 
-    def mean(self, share: float, *, recipe: bool = False) -> Floats:
+    def mean(self, share: float | Floats, *, recipe: bool = False) -> Floats:
         """(m + c,): the mean margins, before the run's line, of runs with this share of the memory.
-        recipe: of runs made by the unlearned recipe.
+        recipe: of runs made by the unlearned recipe. share: one for all records, or (m,).
         """
         expected = np.concatenate([self.forget + share * self.memory, self.control])
         return expected + (self.drift if recipe else 0.0)
 
-    def runs(self, rng: Rng, n: int, share: float, *, recipe: bool = False) -> Margins:
+    def runs(self, rng: Rng, n: int, share: float | Floats, *, recipe: bool = False) -> Margins:
         """The margins of n runs with this share of the memory."""
         shape = n, len(self.spread)
         scatter = (
@@ -57,6 +60,9 @@ class World:
         )
         own = self.mean(share, recipe=recipe) + (self.noisier if recipe else 1.0) * self.spread * scatter
         own = own + self.shared * rng.normal(size=(n, 1))
+        if self.person:
+            people = rng.normal(size=(n, -(-len(self.spread) // PERSON)))
+            own = own + self.person * np.repeat(people, PERSON, axis=1)[:, : len(self.spread)]
         slope = np.exp(self.slope * rng.normal(size=(n, 1)))
         margins = self.intercept * rng.normal(size=(n, 1)) + slope * own
         if recipe:

@@ -49,7 +49,7 @@ def test_the_interval_holds_what_the_test_does_not_reject() -> None:
     grid = np.linspace(low - 0.5, high + 0.5, 20_001)
     D, G, n = seen.D, seen.G, len(seen.D)
     rest = D[:, None] - grid * G[:, None]
-    error = np.sqrt(D.var(ddof=1) + rest.var(axis=0, ddof=1) / n)
+    error = np.sqrt(seen.left.sum(axis=1).var(ddof=1) + rest.var(axis=0, ddof=1) / n)
     kept = grid[np.abs(rest.mean(axis=0) / error) <= stats.t.ppf(0.95, n - 1)]
     step = grid[1] - grid[0]
     assert (kept[0], kept[-1]) == pytest.approx((low, high), abs=2 * step)

@@ -4,17 +4,19 @@ import numpy as np
 import pytest
 
 from auditkit.core.ids import EXACT
+from auditkit.statistics.folds import weights
 from auditkit.statistics.margins import Margins
+from auditkit.statistics.prediction import rho_equivalence
 from auditkit.statistics.residual import (
     Memory,
     drift_error,
     effective_records,
     memory,
+    record_error,
     rho,
     rho_by_run,
     rho_error,
     rho_interval,
-    weights,
 )
 from tests.statistics.simulated_arms import linear_arms, memory_of, put_right, simulated_arms
 
@@ -87,10 +89,14 @@ def test_runs_that_do_not_vary_weigh_nothing_after_rounding() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_noop_leaves_exactly_everything(seed: int) -> None:
     """Original runs passed off as unlearned have ρ = 1, and an interval of no width."""
-    O, _, R = small(seed)
+    arms = simulated_arms(seed, n=8)
+    O, R = arms.original.margins[EXACT], arms.retrained.margins[EXACT]
     seen = memory(O, O, R)
     assert rho(seen) == 1
+    assert seen.D.tolist() == seen.G.tolist()
     assert rho_interval(seen, 0.05) == pytest.approx((1, 1), abs=1e-6)
+    assert record_error(seen) == 0
+    assert rho_equivalence(seen, 0.2).p_outside < 0.01
 
 
 def test_retrained_runs_as_their_own_reference_leave_nothing() -> None:

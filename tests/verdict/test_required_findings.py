@@ -9,8 +9,9 @@ from auditkit.core.ids import EXACT, RELEARNED, SPARED_RECORDS, TEST_ACCURACY, a
 from auditkit.evidence.numbers import rho_number
 from auditkit.evidence.schema import Findings, Ran, Skipped
 from auditkit.signals.arms import Arm, Arms
-from auditkit.statistics.hypotheses import equivalence, ratio_equivalence, welch
+from auditkit.statistics.hypotheses import equivalence, welch
 from auditkit.statistics.margins import Margins
+from auditkit.statistics.prediction import rho_equivalence
 from auditkit.statistics.residual import rho, rho_interval
 from auditkit.statistics.spared import spared
 from auditkit.verdict import decide
@@ -62,7 +63,7 @@ def test_findings_carry_the_numbers_of_the_statistics() -> None:
             rho(seen),
             *rho_interval(seen, 0.05),
         )
-        test = ratio_equivalence(seen.D, seen.G, 0.2)
+        test = rho_equivalence(seen, 0.2)
         assert (left.p_passed, left.p_refuted, left.margin) == (test.p_within, test.p_outside, 0.2)
         assert (left.number.n_runs, left.number.n_records, left.number.confidence) == (14, 40, 0.9)
 
