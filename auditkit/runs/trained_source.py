@@ -107,7 +107,7 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
         lock_sha256=locked.lock_sha256,
         looks=schedule(study.claim.runs.looks, study.claim.runs.per_arm),
         measure=measure,
-        measure_stress=measure_stress if study.placebo and study.claim.runs.stress else None,
+        measure_stress=measure_stress if study.stressed else None,
         account=account,
         one_model=study.released is not None,
         audit_privacy=partial(run_dp_audit, study, plan, tell) if study.claim.privacy else None,

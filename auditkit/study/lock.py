@@ -67,7 +67,9 @@ def lock_content(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
                 for name, positions in asdict(study.sets).items()
             },
         },
-        "required_tests": required_tests(study.claim.criteria, private=study.claim.privacy is not None),
+        "required_tests": required_tests(
+            study.claim.criteria, private=study.claim.privacy is not None, stress=study.stressed
+        ),
         "looks": [
             {"runs": n, "level": share * study.claim.criteria.alpha}
             for n, share in schedule(study.claim.runs.looks, study.claim.runs.per_arm)

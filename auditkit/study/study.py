@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,7 +86,8 @@ class Study:
         """name in the claim -> SHA-256 of the code behind it, for each function of the user's
         own."""
         claim = self.claim
-        names = (claim.model.name, claim.training.train or "", claim.procedure.name)
+        made_by = claim.made_by.name if claim.made_by else ""
+        names = (claim.model.name, claim.training.train or "", made_by)
         return {name: code_digest(name, self.folder) for name in names if ":" in name}
 
     @property
@@ -110,7 +112,12 @@ class Study:
     @property
     def _varied(self) -> bool:
         """Whether the auditor can retrain by another recipe: not by training of the user's own."""
-        return self.placebo and not self.claim.training.train and self.claim.training.epochs > 1
+        return not self.released and not self.claim.training.train and self.claim.training.epochs > 1
+
+    @property
+    def stressed(self) -> bool:
+        """Whether the audit may go on to the stress world, in which the procedure is run again."""
+        return self.claim.kind == "procedure" and self.claim.runs.stress
 
     def recipe_of(self, arm: ArmKey) -> Recipe:
         """How the runs of an arm are trained: those of the variant for half the epochs."""
@@ -121,7 +128,7 @@ class Study:
     @property
     def placebo(self) -> bool:
         """Whether the procedure is at hand, so that it can be applied to retrained runs too."""
-        return not self.released
+        return self.claim.made_by is not None
 
     @cached_property
     def stand_ins(self) -> Indices:
@@ -237,10 +244,10 @@ def seeds_of(study: Study) -> dict[str, list[str]]:
 
 def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
     """The claim as it may leave the audit: record ids only as a salted commitment."""
-    plain: dict[str, object] = claim.model_dump(mode="json", exclude_none=True)
+    plain: dict[str, Any] = claim.model_dump(mode="json", exclude_none=True)
     if claim.release:
         plain.pop("procedure")
-        plain["release"] = {"weights": claim.release.weights.name}
+        plain["release"]["weights"] = claim.release.weights.name
     if claim.forget.ids is not None:
         plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
     return plain
