@@ -31,9 +31,9 @@ from auditkit.signals.interface import Interface
 from auditkit.signals.measurements import Measured, SetIndices, build_arm, group_records
 from auditkit.signals.signals import OverlayArray, Signals
 from auditkit.statistics.sequential import schedule
-from auditkit.study.lock import LockedAudit
+from auditkit.study.lock import LockedAudit, plain_claim
 from auditkit.study.source import Source
-from auditkit.study.study import SETS, Study, plain_claim
+from auditkit.study.study import SETS, Study
 
 RELEASED = "the released model itself"
 NOT_CHECKED = (

@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from auditkit.claims.claim import Claim
 from auditkit.claims.read import fill_defaults
-from auditkit.core.canonical import commitment
 from auditkit.core.errors import UsageError
 from auditkit.core.ids import (
     HONEST,
@@ -240,14 +238,3 @@ def seeds_of(study: Study) -> dict[str, list[str]]:
     streams = {str(arm): run_seeds(claim, arm) for arm in (*study.trained, *made)}
     streams[SHADOW_HALVES] = _seeds(claim, SHADOW_HALVES, claim.runs.shadow)
     return {name: [str(seed) for seed in seeds] for name, seeds in streams.items()}
-
-
-def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
-    """The claim as it may leave the audit: record ids only as a salted commitment."""
-    plain: dict[str, Any] = claim.model_dump(mode="json", exclude_none=True)
-    if claim.release:
-        plain.pop("procedure")
-        plain["release"]["weights"] = claim.release.weights.name
-    if claim.forget.ids is not None:
-        plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
-    return plain
