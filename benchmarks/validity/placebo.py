@@ -144,12 +144,11 @@ def main() -> None:
         path.write_text(json.dumps(results, indent=1) + "\n")
 
 
-def replace_attacks(claim: Claim) -> Claim:
-    """The claim with the cheapest attack alone: it is about memory."""
+def about_memory(claim: Claim, per_arm: int) -> Claim:
+    """The claim with so many runs, and the cheapest attack alone: this is about memory."""
     criteria = claim.criteria.model_copy(update={"attacks": ("loss",), "reported": ()})
-    return claim.model_copy(
-        update={"criteria": criteria, "runs": claim.runs.model_copy(update={"shadow": 0})}
-    )
+    runs = claim.runs.model_copy(update={"per_arm": per_arm, "shadow": 0, "stress": False})
+    return claim.model_copy(update={"criteria": criteria, "runs": runs})
 
 
 if __name__ == "__main__":
