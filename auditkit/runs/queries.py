@@ -46,9 +46,9 @@ class QueryPlan:
         return replace(self, interface=interface)
 
     def of(self, arm: ArmKey) -> "QueryPlan":
-        """What the models of an arm are asked: only those that are compared are looked into, and
-        the variant, which is there for a control, only as far as tests require."""
-        if arm.world == "swapped" or arm in (SHADOW, PROXY):
+        """What the models of an arm are asked: only those that are compared in the plain world are
+        looked into, and the variant, which is there for a control, only as far as tests require."""
+        if arm.world != "plain" or arm in (SHADOW, PROXY):
             return replace(self, inspect=None)
         if arm == VARIANT and self.inspect:
             required = tuple(by for by in self.inspect.recovered if by == RELEARNED.by)

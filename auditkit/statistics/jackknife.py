@@ -14,6 +14,7 @@ scatters more than all else, and would hide that there is a gap at all. Fits are
 of its arm are F - K (K + m I)^-1 F = m A, with K = C C^T.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -25,6 +26,8 @@ from auditkit.statistics.margins import Floats, Ints, Margins, drift_line, usual
 
 LEAST_RUNS = 4
 """Runs that a jackknife needs: a fit is to two less, and has to see how runs vary."""
+MOST_KEPT = 5_000_000
+"""Numbers that the fits of one query may take, 40 MB, to be kept."""
 LARGEST = 1e150
 """A square of it is still a number; bent to within +-L, anything so large is L."""
 
@@ -59,9 +62,7 @@ def deleted(
     starts = list(zip(arms, first, strict=True))
     n, records = retrained.forget.shape
     left, gap, length = np.zeros((n, records)), np.zeros((n, records)), np.zeros((n, 1))
-    for j, k in combinations(range(n), 2):
-        others = np.delete(np.arange(n), [j, k])
-        fit = _fit(runs, records, first[0] + others, first[2] + others)
+    for (j, k), fit in zip(combinations(range(n), 2), _fits(original, retrained), strict=True):
         rows = [start + np.array([j, k] if arm.runs > 1 else [0, 0]) for arm, start in starts]
         # arms that are one and the same have the same rows here, and the same margins to the bit
         asked, place = np.unique(np.stack(rows), return_inverse=True)
@@ -71,6 +72,27 @@ def deleted(
         length[[k, j]] += np.linalg.norm(fit.v)
     length[length == 0] = 1.0
     return left / length, gap / length
+
+
+def _fits(original: Margins, retrained: Margins) -> Iterable["_Fit"]:
+    """The fit without runs j and k of these arms, for every two of them: kept, as claims and
+    controls have them in common, unless there is too much of it."""
+    n, (_, records) = original.runs, retrained.forget.shape
+    values = n**3 * (records + retrained.control.shape[1])
+    return _kept_fits(original, retrained) if values <= MOST_KEPT else _every_fit(original, retrained)
+
+
+@lru_cache(maxsize=6)  # the queries of one world
+def _kept_fits(original: Margins, retrained: Margins) -> tuple["_Fit", ...]:
+    return tuple(_every_fit(original, retrained))
+
+
+def _every_fit(original: Margins, retrained: Margins) -> Iterator["_Fit"]:
+    n, records = retrained.forget.shape
+    runs, _ = _together((original, retrained))
+    for pair in combinations(range(n), 2):
+        others = np.delete(np.arange(n), pair)
+        yield _fit(runs, records, others, n + others)
 
 
 def _together(arms: tuple[Margins, ...]) -> tuple[Floats, list[int]]:
