@@ -14,7 +14,6 @@ scatters more than all else, and would hide that there is a gap at all. Fits are
 of its arm are F - K (K + m I)^-1 F = m A, with K = C C^T.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
@@ -61,14 +60,15 @@ def deleted(
     left, gap, length = np.zeros((n, records)), np.zeros((n, records)), np.zeros((n, 1))
     for j, k in combinations(range(n), 2):
         others = np.delete(np.arange(n), [j, k])
-        fit = _fit(runs, records, first[0] + others, first[2] + others)
         rows = [start + np.array([j, k] if arm.runs > 1 else [0, 0]) for arm, start in starts]
         # arms that are one and the same have the same rows here, and the same margins to the bit
         asked, place = np.unique(np.stack(rows), return_inverse=True)
-        o, u, r, p = fit.own_margins(runs[asked])[place.reshape(4, 2)]
-        left[[k, j]] += fit.v * (u - p)
-        gap[[k, j]] += fit.v * (o - r)
-        length[[k, j]] += np.linalg.norm(fit.v)
+        right = _calibrated(runs, [first[0] + others, first[2] + others, asked], records)
+        v, own = _judged(right, n - 2, records)
+        o, u, r, p = own[place.reshape(4, 2)]
+        left[[k, j]] += v * (u - p)
+        gap[[k, j]] += v * (o - r)
+        length[[k, j]] += np.linalg.norm(v)
     length[length == 0] = 1.0
     return left / length, gap / length
 
@@ -83,42 +83,25 @@ def _together(arms: tuple[Margins, ...]) -> tuple[Floats, list[int]]:
     return runs, [starts[arm] for arm in arms]
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """What is learnt of the runs that are not left out. reference: (control records,), the scale.
-    C: (runs, control records), A: (runs, forget records), as `shared_noise` has them. v: (forget
-    records,), weights."""
-
-    reference: Floats
-    C: Floats
-    A: Floats
-    v: Floats
-
-    def own_margins(self, runs: Floats) -> Floats:
-        """(runs, forget records)."""
-        records = self.A.shape[1]
-        right = _calibrated(runs, records, self.reference)
-        return np.asarray(right[:, :records] - right[:, records:] @ self.C.T @ self.A)
-
-
-def _fit(runs: Floats, records: int, original: Ints, retrained: Ints) -> _Fit:
-    """runs: as `_together` has them. records: to be forgotten. original, retrained: rows."""
-    n = len(original)
-    reference = runs[retrained, records:].mean(axis=0)
-    right = _calibrated(runs[np.concatenate([original, retrained])], records, reference)
-    means = np.stack([right[:n].mean(axis=0), right[n:].mean(axis=0)])
-    right[:n] -= means[0]
-    right[n:] -= means[1]
-    F, C = right[:, :records], right[:, records:]
+def _judged(runs: Floats, n: int, records: int) -> tuple[Floats, Floats]:
+    """v, and the own margins of some runs. runs: calibrated margins of n original runs, n retrained
+    ones, which v and `shared_noise` are learnt from, and those that are asked about; changed in
+    place. records: to be forgotten.
+    """
+    means = np.stack([runs[:n].mean(axis=0), runs[n : 2 * n].mean(axis=0)])
+    runs[:n] -= means[0]
+    runs[n : 2 * n] -= means[1]
+    F, C = runs[: 2 * n, :records], runs[: 2 * n, records:]
     for arm, mean in ((C[:n], means[0, records:]), (C[n:], means[1, records:])):
         arm[:, _variance(arm, mean) == 0] = 0.0
     K = C @ C.T
     penalty = np.trace(K) / len(K)
     A = np.linalg.inv(K + penalty * np.eye(len(K))) @ F if penalty > 0 else np.zeros_like(F)
     rest = penalty * A if penalty > 0 else F
-    own = means[:, :records] - means[:, records:] @ C.T @ A
+    asked = np.concatenate([means, runs[2 * n :]])
+    own = asked[:, :records] - asked[:, records:] @ C.T @ A
     within = (_variance(rest[:n], own[0]) + _variance(rest[n:], own[1])) / 2
-    return _Fit(reference, C, A, weigh(own[0] - own[1], within))
+    return weigh(own[0] - own[1], within), own[2:]
 
 
 def _variance(deviations: Floats, mean: Floats) -> Floats:
@@ -127,12 +110,15 @@ def _variance(deviations: Floats, mean: Floats) -> Floats:
     return np.where(found > (16 * np.finfo(np.float64).eps * mean) ** 2, found, 0.0)
 
 
-def _calibrated(runs: Floats, records: int, reference: Floats) -> Floats:
-    """`auditkit.statistics.margins.calibrated`, in place and without hypot, which is slow."""
-    intercept, slope = drift_line(runs[:, records:], reference)
+def _calibrated(runs: Floats, rows: list[Ints], records: int) -> Floats:
+    """`auditkit.statistics.margins.calibrated` of rows of runs, the second of which are the
+    retrained runs that make the scale; without hypot, which is slow."""
+    reference = runs[rows[1], records:].mean(axis=0)
+    bent = runs[np.concatenate(rows)]
+    intercept, slope = drift_line(bent[:, records:], reference)
     size = usual_size(reference)
     usable = (slope > 0) & (size > 0)
-    bent = runs - np.where(usable, intercept, 0.0)[:, None]
+    bent -= np.where(usable, intercept, 0.0)[:, None]
     bent /= np.where(usable, slope * size, np.inf)[:, None]
     np.clip(bent, -LARGEST, LARGEST, out=bent)
     root = bent * bent
