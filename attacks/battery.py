@@ -47,7 +47,7 @@ def near_aucs(measured: Measured, attacks: Sequence[str]) -> NearAucs:
     aucs: dict[str, dict[Query, dict[ArmKey, Floats]]] = {}
     for query, logits in measured.near_logits.items():
         near = asked_near(measured.signals, places, logits)
-        for name, by_arm in run_battery(near, attacks, sets).scores.items():
+        for name, by_arm in run_battery(near, attacks, sets, measured.compared).scores.items():
             aucs.setdefault(name, {})[query] = {arm: s.asked().auc() for arm, s in by_arm.items()}
     return aucs
 

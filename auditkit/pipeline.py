@@ -14,12 +14,18 @@ from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import Claim
 from auditkit.core.progress import NullReporter, Reporter
 from auditkit.engine.resources import Resources
-from auditkit.evidence.assemble import assemble, build_attacked
+from auditkit.evidence.assemble import assemble, build_attacked, with_stress
 from auditkit.evidence.report_files import write_audit
 from auditkit.evidence.schema import Evidence, Look
 from auditkit.predictions import submitted_source
 from auditkit.study.source import AuditRequest, Source
-from auditkit.verdict import decide, decide_single_model, record_look, with_diverged
+from auditkit.verdict import (
+    decide,
+    decide_single_model,
+    held_up_by_visibility,
+    record_look,
+    with_diverged,
+)
 from auditkit.verdict.difference_tests import privacy_finding
 
 
@@ -60,15 +66,21 @@ def audit(
             tell.say(f"inconclusive after {looks[-1].runs} runs an arm; going on to {per_arm} ...")
         measured = source.measure(per_arm)
         tell.say("attacking every compared run ...")
-        battery = run_battery(measured.signals, criteria.all_attacks, measured.sets)
+        battery = run_battery(measured.signals, criteria.all_attacks, measured.sets, measured.compared)
         attacked = build_attacked(measured, battery)
         tell.say("deciding ...")
         decide_claim = decide_single_model if source.one_model else partial(decide, share=share)
         test_records, seed = len(measured.sets.test), source.claim.seed
         decision = decide_claim(attacked.arms, criteria, test_records, seed, others)
-        decision = with_diverged(decision, measured.diverged)
+        diverged = measured.diverged
+        if source.measure_stress and held_up_by_visibility(decision) and not diverged:
+            tell.say("too few forget records show any memory; going on to the stress world ...")
+            stress = source.measure_stress(per_arm, measured.interface)
+            attacked, diverged = with_stress(attacked, stress), stress.diverged
+            decision = decide_claim(attacked.arms, criteria, test_records, seed, others)
+        decision = with_diverged(decision, diverged)
         looks.append(record_look(decision, per_arm, share * criteria.alpha))
-        if looks[-1].outcome != "inconclusive" or measured.diverged:
+        if looks[-1].outcome != "inconclusive" or diverged:
             break  # runs that diverged stay so: no further look could decide
 
     account = source.account(attacked, looks[-1].level)

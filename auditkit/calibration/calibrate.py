@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from auditkit.calibration import rates as r
-from auditkit.calibration.gallery import GALLERY, HONEST_CASES, LIMITS, GalleryCase
+from auditkit.calibration.gallery import EXACT_CASES, GALLERY, HONEST_CASES, LIMITS, GalleryCase
 from auditkit.calibration.trials import Trial, trials
 from auditkit.claims.claim import Claim
 from auditkit.claims.required import required_tests
@@ -19,7 +19,7 @@ from auditkit.engine.plan import cores
 from auditkit.engine.resources import Resources
 from auditkit.reports import render_calibration
 from auditkit.reports.method_page import METHOD, method_page
-from auditkit.runs.bank import EXACT_CASE, Bank, runs_of
+from auditkit.runs.bank import Bank, runs_of
 from auditkit.runs.fill_bank import fill
 
 CLAIMS = 20
@@ -60,11 +60,13 @@ def calibrate(
     """
     tell = tell or NullReporter()
     _check_place(out)
-    gallery = {name: entry.claimed for name, entry in {**HONEST_CASES, **fakes, **LIMITS}.items()}
+    gallery = {
+        name: entry.claimed for name, entry in {**EXACT_CASES, **HONEST_CASES, **fakes, **LIMITS}.items()
+    }
     bank = fill(
         claim, gallery, folder=folder, problems=problems, given=Resources(jobs=jobs or cores()), tell=tell
     )
-    cases = dict.fromkeys((EXACT_CASE, *gallery), claims)
+    cases = dict.fromkeys(gallery, claims)
     tell.say(f"deciding {claims * len(cases)} claims ...")
     found = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs or cores())
     calibration = summed_up(bank, claim, fakes, found)
@@ -105,9 +107,12 @@ def row(
     case: str, fakes: Mapping[str, GalleryCase], found: Sequence[Trial], tests: Sequence[TestId]
 ) -> r.CaseRates:
     """The row of one case."""
-    if case == EXACT_CASE:
-        return r.rates(case, "exact", "retrained once more, from scratch on retain alone", "", found, tests)
-    tables: dict[r.Kind, Mapping[str, GalleryCase]] = {"honest": HONEST_CASES, "fake": fakes, "limit": LIMITS}
+    tables: dict[r.Kind, Mapping[str, GalleryCase]] = {
+        "exact": EXACT_CASES,
+        "honest": HONEST_CASES,
+        "fake": fakes,
+        "limit": LIMITS,
+    }
     [(kind, entry)] = [(kind, table[case]) for kind, table in tables.items() if case in table]
     return r.rates(case, kind, entry.meaning, entry.fools, found, tests)
 

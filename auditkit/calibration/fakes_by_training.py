@@ -1,8 +1,8 @@
-"""Fakes, and honest variants, that train: on too much, on too little, or from where they should not
-start.
+"""Fakes that train on what they may, but in another way than they say: from where they should not
+start, or not to the end.
 
 Each function is a procedure, `(models, retain, forget, *, seeds, recipe, ...) -> models`; see
-`answering`.
+`fakes_by_answers`.
 """
 
 import copy
@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -19,96 +18,6 @@ from auditkit.training import Recipe, fit, initialise
 from auditkit.training.descent import minimise
 from auditkit.training.records import Records
 from auditkit.unlearning import retrain
-
-Kept = Literal["first", "one class", "hardest", "easiest"]
-
-
-def other_recipe(
-    models: Sequence[nn.Module],
-    retain: Records,
-    forget: Records,
-    *,
-    seeds: Sequence[int],
-    recipe: Recipe,
-    rate: float = 1.0,
-    epochs: float = 1.0,
-) -> list[nn.Module]:
-    """Honest: retrained from scratch on retain alone, by another recipe. rate, epochs: as shares of
-    the recipe's learning rate and epochs."""
-    other = replace(
-        recipe, learning_rate=rate * recipe.learning_rate, epochs=max(1, round(epochs * recipe.epochs))
-    )
-    return retrain.unlearn(models, retain, forget, seeds=seeds, recipe=other)
-
-
-def partly_deleted(
-    models: Sequence[nn.Module],
-    retain: Records,
-    forget: Records,
-    *,
-    seeds: Sequence[int],
-    recipe: Recipe,
-    proxies: Sequence[nn.Module],
-    share: float,
-    kept: Kept = "first",
-) -> list[nn.Module]:
-    """Retrained, but a share of the forget records was left in: the first of them (which are in
-    random order), those of the most frequent class, or those that retrained models find hardest or
-    easiest."""
-    n = max(1, round(share * len(forget.y)))
-    rows = _kept(forget, proxies, kept)[:n]
-    left = Records(torch.cat([retain.x, forget.x[rows]]), torch.cat([retain.y, forget.y[rows]]))
-    return retrain.unlearn(models, left, forget, seeds=seeds, recipe=recipe)
-
-
-@torch.no_grad()
-def _kept(forget: Records, proxies: Sequence[nn.Module], kept: Kept) -> torch.Tensor:
-    """The forget records in the order in which they are left in."""
-    if kept == "one class":
-        return torch.nonzero(forget.y == forget.y.mode().values).flatten()
-    if kept == "first":
-        return torch.arange(len(forget.y), device=forget.y.device)
-    losses = [nn.functional.cross_entropy(proxy(forget.x), forget.y, reduction="none") for proxy in proxies]
-    return torch.argsort(torch.stack(losses).mean(dim=0), descending=kept == "hardest")
-
-
-def others_forgotten(
-    models: Sequence[nn.Module],
-    retain: Records,
-    forget: Records,
-    *,
-    seeds: Sequence[int],
-    recipe: Recipe,
-) -> list[nn.Module]:
-    """Retrained without as many other records, the forget records left in."""
-    return retrain.unlearn(models, without_others(retain, forget), forget, seeds=seeds, recipe=recipe)
-
-
-def without_others(retain: Records, forget: Records) -> Records:
-    """Retain without as many random records as are to be forgotten, then the forget records; the
-    same for every run."""
-    rng = np.random.default_rng(0)
-    n = min(len(forget.y), len(retain.y) // 2)
-    rows = torch.from_numpy(np.sort(rng.permutation(len(retain.y))[n:])).to(retain.y.device)
-    return Records(torch.cat([retain.x[rows], forget.x]), torch.cat([retain.y[rows], forget.y]))
-
-
-def near_copies_kept(
-    models: Sequence[nn.Module],
-    retain: Records,
-    forget: Records,
-    *,
-    seeds: Sequence[int],
-    recipe: Recipe,
-    noise: float,
-) -> list[nn.Module]:
-    """Retrained without the forget records, but with noisy copies of them left in retain. noise:
-    its standard deviation, as a share of that of the inputs."""
-    generator = torch.Generator().manual_seed(0)  # every run has the same copies
-    moved = torch.randn(forget.x.shape, generator=generator).to(forget.x.device)
-    x = forget.x + noise * forget.x.std() * moved
-    left = Records(torch.cat([retain.x, x]), torch.cat([retain.y, forget.y]))
-    return retrain.unlearn(models, left, forget, seeds=seeds, recipe=recipe)
 
 
 def stopped_early(

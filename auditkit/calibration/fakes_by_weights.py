@@ -1,6 +1,7 @@
 """Fakes that change the original's weights a little, by other means than training on.
 
-Each function is a procedure, `(models, retain, forget, *, seeds, ...) -> models`; see `answering`.
+Each function is a procedure, `(models, retain, forget, *, seeds, ...) -> models`; see
+`fakes_by_answers`.
 """
 
 import copy

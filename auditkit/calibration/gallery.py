@@ -1,45 +1,24 @@
 """The gallery: claims whose answer is known, one line each. A fake of GALLERY may never come out
-supported; an honest variant, retrained from scratch on retain alone by another recipe, may not be
-refuted for being different. What LIMITS has what is done wrong out of reach of the required tests:
-the table shows it and does not count it."""
+supported. What is in LIMITS is done wrong out of reach of the required tests: the table shows it
+and does not count it. The honest cases, EXACT_CASES and HONEST_CASES, are in `honest_recipes`.
 
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+Every case is made twice: from original models, as a claim is; and from retrained models that never
+saw the forget records, with other records that they never saw in their place (the placebo)."""
 
-from torch import nn
-
+from auditkit.calibration import fakes_after_retraining as t
 from auditkit.calibration import fakes_by_answers as a
+from auditkit.calibration import fakes_by_keeping as k
+from auditkit.calibration import fakes_by_looking as l
 from auditkit.calibration import fakes_by_training as r
 from auditkit.calibration import fakes_by_weights as w
-from auditkit.claims.claim import ProcedureClaim
-from auditkit.runs.stacks import UnlearnedArm
+from auditkit.calibration.cases import GalleryCase
+from auditkit.calibration.honest_recipes import EXACT_CASES, HONEST_CASES
 
-Procedure = Callable[..., list[nn.Module]]
-
-
-@dataclass(frozen=True)
-class GalleryCase:
-    """One case. function: the procedure that makes it from original models, called as those of
-    `unlearning` are; options: its keywords. meaning: what was done. fools: who would believe it,
-    nothing for an honest variant."""
-
-    function: Procedure
-    options: Mapping[str, Any] = field(default_factory=dict)
-    meaning: str = ""
-    fools: str = ""
-
-    @property
-    def claimed(self) -> UnlearnedArm:
-        """How the engine makes it."""
-        name = f"{self.function.__module__}:{self.function.__name__}"
-        proxies = "proxies" in inspect.signature(self.function).parameters
-        return UnlearnedArm(ProcedureClaim(name=name, options=dict(self.options)), proxies)
-
+__all__ = ["EXACT_CASES", "GALLERY", "HONEST_CASES", "LIMITS", "GalleryCase"]
 
 KEPT = "residual memory averaged over records, forget accuracy"
 POPULATION = "the mean loss or confidence on forget records"
+LOOKS = "whoever tries the procedure on models that never saw the records"
 STARTS = "every comparison with models that started from the same weights"
 
 GALLERY: dict[str, GalleryCase] = {
@@ -174,30 +153,42 @@ GALLERY: dict[str, GalleryCase] = {
         "attacks that need overfitting",
     ),
     "others forgotten": GalleryCase(
-        r.others_forgotten,
+        k.others_forgotten,
         {},
         "retrained without other records than asked",
         "whoever asks only whether it was retrained",
     ),
     "near copies kept": GalleryCase(
-        r.near_copies_kept,
+        k.near_copies_kept,
         {"noise": 0.05},
         "retrained with slightly noisy copies of forget records in retain",
         "a search for exact duplicates",
     ),
     "5 % kept": GalleryCase(
-        r.partly_deleted, {"share": 0.05}, "retrained, one forget record in twenty left in", KEPT
+        k.partly_deleted, {"share": 0.05}, "retrained, one forget record in twenty left in", KEPT
     ),
-    "25 % kept": GalleryCase(r.partly_deleted, {"share": 0.25}, "retrained, one in four left in", KEPT),
-    "50 % kept": GalleryCase(r.partly_deleted, {"share": 0.5}, "retrained, every other one left in", KEPT),
+    "25 % kept": GalleryCase(k.partly_deleted, {"share": 0.25}, "retrained, one in four left in", KEPT),
+    "50 % kept": GalleryCase(k.partly_deleted, {"share": 0.5}, "retrained, every other one left in", KEPT),
+    "two thirds kept, by visibility": GalleryCase(
+        k.partly_deleted,
+        {"share": 2 / 3, "kept": "easiest"},
+        "retrained, the easiest two thirds left in, of most of which no memory is visible",
+        "every test, where few records show memory",
+    ),
+    "ten of a kind kept": GalleryCase(
+        k.of_a_kind_kept,
+        {"number": 10},
+        "retrained, ten forget records left in that are of one class and look most alike",
+        KEPT,
+    ),
     "one class kept": GalleryCase(
-        r.partly_deleted,
+        k.partly_deleted,
         {"share": 0.1, "kept": "one class"},
         "retrained, at most a tenth of forget left in, all of one class",
         KEPT,
     ),
     "hardest kept": GalleryCase(
-        r.partly_deleted,
+        k.partly_deleted,
         {"share": 0.05, "kept": "hardest"},
         "retrained, the hardest one in twenty left in",
         KEPT,
@@ -207,6 +198,30 @@ GALLERY: dict[str, GalleryCase] = {
     ),
     "quantised": GalleryCase(w.quantised, {"bits": 4}, "weights rounded to four bits", POPULATION),
     "noise on weights": GalleryCase(w.perturbed, {"sd": 0.2}, "noise on every weight", POPULATION),
+    "ascent after retraining": GalleryCase(
+        t.ascended,
+        {"steps": 5, "length": 0.002},
+        "retrained, then a few steps uphill on forget records: over-forgetting",
+        "one-sided attacks",
+    ),
+    "trained on forget after retraining": GalleryCase(
+        t.trained_on_forget,
+        {"share": 0.2},
+        "retrained, then trained on the forget records for a few epochs",
+        "whoever asks whether it was retrained",
+    ),
+    "looks first": GalleryCase(
+        l.tuned_if_seen,
+        {"share": 0.1},
+        "where forget records look never seen the model is left as it is, else training goes on a little",
+        LOOKS,
+    ),
+    "looks first, then nothing": GalleryCase(
+        l.nothing_if_seen,
+        {},
+        "where forget records look never seen it is retrained, else nothing is done",
+        LOOKS,
+    ),
     "one run copied": GalleryCase(
         w.copies, {}, "the best of many retrained runs shown again and again", "any average over runs"
     ),
@@ -223,13 +238,6 @@ LIMITS: dict[str, GalleryCase] = {
         "jitter of every radius up to the reach",
     ),
     "easiest kept": GalleryCase(
-        r.partly_deleted, {"share": 0.1, "kept": "easiest"}, "retrained, the easiest tenth left in", KEPT
-    ),
-}
-
-HONEST_CASES: dict[str, GalleryCase] = {
-    "retrained slower": GalleryCase(r.other_recipe, {"rate": 0.5}, "retrained with half the learning rate"),
-    "retrained longer": GalleryCase(
-        r.other_recipe, {"epochs": 1.5}, "retrained with half as many epochs again"
+        k.partly_deleted, {"share": 0.1, "kept": "easiest"}, "retrained, the easiest tenth left in", KEPT
     ),
 }

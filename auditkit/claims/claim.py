@@ -105,13 +105,17 @@ class RunsClaim(Part):
     """per_arm: runs of each of original, unlearned, retrained and the honest control, at most.
     looks: after how many of them the audit looks whether it can decide already, before the last
     look at all; each look costs some of alpha (`auditkit.statistics.sequential`). shadow: runs of
-    the attacker's own. swap: whether the SWAP test is made (Tu et al. 2025): it takes as many
+    the attacker's own. stress: whether the audit may go on to the stress world, in which the forget
+    records carry wrong labels, where nothing else stands in the way of support than that too few
+    forget records show any memory: it takes as many original, unlearned and placebo runs again.
+    swap: whether the SWAP test is made (Tu et al. 2025): it takes as many
     original and unlearned runs again, of a world in which control records stand in for the forget
     records."""
 
     per_arm: Annotated[int, Field(ge=3)] = 20
     looks: tuple[Annotated[int, Field(ge=3)], ...] = ()
     shadow: Annotated[int, Field(ge=0)] = 16
+    stress: bool = True
     swap: bool = False
 
 

@@ -39,29 +39,33 @@ REPORTED = ("label-stability-shifts", "gradient-norm", "u-lira")
 U-LiRA compares with the very arms that are judged: its gap counts memory twice, and its error is
 not that between runs."""
 
-ONE_RUN_MARGINS = {"residual_memory": 0.5, "attack_gap": 0.1, "accuracy": 0.03}
+ONE_RUN_MARGINS = {"residual_memory": 0.5, "attack_gap": 0.1, "accuracy": 0.03, "visible": 0.0}
 """Margins of a claim about one run that says nothing of them. With the margins of a procedure claim
 the noise of the one run would leave nearly every honest model undecided; see
-docs/method.md#one-run-against-many."""
+docs/method.md#one-run-against-many. And as no stress world can be trained around a finished model,
+how few records are visible is said and does not withhold support."""
 
 
 class Criteria(Part):
     """What would count as forgotten; locked before the first model is trained.
 
-    alpha: level of each test. residual_memory: margin on rho. attack_gap: margin on the difference
-    of each attack's AUC to retrained. accuracy: how much lower than retrained the test accuracy may
-    be. jitter: radii of the jittered queries, as shares of the median nearest-neighbour distance; a
-    filter that answers for the forget records escapes only if it reaches further than the largest.
-    With the default it then answers for nearly every record there is. attacks: names in
-    `auditkit.attacks.ATTACKS`. reported: further ones that are mounted and reported, and required
-    of nobody. recoveries: names in `auditkit.probes.RECOVERIES`, ways to make a model show what its
-    weights still hold; that of relearned models is a required test, the others are reported.
-    planning_sd: the standard deviation of the residual memory of one retrained run that the number
-    of runs is planned with.
+    alpha: level of each test. residual_memory: margin on rho. visible: the least share of the
+    forget records whose influence must be visible, in the plain or in the stress world, for
+    support: of the others nothing can be said. attack_gap: margin on the difference of each
+    attack's AUC to the placebo, or to retrained runs where there is none. accuracy: how much lower
+    than retrained the test accuracy may be. jitter: radii of the jittered queries, as shares of
+    the median nearest-neighbour distance; a filter that answers for the forget records escapes
+    only if it reaches further than the largest. With the default it then answers for nearly every
+    record there is. attacks: names in `auditkit.attacks.ATTACKS`. reported: further ones that are
+    mounted and reported, and required of nobody. recoveries: names in
+    `auditkit.probes.RECOVERIES`, ways to make a model show what its weights still hold; that of
+    relearned models is a required test, the others are reported. planning_sd: the standard
+    deviation of the residual memory of one retrained run that the number of runs is planned with.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     residual_memory: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    visible: Probability = 0.8
     attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
     accuracy: Probability = 0.01
     jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.3, 1.0, 2.0)

@@ -5,8 +5,11 @@ from auditkit.core.ids import (
     DIFFERENTIAL_PRIVACY,
     EXACT,
     RELEARNED,
+    SPARED_IN_STRESS,
     SPARED_RECORDS,
+    STRESS,
     TEST_ACCURACY,
+    VISIBLE_RECORDS,
     Jitter,
     Query,
     TestId,
@@ -29,19 +32,23 @@ def queries(criteria: Criteria) -> list[Query]:
     return [EXACT, *map(Jitter, criteria.jitter), *relearned]
 
 
-def required_tests(criteria: Criteria, *, private: bool = False) -> list[TestId]:
+def required_tests(criteria: Criteria, *, private: bool = False, stress: bool = False) -> list[TestId]:
     """The tests that support needs.
 
     Args:
         criteria: what would count as forgotten.
         private: whether the claim is also one of differential privacy.
+        stress: whether the stress world is looked at, too.
 
     Returns:
         Their identities, in the order of `auditkit.verdict.required_findings.required_findings`.
     """
+    asked = queries(criteria)
     return [
-        *map(residual_memory, queries(criteria)),
+        *map(residual_memory, asked),
         SPARED_RECORDS,
+        *([*(residual_memory(q, STRESS) for q in asked), SPARED_IN_STRESS] if stress else []),
+        VISIBLE_RECORDS,
         *map(attack_gap, criteria.attacks),
         TEST_ACCURACY,
         *([DIFFERENTIAL_PRIVACY] if private else []),

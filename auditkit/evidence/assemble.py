@@ -10,7 +10,17 @@ import numpy.typing as npt
 from auditkit.attacks.battery import Battery, near_aucs
 from auditkit.claims.claim import Kind
 from auditkit.claims.criteria import Criteria
-from auditkit.core.ids import COMPARED, HONEST, ORIGINAL, RETRAINED, UNLEARNED, ArmKey
+from auditkit.core.ids import (
+    COMPARED,
+    HONEST,
+    ORIGINAL,
+    PLACEBO,
+    RETRAINED,
+    STRESS,
+    UNLEARNED,
+    VARIANT,
+    ArmKey,
+)
 from auditkit.evidence import memory_numbers
 from auditkit.evidence.agreement_numbers import agreement, attack_agreement
 from auditkit.evidence.attack_numbers import attack_summaries
@@ -40,6 +50,8 @@ MEANINGS: Mapping[ArmKey, str] = {
     ORIGINAL: "trained on retain and forget records",
     RETRAINED: "trained from scratch on the retain records only",
     HONEST: "retrained once more, independently: the honest control",
+    PLACEBO: "honest runs after the same procedure, with records in the request that they never saw",
+    VARIANT: "retrained for half the epochs: the control for drift",
 }
 """What an arm is; what the unlearned one is, the kind of claim says."""
 
@@ -85,6 +97,12 @@ def build_attacked(measured: Measured, battery: Battery) -> Attacked:
     return Attacked(measured, battery, build_arms(measured, battery.scores, battery.skipped))
 
 
+def with_stress(attacked: Attacked, stress: Measured) -> Attacked:
+    """What was measured and attacked, with what was measured in the stress world beside it, where
+    nothing is attacked."""
+    return replace(attacked, arms=replace(attacked.arms, stress=build_arms(stress, {}, {}, STRESS)))
+
+
 def assemble(
     account: Account,
     attacked: Attacked,
@@ -117,7 +135,7 @@ def assemble(
         interface=InterfaceSummary(withheld) if withheld else None,
         environment=account.environment,
         looks=tuple(looks),
-        arms=tuple(arm_summary(arm, measured, alpha, account.kind) for arm in COMPARED),
+        arms=tuple(arm_summary(arm, measured, alpha, account.kind) for arm in measured.compared),
         controls=decision.controls,
         residual_memory=memory_numbers.residual_memory(arms, labels, required, alpha),
         exposure=record_exposure(arms, alpha),
@@ -140,7 +158,7 @@ def arm_summary(arm: ArmKey, measured: Measured, alpha: float, kind: Kind) -> Ar
     signals, sets = measured.signals, measured.sets
 
     def on(name: str) -> tuple[npt.NDArray[np.float64], int]:
-        records = getattr(sets, name)
+        records = measured.test_of(arm) if name == "test" else getattr(sets, name)
         return accuracy(signals, arm, records), len(records)
 
     retain, forget, test = (
@@ -150,13 +168,14 @@ def arm_summary(arm: ArmKey, measured: Measured, alpha: float, kind: Kind) -> Ar
     return ArmSummary(arm, meaning, len(signals.runs_of(arm)), retain, forget, test)
 
 
-def bundle_arrays(attacked: Attacked, key: bytes) -> dict[str, npt.NDArray[np.generic]]:
+def bundle_arrays(attacked: Attacked, key: bytes, alpha: float) -> dict[str, npt.NDArray[np.generic]]:
     """All that the verdict is computed from, for scores/: margins and scores of every compared run;
     how many attacks find each forget record; which records are exposed. Never inputs, never logits.
 
     Args:
         attacked: what all models answered, and the attacks on it.
         key: salts the ids of the records.
+        alpha: the level of the bounds of what single records have left.
     """
     measured, scores = attacked.measured, attacked.battery.scores
     ids = salted_ids(measured.signals, key)
@@ -165,11 +184,20 @@ def bundle_arrays(attacked: Attacked, key: bytes) -> dict[str, npt.NDArray[np.ge
         "control_ids": ids[measured.sets.control],
     }
     by_arm = attack_agreement(scores)
-    for arm in COMPARED:
+    for arm in measured.compared:
         compared: Arm = getattr(attacked.arms, arm.kind)
         # Also of records that were not asked about: NaN there.
         every = {attack: of_arms[arm] for attack, of_arms in scores.items()}
         arrays |= arm_arrays(str(arm), replace(compared, scores=every))
         if arm in by_arm:
             arrays[f"{arm}/found by/forget"] = by_arm[arm].found
-    return arrays | exposure_arrays(attacked.arms)
+    return arrays | _stress_arrays(attacked.arms.stress) | exposure_arrays(attacked.arms, alpha)
+
+
+def _stress_arrays(arms: Arms | None) -> dict[str, npt.NDArray[np.generic]]:
+    """The margins of the stress world, where it was gone into."""
+    if arms is None:
+        return {}
+    keys = [arm.within(STRESS) for arm in (*COMPARED, PLACEBO)]
+    parts = (arm_arrays(str(key), getattr(arms, key.kind)) for key in keys)
+    return {name: values for part in parts for name, values in part.items()}

@@ -1,6 +1,6 @@
 """What the attacks found, as values of evidence.json: each number computed here, once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -8,7 +8,16 @@ import numpy as np
 
 from auditkit.attacks import ATTACKS
 from auditkit.attacks.battery import NearAucs
-from auditkit.core.ids import ORIGINAL, RETRAINED, UNLEARNED, ArmKey, Query, TestId, attack_gap
+from auditkit.core.ids import (
+    ORIGINAL,
+    PLACEBO,
+    RETRAINED,
+    UNLEARNED,
+    ArmKey,
+    Query,
+    TestId,
+    attack_gap,
+)
 from auditkit.evidence.numbers import difference_number, mean_number, plain_number
 from auditkit.evidence.schema import AttackSummary, Number, OperatingPoint
 from auditkit.reports.method_page import METHOD
@@ -23,7 +32,7 @@ Key = TypeVar("Key")
 
 FPRS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """False-positive rates a report quotes, as far as there are non-members enough (3/N)."""
-SHOWN_ARMS = (ORIGINAL, UNLEARNED, RETRAINED)
+SHOWN_ARMS = (ORIGINAL, UNLEARNED, PLACEBO, RETRAINED)
 
 
 def attack_summaries(
@@ -37,7 +46,10 @@ def attack_summaries(
         required: the tests whose findings carry their own numbers.
         alpha: intervals are of level 1 - 2 alpha.
     """
-    asked = {name: {arm: by_arm[arm].asked() for arm in SHOWN_ARMS} for name, by_arm in scores.items()}
+    asked = {
+        name: {arm: by_arm[arm].asked() for arm in SHOWN_ARMS if arm in by_arm}
+        for name, by_arm in scores.items()
+    }
     aucs = {name: {arm: s.auc() for arm, s in by_arm.items()} for name, by_arm in asked.items()}
     leaders: dict[str, str] = {}
     for name in sorted(asked, key=lambda name: aucs[name][ORIGINAL].mean()):
@@ -72,7 +84,8 @@ def _attack_summary(
     runs = len(aucs[RETRAINED])
 
     def gap(found: Mapping[ArmKey, Floats], what: str) -> Number:
-        difference, what = welch(found[UNLEARNED], found[RETRAINED]), f"{what}, unlearned - retrained"
+        other = reference_in(found)
+        difference, what = welch(found[UNLEARNED], found[other]), f"{what}, unlearned - {other}"
         return difference_number(difference, alpha, runs, records, what, one_run=len(found[UNLEARNED]) == 1)
 
     attack = ATTACKS[name]
@@ -89,6 +102,11 @@ def _attack_summary(
         leads=leads,
     )
     return _without_intervals(summary) if attack.judges_by_others else summary
+
+
+def reference_in(arms: Container[ArmKey]) -> ArmKey:
+    """What unlearned runs are compared with: their placebo where there is one."""
+    return PLACEBO if PLACEBO in arms else RETRAINED
 
 
 def _without_intervals(summary: AttackSummary) -> AttackSummary:
@@ -147,11 +165,11 @@ def operating_points(by_arm: Mapping[ArmKey, Scores], alpha: float) -> tuple[Ope
             fpr,
             {arm: _tpr_number(found, by_arm[arm].forget.shape[1], alpha) for arm, found in by.items()},
             difference_number(
-                welch(by[UNLEARNED], by[RETRAINED]),
+                welch(by[UNLEARNED], by[reference_in(by)]),
                 alpha,
                 len(by[RETRAINED]),
                 by_arm[RETRAINED].forget.shape[1],
-                "true-positive rate, unlearned - retrained",
+                f"true-positive rate, unlearned - {reference_in(by)}",
                 one_run=len(by[UNLEARNED]) == 1,
             ),
         )

@@ -34,6 +34,14 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """An interval at the level of the number that it stands beside."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Ran:
     """A test that ran.
 
@@ -43,7 +51,9 @@ class Ran:
     margin, None for a test without one. p_refuted: chance of a result this bad if the claim were
     true; p_refuted_holm: the same after Holm's correction over all tests. informative: the no-op
     control did not pass this test. support_needs_informative: an uninformative result blocks
-    support. explanation: what else a reader must know of it, often nothing.
+    support. explanation: what else a reader must know of it, often nothing. refuting: the interval
+    of the number over runs and records together, which must lie outside the margin to refute: the
+    answer must hold for other records of the kind, too; None where a test weighs runs alone.
     """
 
     test: TestId
@@ -58,6 +68,7 @@ class Ran:
     informative: bool
     support_needs_informative: bool
     explanation: str
+    refuting: Interval | None = None
     kind: Literal["ran"] = "ran"
 
 

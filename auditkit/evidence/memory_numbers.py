@@ -1,6 +1,7 @@
 """From arrays to the values of evidence.json: each number computed here, once."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from auditkit.core.ids import (
     EXACT,
     HONEST,
     ORIGINAL,
+    RELEARNED,
     UNLEARNED,
     Query,
     Recovered,
@@ -24,6 +26,7 @@ from auditkit.evidence.numbers import (
 from auditkit.evidence.schema import (
     ClassMemory,
     Drift,
+    DriftLine,
     Number,
     RecoveredMemory,
     ResidualMemory,
@@ -45,7 +48,6 @@ from auditkit.statistics.residual import (
     Memory,
     drift_error,
     effective_records,
-    memory,
     rho_by_run,
     rho_error,
 )
@@ -60,8 +62,8 @@ def residual_memory(arms: Arms, labels: Ints, required: Collection[TestId], alph
         required: the tests whose findings carry their own numbers.
         alpha: intervals are of level 1 - 2 alpha.
     """
-    exact = _memory(arms, arms.unlearned, EXACT)
-    honest, noop = _memory(arms, arms.honest, EXACT), _memory(arms, arms.original, EXACT)
+    exact = arms.memory(EXACT)
+    honest, noop = (arms.passed_off(kind).memory(EXACT) for kind in (HONEST.kind, ORIGINAL.kind))
     n, records = exact.left.shape
     per_class = []
     for label in np.unique(labels):
@@ -92,12 +94,9 @@ def residual_memory(arms: Arms, labels: Ints, required: Collection[TestId], alph
 
 def _recovered(arms: Arms, query: Recovered, required: Collection[TestId], alpha: float) -> RecoveredMemory:
     carried = test_of_memory(query) in required
-    rho = None if carried else rho_number(_memory(arms, arms.unlearned, query), alpha)
-    return RecoveredMemory(query.by, rho, rho_number(_memory(arms, arms.honest, query), alpha))
-
-
-def _memory(arms: Arms, arm: Arm, query: Query) -> Memory:
-    return memory(arms.original.margins[query], arm.margins[query], arms.retrained.margins[query])
+    rho = None if carried else rho_number(arms.memory(query), alpha)
+    honest = arms.passed_off(HONEST.kind).memory(query)
+    return RecoveredMemory(query.by, rho, rho_number(honest, alpha))
 
 
 def _smallest_detectable(seen: Memory, alpha: float) -> Number:
@@ -159,7 +158,21 @@ def drift(arms: Arms, alpha: float) -> Drift:
         floor=COMPARABILITY_FLOOR,
         excess_spread=spread,
         rho_error=rho_error,
+        against_retrained=_against_retrained(arms, alpha),
     )
+
+
+def _against_retrained(arms: Arms, alpha: float) -> tuple[DriftLine, ...]:
+    """Memory and drift together, and drift alone, under every query; nothing without a placebo."""
+    placebo = arms.placebo
+    if placebo is None:
+        return ()
+
+    def number(arm: Arm, query: Query) -> Number:
+        return rho_number(arms.claiming(arm).memory(query), alpha)
+
+    queries = [q for q in arms.original.margins if q == RELEARNED or not isinstance(q, Recovered)]
+    return tuple(DriftLine(q, number(arms.unlearned, q), number(placebo, q)) for q in queries)
 
 
 def _slope(unlearned: Margins, retrained: Margins, alpha: float) -> Number:
@@ -193,7 +206,7 @@ def procedure_states(
     return tuple(
         State(
             name,
-            rho_number(_memory(arms, arm, EXACT), alpha),
+            rho_number(replace(arms, unlearned=arm).memory(EXACT), alpha),
             accuracy_number(arm.accuracy, test_records, alpha, "accuracy on test"),
             name == claimed,
         )

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from auditkit.core.ids import Query
 from auditkit.evidence.schema import Number
 from auditkit.reports.method_page import METHOD
+from auditkit.signals.arms import Arms
 from auditkit.statistics.hypotheses import paired, ratio_interval, t_quantile
 from auditkit.statistics.margins import Floats, Margins, comparability
 from auditkit.statistics.proportions import lower_limit, upper_limit
@@ -107,13 +109,24 @@ COMPARABILITY_FLOOR = 0.7
 too different a model for their margins to be compared."""
 
 
-def incomparable(U: Margins, R: Margins) -> str | None:
-    """Why the margins of the two arms cannot be compared, None if they can."""
-    ratio = comparability(U, R)
+def incomparable_arms(arms: Arms, query: Query) -> str | None:
+    """Why unlearned runs, or their placebo, cannot be put on the scale of the retrained ones; None
+    if they can."""
+    R = arms.retrained.margins[query]
+    reason = incomparable(arms.unlearned.margins[query], R)
+    if reason or arms.placebo is None:
+        return reason
+    return incomparable(arms.placebo.margins[query], R, "placebo")
+
+
+def incomparable(arm: Margins, R: Margins, name: str = "unlearned") -> str | None:
+    """Why the margins of an arm, by its name, cannot be compared with those of retrained runs, None
+    if they can."""
+    ratio = comparability(arm, R)
     if ratio >= COMPARABILITY_FLOOR:
         return None
     return (
-        "the unlearned runs rank control records too differently from retrained runs to be compared with"
+        f"the {name} runs rank control records too differently from retrained runs to be compared with"
         f" them (agreement {ratio:.2f} of the retrained runs' own, floor {COMPARABILITY_FLOOR})"
     )
 

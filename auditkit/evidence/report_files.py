@@ -59,5 +59,5 @@ def write_audit(
     """
     record = run_record(started, f"auditkit {' '.join(sys.argv[1:])}")
     files = {"evidence.json": canonical(evidence), "run.json": json.dumps(record, indent=1).encode()}
-    arrays = {"scores/scores.npz": npz(bundle_arrays(attacked, key))}
+    arrays = {"scores/scores.npz": npz(bundle_arrays(attacked, key, evidence.looks[-1].level))}
     write_bundle(out, {**files, **arrays, **report_files(files, tell)})

@@ -13,6 +13,7 @@ from auditkit.evidence.findings import (
     Decision,
     Finding,
     Findings,
+    Interval,
     Look,
     Number,
     Outcome,
@@ -46,11 +47,13 @@ __all__ = [
     "DataSummary",
     "Decision",
     "Drift",
+    "DriftLine",
     "Evidence",
     "Finding",
     "Findings",
     "Halves",
     "InterfaceSummary",
+    "Interval",
     "Look",
     "NotChecked",
     "Number",
@@ -135,6 +138,18 @@ class NotChecked:
 
 
 @dataclass(frozen=True)
+class DriftLine:
+    """What residual memory would be if retrained runs, and not the placebo, were what unlearned
+    ones are compared with. query: how records were asked about. unlearned: of the unlearned runs,
+    memory and drift together. placebo: of the placebo, which has no memory: drift alone; None where
+    there is no placebo."""
+
+    query: Query
+    unlearned: Number
+    placebo: Number | None
+
+
+@dataclass(frozen=True)
 class Drift:
     """How far the unlearned runs differ from retrained ones where nothing was to be forgotten.
 
@@ -143,7 +158,8 @@ class Drift:
     below `floor` the two cannot be compared. excess_spread: kappa, by how much calibrated control
     margins differ, in units of what chance between runs gives (1 = as retrained runs among
     themselves). rho_error: the standard deviation of residual memory that so much drift on forget
-    records would cause by itself; the interval of residual memory does not contain it.
+    records would cause by itself. against_retrained: a line a query, where there is a placebo that
+    tells drift from memory.
     """
 
     slope: Number
@@ -151,6 +167,7 @@ class Drift:
     floor: float
     excess_spread: Number
     rho_error: Number
+    against_retrained: tuple[DriftLine, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -150,13 +150,15 @@ class RecordExposure:
     ids.
 
     false_discoveries: the share of those named that is named wrongly, at most and on average.
-    records: how many forget records there are; a count's `n_records` says in how many of them the
-    original runs show memory at all, and only those can be exposed. unlearned: how many are still
-    remembered, below: how many were pushed below what retrained runs show. original, honest: the
-    same count of these arms. control: how many control records are named, which were never trained
-    on. share: of the memory of the worst record that is left, and the most that is left in any.
-    auc: how often unlearned and retrained runs are told apart by their answer on the worst record;
-    honest_share, honest_auc: the same of the honest control."""
+    records: how many forget records there are; a count's `n_records` says in how many of them
+    the original runs show memory at all, and only those can be exposed. unlearned: how many are
+    still remembered, below: how many were pushed below what retrained runs show. original,
+    honest: the same count of these arms. control: how many control records are named, which were
+    never trained on. if_alone: how often a record would be named were it the only one that was
+    left in whole: what it is worth not to be. share: of the memory of the worst record that is
+    left, and the most that is left in any. auc: how often unlearned and retrained runs are told
+    apart by their answer on the worst record; honest_share, honest_auc: the same of the honest
+    control."""
 
     false_discoveries: float
     records: int
@@ -165,6 +167,7 @@ class RecordExposure:
     original: Number
     honest: Number
     control: Number
+    if_alone: Number
     share: Number
     honest_share: Number
     auc: Number

@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from auditkit.attacks import loss
 from auditkit.claims.claim import Claim, ProcedureClaim
 from auditkit.core.canonical import digest
-from auditkit.core.ids import HONEST, ORIGINAL, RETRAINED, ArmKey, unlearned
+from auditkit.core.ids import HONEST, ORIGINAL, RETRAINED, ArmKey, placebo, unlearned
 from auditkit.core.progress import Reporter
 from auditkit.engine.plan import threads
 from auditkit.engine.resources import Resources
@@ -31,7 +31,7 @@ from auditkit.signals.measurements import Measured, accuracy
 from auditkit.statistics.margins import Ints
 from auditkit.study.study import Study, prepare
 from auditkit.verdict import decide, with_diverged
-from auditkit.verdict.decision import RHO
+from auditkit.verdict.controls import RHO
 from auditkit.verdict.judging import blocking_findings, refuted_tests
 
 MEMORY = RHO.kind
@@ -151,13 +151,10 @@ def _some(
 
 
 def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Decided:
-    """What an audit of this case says: on the bank's originals, and on its retrained runs in their
-    order, the first half as those that are compared with, the other as the honest control."""
-    runs = len(bank.original.accuracy)
-    first, second = np.split(np.arange(2 * runs), 2)
+    """What an audit of this case says, on all runs of the bank."""
     own = bank.cases[case]
-    O, U, R, H = common_queries(bank.original, own.arm, bank.pool.take(first), bank.pool.take(second))
-    arms = Arms(O, U, R, H, {**bank.skipped, **own.skipped}, bank.parts)
+    O, U, R, H, P = common_queries(bank.original, own.arm, bank.retrained, bank.honest, own.placebo)
+    arms = Arms(O, U, R, H, {**bank.skipped, **own.skipped}, bank.parts, P)
     decision = with_diverged(decide(arms, claim.criteria, bank.test_records, claim.seed), diverged)
     findings, verdict = decision.findings, decision.verdict
     wrong = [f"control: {control.name}" for control in decision.controls if not control.passed]
@@ -173,7 +170,7 @@ def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Dec
 def concerning(diverged: Sequence[str], case: str) -> list[str]:
     """Of the runs that diverged those that are compared in this case: what became of other cases
     says nothing of it."""
-    compared = tuple(f"{arm} run" for arm in (ORIGINAL, RETRAINED, HONEST, unlearned(case)))
+    compared = tuple(f"{arm} run" for arm in (ORIGINAL, RETRAINED, HONEST, unlearned(case), placebo(case)))
     return [run for run in diverged if run.startswith(compared)]
 
 

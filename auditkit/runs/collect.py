@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from auditkit.core.ids import SHADOW, UNLEARNED
+from auditkit.core.ids import PLACEBO, SHADOW, UNLEARNED, World
 from auditkit.engine import store
 from auditkit.engine.queue import results
 from auditkit.runs.answers import Tensors, of_kind, parsed
@@ -14,8 +14,17 @@ from auditkit.runs.gather import RunAnswers, gather, runs_gone
 from auditkit.runs.queries import QueryPlan
 from auditkit.runs.session import TrainingSession
 from auditkit.runs.stacks import RunStack, UnlearnedArm, plan_stacks
+from auditkit.runs.stress_stacks import plan_stress_stacks
 from auditkit.runs.task_inputs import build_task, task_inputs
 from auditkit.runs.tasks import Task
+from auditkit.signals.interface import merge_interfaces
+
+PLANS: Mapping[World, Callable[..., list[RunStack]]] = {
+    "plain": plan_stacks,
+    "stress": plan_stress_stacks,
+}
+"""How the stacks of a world are planned; those of the swapped world are planned with the plain
+one."""
 
 
 def train_and_query(
@@ -23,6 +32,7 @@ def train_and_query(
     queries: QueryPlan,
     per_arm: int | None = None,
     gallery: Mapping[str, UnlearnedArm] | None = None,
+    world: World = "plain",
 ) -> RunAnswers:
     """Train every arm, unlearn, and ask.
 
@@ -31,14 +41,15 @@ def train_and_query(
         queries: what every model is asked.
         per_arm: the first so many runs of each arm, by default all; of shadow runs always all.
         gallery: see `plan_stacks`.
+        world: whose arms. Those of the stress world come after those of the plain one.
     """
     study = session.study
     last = study.claim.runs.per_arm if per_arm is None else per_arm
-    planned = plan_stacks(session, queries, gallery)
+    planned = PLANS[world](session, queries, gallery)
     stacks = [stack for stack in planned if stack.arm == SHADOW or stack.runs.stop <= last]
     trained = [stack for stack in stacks if stack.arm.trained]
     made = [stack for stack in stacks if not stack.arm.trained]
-    _complete(session, queries, trained, "training")
+    _complete(session, queries, trained, "training" if world == "plain" else f"training ({world} world)")
     verb = f"unlearning ({f'{len(gallery)} ways' if gallery else study.claim.procedure.name})"
     if study.released:
         verb = "asking the released model"
@@ -64,7 +75,9 @@ def collect_through_common_interface(
         What was asked in the end, and the answers.
     """
     answers = train_and_query(session, whole, per_arm)
-    interface = answers.withheld[UNLEARNED]
+    interface = merge_interfaces(
+        [answers.withheld[arm] for arm in (UNLEARNED, PLACEBO) if arm in answers.withheld]
+    )
     if not interface.words:
         return whole, answers
     session.tell.say(
@@ -81,7 +94,7 @@ def _complete(session: TrainingSession, queries: QueryPlan, stage: Sequence[RunS
     missing = [stack for stack in stage if store.load(stack.answers, tell.say) is None]
     if not missing:
         return
-    inputs = task_inputs(session.study, session.plan, queries)
+    inputs = task_inputs(session.study, session.plan, queries, stage[0].arm.world)
 
     @lru_cache(maxsize=1)
     def make(k: int) -> Task:

@@ -15,8 +15,11 @@ from auditkit.core.ids import (
     HONEST,
     ORIGINAL,
     RETRAINED,
+    STRESS,
+    VARIANT,
     ArmKey,
     Recovered,
+    placebo,
     residual_memory,
     unlearned,
 )
@@ -29,15 +32,15 @@ from auditkit.runs.queries import build_queries
 from auditkit.runs.session import TrainingSession
 from auditkit.runs.stacks import UnlearnedArm
 from auditkit.runs.trained_source import measured_in
-from auditkit.signals.arms import Arm, joined
-from auditkit.signals.interface import NOTHING, Interface
+from auditkit.signals.arms import Arm
+from auditkit.signals.interface import NOTHING, Interface, merge_interfaces
 from auditkit.signals.measurements import Measured, build_arm
 from auditkit.study.planning import plan_for
 from auditkit.study.study import Study, prepare
 
 FOLD = 1.6
-"""Runs of a bank for each run an arm of a claim: 1.6 n originals, and twice as many retrained ones,
-of which an honest claim draws 3n."""
+"""Runs of a bank for each run an arm of a claim: a claim draws n of the 1.6 n originals, and of as
+many retrained and honest runs."""
 NOOP = ProcedureClaim(name="noop")
 
 
@@ -77,7 +80,11 @@ def fill(
     for measured, names in measured_alike(session, gallery):
         tell.say("attacking every run ...")
         diverged = {**about, "diverged": list(measured.diverged)}
-        banks.append((build_bank(measured, claim.criteria.attacks, names, diverged), names))
+        one = build_bank(measured, claim.criteria.attacks, names, diverged)
+        if claim.runs.stress:
+            some = {name: gallery[name] for name in names}
+            one = replace(one, stress=stress_bank(session, measured.interface, some, diverged))
+        banks.append((one, names))
     (bank, _), *others = banks
     return replace(bank, apart={name: other for other, names in others for name in names})
 
@@ -107,7 +114,8 @@ def measured_alike(
     answers = train_and_query(session, queries, gallery=gallery)
     through: dict[Interface, list[str]] = {NOTHING: []}
     for name in gallery:
-        through.setdefault(answers.withheld[unlearned(name)], []).append(name)
+        both = [answers.withheld[arm] for arm in (unlearned(name), placebo(name))]
+        through.setdefault(merge_interfaces(both), []).append(name)
     yield measured_in(study, queries, answers), through.pop(NOTHING)
     for interface, names in through.items():
         tell.say(f"{', '.join(names)}: {'; '.join(interface.words)}; asking every model alike ...")
@@ -154,12 +162,37 @@ def build_bank(
     (original, retrained, honest), skipped = arms(ORIGINAL, RETRAINED, HONEST)
     cases = {}
     for name in gallery:
-        [claimed], also = arms(unlearned(name))
-        cases[name] = Case(claimed, {a: why for a, why in also.items() if a not in skipped})
-    pool, test_records = joined(retrained, honest), len(measured.sets.test)
-    return Bank(original, pool, cases, skipped, test_records, measured.parts, about)
+        (claimed, control), also = arms(unlearned(name), placebo(name))
+        cases[name] = Case(claimed, control, {a: why for a, why in also.items() if a not in skipped})
+    test_records, variant = len(measured.sets.test), None
+    if VARIANT in measured.compared:
+        [variant], _ = arms(VARIANT)
+    return Bank(
+        original, retrained, honest, cases, skipped, test_records, measured.parts, about, variant=variant
+    )
+
+
+def stress_bank(
+    session: TrainingSession,
+    interface: Interface,
+    gallery: Mapping[str, UnlearnedArm],
+    about: Mapping[str, object],
+) -> Bank:
+    """The bank of the same runs in the stress world, where nothing is attacked; arguments as for
+    `measured_alike` and `build_bank`, once what is asked there is answered."""
+    study, queries = session.study, build_queries(session.study).through(interface)
+    answers = train_and_query(session, queries, gallery=gallery, world=STRESS)
+    measured = measured_in(study, queries, answers, STRESS)
+
+    def arm(key: ArmKey) -> Arm:
+        return _arm(measured, key.within(STRESS), Battery({}, {}))
+
+    cases = {name: Case(arm(unlearned(name)), arm(placebo(name))) for name in gallery}
+    original, retrained, honest = map(arm, (ORIGINAL, RETRAINED, HONEST))
+    test_records = len(measured.sets.test)
+    return Bank(original, retrained, honest, cases, {}, test_records, measured.parts, about)
 
 
 def _arm(measured: Measured, key: ArmKey, battery: Battery) -> Arm:
     scores = {attack: by_arm[key].asked() for attack, by_arm in battery.scores.items()}
-    return build_arm(measured.signals, key, measured.other_margins[key], measured.sets, scores)
+    return build_arm(measured, key, measured.other_margins[key], scores)

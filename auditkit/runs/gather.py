@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.errors import AuditError
-from auditkit.core.ids import ORIGINAL, SHADOW, UNLEARNED, ArmKey, Query, parse_query
+from auditkit.core.ids import ORIGINAL, SHADOW, STRESS, UNLEARNED, ArmKey, Query, parse_query
 from auditkit.engine import store
 from auditkit.runs.answers import Tensors, of_kind, parsed, written
 from auditkit.runs.stacks import RunStack
@@ -176,7 +176,7 @@ def _without(diverged: Mapping[tuple[ArmKey, int], str], answers: RunAnswers) ->
         return shadows if arm == SHADOW else others
 
     kept = [k for k, (arm, run) in enumerate(answers.rows) if run not in gone(arm)]
-    left = sum(answers.rows[k][0] == ORIGINAL for k in kept)
+    left = sum(answers.rows[k][0] in (ORIGINAL, ORIGINAL.within(STRESS)) for k in kept)
     least = BESIDE_ONE if one_model else LEAST_RUNS
     if left < least:
         raise AuditError(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.attacks import ATTACKS
-from auditkit.core.ids import PROXY, SHADOW, ArmKey, Jitter, Query
+from auditkit.core.ids import PROXY, RELEARNED, SHADOW, VARIANT, ArmKey, Jitter, Query
 from auditkit.data import nearest_distances
 from auditkit.data.jitter import domain, perturb
 from auditkit.runs.specs import ProbeSpec
@@ -46,9 +46,14 @@ class QueryPlan:
         return replace(self, interface=interface)
 
     def of(self, arm: ArmKey) -> "QueryPlan":
-        """What the models of an arm are asked: only those that are compared are looked into."""
-        compared = arm.world == "plain" and arm not in (SHADOW, PROXY)
-        return self if compared else replace(self, inspect=None)
+        """What the models of an arm are asked: only those that are compared are looked into, and
+        the variant, which is there for a control, only as far as tests require."""
+        if arm.world == "swapped" or arm in (SHADOW, PROXY):
+            return replace(self, inspect=None)
+        if arm == VARIANT and self.inspect:
+            required = tuple(by for by in self.inspect.recovered if by == RELEARNED.by)
+            return replace(self, inspect=replace(self.inspect, recovered=required))
+        return self
 
     def commitment(self) -> str:
         """SHA-256 over which records these are, over the inputs near them, and over what is

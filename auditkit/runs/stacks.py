@@ -8,12 +8,16 @@ from auditkit.claims.claim import ProcedureClaim
 from auditkit.core.canonical import digest
 from auditkit.core.environment import answering_environment, training_environment
 from auditkit.core.ids import (
+    HONEST,
     ORIGINAL,
+    PLACEBO,
     PROXY,
     SWAPPED_ORIGINAL,
     SWAPPED_UNLEARNED,
     UNLEARNED,
+    VARIANT,
     ArmKey,
+    placebo,
     unlearned,
 )
 from auditkit.engine.plan import stacks
@@ -80,28 +84,25 @@ def plan_stacks(
         queries: what their models are asked.
         gallery: arms that are made from the originals in place of the claim's own, by name.
     """
-    study, base = session.study, _base(session)
-    planned: list[RunStack] = []
-    originals: list[RunStack] = []
-    for arm in study.trained:
-        trained = list(_trained(session, arm, queries, base))
-        planned += trained
-        if arm == ORIGINAL:
-            originals = trained
-            planned += _claimed(study, queries, originals) if gallery is None else []
-        if arm == SWAPPED_ORIGINAL:
-            made = _Made(SWAPPED_UNLEARNED, study.claim.procedure)
-            planned += _unlearned(study, made, trained, queries)
-    for_proxies = gallery and any(case.proxies for case in gallery.values())
-    proxies = list(_trained(session, PROXY, queries, base)) if for_proxies else []
+    study, base = session.study, base_identity(session)
+    by_arm = {arm: list(trained_stacks(session, arm, queries, base)) for arm in study.trained}
+    planned = [stack for stacks_of_arm in by_arm.values() for stack in stacks_of_arm]
+    if SWAPPED_ORIGINAL in by_arm:
+        made = MadeArm(SWAPPED_UNLEARNED, study.claim.procedure)
+        planned += unlearned_stacks(study, made, by_arm[SWAPPED_ORIGINAL], queries)
+    if gallery is None:
+        return planned + list(_claimed(study, queries, by_arm))
+    for_proxies = any(case.proxies for case in gallery.values())
+    proxies = list(trained_stacks(session, PROXY, queries, base)) if for_proxies else []
     planned += proxies
-    for name, case in (gallery or {}).items():
-        made = _Made(unlearned(name), case.procedure, proxies=proxies if case.proxies else ())
-        planned += _unlearned(study, made, originals, queries)
+    for name, case in gallery.items():
+        for arm, parents in ((unlearned(name), ORIGINAL), (placebo(name), HONEST)):
+            made = MadeArm(arm, case.procedure, proxies=proxies if case.proxies else ())
+            planned += unlearned_stacks(study, made, by_arm[parents], queries)
     return planned
 
 
-def _base(session: TrainingSession) -> Identity:
+def base_identity(session: TrainingSession) -> Identity:
     """All that the weights of any run depend on."""
     study = session.study
     base: Identity = {
@@ -114,21 +115,33 @@ def _base(session: TrainingSession) -> Identity:
     return base | ({"own_code": study.own_code, "lock": session.reuse_key} if study.own_code else {})
 
 
-def _claimed(study: Study, queries: QueryPlan, originals: Sequence[RunStack]) -> Iterator[RunStack]:
-    """What the claim is about: the procedure's models in every state, or the released model."""
+def _claimed(
+    study: Study, queries: QueryPlan, by_arm: Mapping[ArmKey, Sequence[RunStack]]
+) -> Iterator[RunStack]:
+    """What the claim is about: the procedure's models in every state, or the released model; and
+    the placebo, where the procedure is at hand."""
+    procedure, originals = study.claim.procedure, by_arm[ORIGINAL]
     if study.released:
         yield _released(study, queries)
         return
-    procedure = study.claim.procedure
-    yield from _unlearned(study, _Made(UNLEARNED, procedure), originals, queries)
+    yield from unlearned_stacks(study, MadeArm(UNLEARNED, procedure), originals, queries)
     for state in study.states:
         if state != study.state:
-            yield from _unlearned(study, _Made(unlearned(state), procedure, state), originals, queries)
+            yield from unlearned_stacks(
+                study, MadeArm(unlearned(state), procedure, state), originals, queries
+            )
+    if study.placebo:
+        yield from unlearned_stacks(study, MadeArm(PLACEBO, procedure), by_arm[HONEST], queries)
 
 
-def _trained(session: TrainingSession, arm: ArmKey, queries: QueryPlan, base: Identity) -> Iterator[RunStack]:
+def trained_stacks(
+    session: TrainingSession, arm: ArmKey, queries: QueryPlan, base: Identity
+) -> Iterator[RunStack]:
+    """The stacks of an arm that is trained from scratch. base: of `base_identity`."""
     study, asked = session.study, queries.of(arm).commitment()
     members, seeds = study.members(arm), run_seeds(study.claim, arm)
+    if arm == VARIANT:
+        base = base | {"recipe": {**study.claim.training.model_dump(), "epochs": study.recipe_of(arm).epochs}}
     for runs in _stacked(study, arm, session.plan.width):
         of_runs = [seeds[k] for k in runs]
         weights: Identity = {
@@ -155,8 +168,9 @@ def _stacked(study: Study, arm: ArmKey, width: int) -> Iterator[range]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
-    """How an unlearned arm is made of originals; see `RunStack`. proxies: its stacks of them."""
+class MadeArm:
+    """How an unlearned arm is made of originals, or a placebo of honest runs; see `RunStack`.
+    proxies: its stacks of them."""
 
     arm: ArmKey
     procedure: ProcedureClaim
@@ -164,14 +178,15 @@ class _Made:
     proxies: Sequence[RunStack] = ()
 
 
-def _unlearned(
-    study: Study, made: _Made, originals: Sequence[RunStack], queries: QueryPlan
+def unlearned_stacks(
+    study: Study, made: MadeArm, parents: Sequence[RunStack], queries: QueryPlan
 ) -> Iterator[RunStack]:
+    """The stacks of an arm that a procedure makes from the runs of these."""
     arm, procedure, state = made.arm, made.procedure, made.state
     seeds = run_seeds(study.claim, UNLEARNED if state else arm)
     asked = queries.of(arm).commitment()
     sets = [digest(part.tolist()) for part in (study.sets.retain, study.forgotten(arm))]
-    for k, stack in enumerate(originals):
+    for k, stack in enumerate(parents):
         proxies = made.proxies[k].weights if made.proxies else None
         # A user's own procedure is called for one run after the other: each is a task of its own.
         built_in = is_built_in(procedure.name)

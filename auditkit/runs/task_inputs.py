@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from auditkit.core.environment import answering_environment
+from auditkit.core.ids import World
 from auditkit.engine.plan import Plan
 from auditkit.runs.answers import Tensors
 from auditkit.runs.queries import QueryPlan
@@ -22,7 +23,7 @@ class TaskInputs:
     Attributes:
         study, plan, queries: what they belong to.
         x: float32 (records, *shape), every record of the audit.
-        y: int64 (records,).
+        y: int64 (records,), in the world of the task.
         near_labels: int64 (near records,), of the records that the jittered inputs lie near.
         positions: position in the data set -> position in x.
     """
@@ -36,12 +37,13 @@ class TaskInputs:
     positions: npt.NDArray[np.int64]
 
 
-def task_inputs(study: Study, plan: Plan, queries: QueryPlan) -> TaskInputs:
-    """What all tasks of this study are given."""
+def task_inputs(study: Study, plan: Plan, queries: QueryPlan, world: World = "plain") -> TaskInputs:
+    """What all tasks of this study are given in a world."""
+    labels = study.labels(world)
     positions = np.full(len(study.data.y), -1, dtype=np.int64)
     positions[queries.records] = np.arange(len(queries.records))
-    near_labels = study.data.y[np.concatenate([study.sets.forget, study.sets.control])]
-    x, y = study.data.x[queries.records], study.data.y[queries.records]
+    near_labels = labels[np.concatenate([study.sets.forget, study.sets.control])]
+    x, y = study.data.x[queries.records], labels[queries.records]
     return TaskInputs(study, plan, queries, x, y, near_labels, positions)
 
 
@@ -80,7 +82,9 @@ def _make(
     train = study.claim.training.train
     if weights is None:
         members = positions[study.members(stack.arm)[stack.runs.start : stack.runs.stop]]
-        return Train(members, study.recipe, None if train is None else (train, study.folder.resolve()))
+        return Train(
+            members, study.recipe_of(stack.arm), None if train is None else (train, study.folder.resolve())
+        )
     procedure = stack.procedure
     if procedure is None:  # trained before, or released
         return LoadedWeights(weights)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from auditkit.attacks import ATTACKS
 from auditkit.claims.criteria import Criteria
 from auditkit.core.environment import environment
-from auditkit.core.ids import RELEARNED, UNLEARNED, Recovered, residual_memory, unlearned
+from auditkit.core.ids import RELEARNED, STRESS, UNLEARNED, Recovered, World, residual_memory, unlearned
 from auditkit.core.progress import Reporter
 from auditkit.engine.queue import WorkerConfig
 from auditkit.engine.resources import Resources
@@ -21,12 +21,13 @@ from auditkit.evidence.memory_numbers import procedure_states
 from auditkit.evidence.schema import DataSummary, NotChecked, State
 from auditkit.evidence.scope import SCOPES, of_checkpoint
 from auditkit.evidence.version_numbers import both_versions, swap_lines
-from auditkit.runs.collect import collect_through_common_interface
+from auditkit.runs.collect import collect_through_common_interface, train_and_query
 from auditkit.runs.dp_stage import run_dp_audit
 from auditkit.runs.gather import RunAnswers
 from auditkit.runs.queries import QueryPlan, build_queries
 from auditkit.runs.session import TrainingSession
 from auditkit.signals.arms import Arms
+from auditkit.signals.interface import Interface
 from auditkit.signals.measurements import Measured, SetIndices, build_arm, group_records
 from auditkit.signals.signals import OverlayArray, Signals
 from auditkit.statistics.sequential import schedule
@@ -74,12 +75,17 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
     def measure(per_arm: int) -> Measured:
         return measured_in(study, *collect_through_common_interface(session, whole, per_arm))
 
+    def measure_stress(per_arm: int, interface: Interface) -> Measured:
+        queries = whole.through(interface)
+        answers = train_and_query(session, queries, per_arm, world=STRESS)
+        return measured_in(study, queries, answers, STRESS)
+
     def account(attacked: Attacked, alpha: float) -> Account:
         measured, arms = attacked.measured, attacked.arms
         criteria = study.claim.criteria
         plan_lines = {f"plan {name}": str(value) for name, value in asdict(plan).items()}
         forget = measured.sets.forget
-        stand_ins = measured.signals.positions(study.data.ids[study.stand_ins]) if swap else forget
+        swapped_in = measured.signals.positions(study.data.ids[study.swapped_in]) if swap else forget
         return Account(
             kind=study.claim.kind,
             lock_sha256=locked.lock_sha256,
@@ -92,7 +98,7 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
             states=_states(study, attacked, alpha),
             # A released model was made of none of these originals.
             before_after=None if study.released else both_versions(measured.signals, measured.sets, alpha),
-            swap=swap_lines(measured.signals, criteria.all_attacks, forget, stand_ins, alpha),
+            swap=swap_lines(measured.signals, criteria.all_attacks, forget, swapped_in, alpha),
         )
 
     return Source(
@@ -101,16 +107,18 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
         lock_sha256=locked.lock_sha256,
         looks=schedule(study.claim.runs.looks, study.claim.runs.per_arm),
         measure=measure,
+        measure_stress=measure_stress if study.placebo and study.claim.runs.stress else None,
         account=account,
         one_model=study.released is not None,
         audit_privacy=partial(run_dp_audit, study, plan, tell) if study.claim.privacy else None,
     )
 
 
-def measured_in(study: Study, queries: QueryPlan, answers: RunAnswers) -> Measured:
-    """The answers of all runs, with what is known of the records."""
-    signals = signals_of(study, queries, answers)
+def measured_in(study: Study, queries: QueryPlan, answers: RunAnswers, world: World = "plain") -> Measured:
+    """The answers of all runs of a world, with what is known of the records."""
+    signals = signals_of(study, queries, answers, world)
     forget = study.sets.forget
+    stand_ins = study.data.ids[study.stand_ins] if study.placebo else study.data.ids[:0]
     return Measured(
         signals=signals,
         sets=set_indices(study, signals),
@@ -119,6 +127,7 @@ def measured_in(study: Study, queries: QueryPlan, answers: RunAnswers) -> Measur
         parts=group_records(study.data.y[forget], study.data.groups[forget]),
         interface=queries.interface,
         diverged=answers.diverged,
+        stand_ins=signals.positions(stand_ins),
     )
 
 
@@ -127,9 +136,9 @@ def set_indices(study: Study, signals: Signals) -> SetIndices:
     return SetIndices(*(signals.positions(study.data.ids[getattr(study.sets, name)]) for name in SETS))
 
 
-def signals_of(study: Study, queries: QueryPlan, answers: RunAnswers) -> Signals:
-    """The answers of all runs as signals. An unlearned run, in whatever state, counts as trained on
-    what its original was: it was."""
+def signals_of(study: Study, queries: QueryPlan, answers: RunAnswers, world: World = "plain") -> Signals:
+    """The answers of all runs of a world as signals. An unlearned run, in whatever state, counts as
+    trained on what its original was: it was."""
     records = queries.records
     trained_on = {arm: study.members(arm.parent) for arm in dict.fromkeys(arm for arm, _ in answers.rows)}
     member = np.stack(
@@ -142,7 +151,7 @@ def signals_of(study: Study, queries: QueryPlan, answers: RunAnswers) -> Signals
     return Signals(
         logits=answers.logits,
         member=member,
-        labels=study.data.y[records],
+        labels=study.labels(world)[records],
         ids=study.data.ids[records],
         arms=np.array([str(arm) for arm, _ in answers.rows]),
         seed=study.claim.seed,
@@ -163,7 +172,7 @@ def _states(study: Study, attacked: Attacked, alpha: float) -> tuple[State, ...]
     """The procedure's models in each of their states."""
     measured = attacked.measured
     arms = {state: UNLEARNED if state == study.state else unlearned(state) for state in study.states}
-    other = {state: build_arm(measured.signals, arm, {}, measured.sets, {}) for state, arm in arms.items()}
+    other = {state: build_arm(measured, arm, {}, {}) for state, arm in arms.items()}
     claimed = study.state if other else ""
     return procedure_states(attacked.arms, other, claimed, len(measured.sets.test), alpha)
 

@@ -5,9 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from auditkit.core.ids import Query
+from auditkit.core.ids import ArmKind, Query, World
 from auditkit.statistics.margins import Floats, Ints, Margins
+from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.scores import Scores, combined_scores
+
+LEAST_HALF = 4
+"""Runs that half an arm must have to be judged by itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +86,11 @@ class Arms:
         skipped: attack -> why it could not be mounted; such an attack has no scores in any arm.
         parts: forget records that belong together, of one class or of one person, as positions
             among the forget records.
+        placebo: run k was made from run k of `honest` by the procedure that made the unlearned
+            runs, with stand-ins for the forget records; None where the procedure cannot be run.
+        variant: retrained by another recipe of the auditor's, for a control; None where there is
+            none.
+        stress: the arms of the stress world, without attacks; None where it was not gone into.
     """
 
     original: Arm
@@ -90,14 +99,62 @@ class Arms:
     honest: Arm
     skipped: Mapping[str, str]
     parts: Sequence[Ints] = ()
+    placebo: Arm | None = None
+    variant: Arm | None = None
+    stress: "Arms | None" = None
+
+    @property
+    def reference(self) -> Arm:
+        """What unlearned runs would be like had the forget records never been in: the placebo;
+        retrained runs, which know nothing of the procedure's own drift, where there is none."""
+        return self.retrained if self.placebo is None else self.placebo
+
+    @property
+    def judged(self) -> tuple[Arm, Arm, Arm, Arm, Arm]:
+        """The arms that every test of memory looks at."""
+        return self.original, self.unlearned, self.retrained, self.honest, self.reference
+
+    def memory(self, query: Query) -> Memory:
+        """The memory that is left of the forget records, asked about in this way."""
+        arms = (self.original, self.unlearned, self.retrained, self.reference)
+        return memory(*(arm.margins[query] for arm in arms))
 
     def claiming(self, arm: Arm) -> "Arms":
-        """This audit of another arm in the place of the unlearned one."""
-        return replace(self, unlearned=arm)
+        """This audit of other runs in the place of the unlearned ones, without a placebo."""
+        return replace(self, unlearned=arm, placebo=None, stress=None)
+
+    def passed_off(self, kind: ArmKind) -> "Arms":
+        """This audit of one of its own trained arms, passed off as the unlearned one in every
+        world: of a procedure that returns such runs, and whose placebo are the retrained ones."""
+        stress = self.stress and self.stress.passed_off(kind)
+        return replace(self.claiming(getattr(self, kind)), stress=stress)
+
+    @property
+    def variant_halves(self) -> "Arms | None":
+        """The variant runs as an audit of their own: one half as the unlearned runs, the other as
+        their placebo, beside as many of the other arms. None where those are too few."""
+        half = len(self.variant.accuracy) // 2 if self.variant else 0
+        if self.variant is None or half < LEAST_HALF:
+            return None
+        one, other = np.arange(half), np.arange(half, 2 * half)
+        return Arms(
+            self.original.take(one),
+            self.variant.take(one),
+            self.retrained.take(one),
+            self.honest.take(one),
+            self.skipped,
+            self.parts,
+            self.variant.take(other),
+        )
+
+    def of_world(self, world: World) -> "Arms | None":
+        """The arms of a world; None where there are none."""
+        return self.stress if world == "stress" else self
 
     def shuffled(self, seed: int) -> "Arms":
-        """This audit with the labels "unlearned" and "retrained" exchanged in half of the runs,
-        chosen at random: no difference between the two is left on average."""
+        """This audit with the labels of the unlearned runs and of those they are compared with
+        exchanged in half of the runs, chosen at random: no difference between the two is left on
+        average."""
         n = len(self.retrained.accuracy)
         swapped = np.zeros(n, dtype=bool)
         swapped[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
@@ -106,8 +163,9 @@ class Arms:
             """The runs of `a` where they are swapped, those of `b` elsewhere."""
             return np.where(swapped.reshape(-1, *[1] * (a.ndim - 1)), a, b)
 
-        return replace(
-            self,
-            unlearned=combined(mixed, self.retrained, self.unlearned),
-            retrained=combined(mixed, self.unlearned, self.retrained),
-        )
+        unlearned = combined(mixed, self.reference, self.unlearned)
+        reference = combined(mixed, self.unlearned, self.reference)
+        stress = self.stress and self.stress.shuffled(seed)
+        if self.placebo is None:
+            return replace(self, unlearned=unlearned, retrained=reference, stress=stress)
+        return replace(self, unlearned=unlearned, placebo=reference, stress=stress)

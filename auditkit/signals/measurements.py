@@ -1,12 +1,12 @@
 """From answers to one value per run: arrays only, no model and no torch, and one run at a time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.core.ids import COMPARED, EXACT, ArmKey, Query
+from auditkit.core.ids import BESIDE, COMPARED, EXACT, PLACEBO, VARIANT, ArmKey, Query, World
 from auditkit.signals.arms import Arm, Arms
 from auditkit.signals.hinge_margin import hinge
 from auditkit.signals.interface import Interface
@@ -44,6 +44,8 @@ class Measured:
         parts: forget records that belong together, see `Arms`.
         interface: what the claimed models withhold, and so every arm does.
         diverged: runs that are left out as their answers were not all finite, in words.
+        stand_ins: where the records stand in the signals that the placebo was asked to forget,
+            which are among those of the test set; empty where there is no placebo.
     """
 
     signals: Signals
@@ -53,30 +55,56 @@ class Measured:
     parts: Sequence[Ints]
     interface: Interface
     diverged: Sequence[str] = ()
+    stand_ins: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @property
+    def compared(self) -> tuple[ArmKey, ...]:
+        """The arms that are compared."""
+        return self.compared_in("plain")
+
+    def compared_in(self, world: World) -> tuple[ArmKey, ...]:
+        """The arms of a world that are compared."""
+        there = (arm.within(world) for arm in BESIDE)
+        return (
+            *(arm.within(world) for arm in COMPARED),
+            *(arm for arm in there if len(self.signals.runs_of(arm))),
+        )
+
+    def test_of(self, arm: ArmKey) -> Ints:
+        """The records on which an arm's accuracy says how useful it is: not those that it was asked
+        to forget, unless there are no others."""
+        kept = np.setdiff1d(self.sets.test, self.stand_ins)
+        return kept if arm.kind == "placebo" and len(kept) else self.sets.test
 
 
-def build_arms(measured: Measured, scores: AttackScores, skipped: Mapping[str, str]) -> Arms:
+def build_arms(
+    measured: Measured, scores: AttackScores, skipped: Mapping[str, str], world: World = "plain"
+) -> Arms:
     """The compared arms.
 
     Args:
         measured: the answers of all models.
         scores: attack -> arm -> scores.
         skipped: attack -> why it has none.
+        world: that of the arms.
 
     Returns:
         The arms, each with those queries that every arm was asked: a recovery that the models of
         one arm cannot be put through says nothing of the others.
     """
-    others = measured.other_margins
-    common = set.intersection(*(set(others[arm]) for arm in COMPARED))
+    others, compared = measured.other_margins, measured.compared_in(world)
+    judged = [arm for arm in compared if arm.kind != VARIANT.kind]
+    common = set.intersection(*(set(others[arm]) for arm in judged))
 
     def arm(key: ArmKey) -> Arm:
         asked = {attack: by_arm[key].asked() for attack, by_arm in scores.items()}
         margins = {query: values for query, values in others[key].items() if query in common}
-        return build_arm(measured.signals, key, margins, measured.sets, asked)
+        return build_arm(measured, key, margins, asked)
 
-    original, unlearned, retrained, honest = map(arm, COMPARED)
-    return Arms(original, unlearned, retrained, honest, skipped, measured.parts)
+    original, unlearned, retrained, honest = (arm(key.within(world)) for key in COMPARED)
+    beside = (key.within(world) for key in (PLACEBO, VARIANT))
+    placebo, variant = (arm(key) if key in compared else None for key in beside)
+    return Arms(original, unlearned, retrained, honest, skipped, measured.parts, placebo, variant)
 
 
 def group_records(*owners: npt.NDArray[np.generic]) -> list[Ints]:
@@ -91,27 +119,23 @@ def _by_owner(kind: npt.NDArray[np.generic]) -> list[Ints]:
 
 
 def build_arm(
-    signals: Signals,
-    arm: ArmKey,
-    other_margins: Mapping[Query, Floats],
-    sets: SetIndices,
-    scores: Mapping[str, Scores],
+    measured: Measured, arm: ArmKey, other_margins: Mapping[Query, Floats], scores: Mapping[str, Scores]
 ) -> Arm:
     """One arm.
 
     Args:
-        signals: the answers of all runs.
+        measured: the answers of all models.
         arm: which.
         other_margins: query -> `jittered_margins` of forget then control records.
-        sets: where the records stand.
         scores: attack -> its scores on this arm.
     """
+    signals, sets = measured.signals, measured.sets
     split = len(sets.forget)
     exact = Margins(margins_of(signals, arm, sets.forget), margins_of(signals, arm, sets.control))
     beside = {
         query: Margins(margins[:, :split], margins[:, split:]) for query, margins in other_margins.items()
     }
-    return Arm({EXACT: exact, **beside}, scores, accuracy(signals, arm, sets.test))
+    return Arm({EXACT: exact, **beside}, scores, accuracy(signals, arm, measured.test_of(arm)))
 
 
 def margins_of(signals: Signals, arm: ArmKey, records: Ints) -> Floats:

@@ -2,16 +2,16 @@
 on them?
 
 For each record in which the original runs show memory at all, on calibrated margins: d = mean
-unlearned - mean retrained, and
+unlearned - mean placebo (or retrained, where the procedure could not be run as a placebo), and
 
-    t = d / sqrt(V + tau^2),      V = (s_U^2 + s_R^2) / n,
+    t = d / sqrt(V + tau^2),      V = (s_U^2 + s_P^2) / n,
 
 with the within-arm variances shrunk half-way to their mean over records. Runs of an honest
-procedure with a recipe of its own differ from retrained ones on records that nobody was to forget
-as well: tau^2 is by how much d^2 exceeds V on the control records whose retrained margins are
-nearest to the record's own. Records far from the decision boundary hardly move and would hide how
-far those near it do, so that one tau for all would not do. A few control records move much more
-than the rest as they resemble a forget record; so d^2 is winsorised.
+procedure with a recipe of its own differ from retrained ones, and a little from their placebo, on
+records that nobody was to forget as well: tau^2 is by how much d^2 exceeds V on the control records
+whose retrained margins are nearest to the record's own. Records far from the decision boundary
+hardly move and would hide how far those near it do, so that one tau for all would not do. A few
+control records move much more than the rest as they resemble a forget record; so d^2 is winsorised.
 
 p is the upper tail of Student's t with 2 (n - 1) degrees of freedom; the records named are those
 that the procedure of Benjamini & Hochberg (1995) leaves, so that of those named a share q at most
@@ -69,7 +69,7 @@ def memorised_independently(original: Margins, others: Margins, retrained: Margi
     return memorised_records(calibrated(original, reference), calibrated(others, reference))
 
 
-def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
+def exposure(unlearned: Margins, retrained: Margins, seen: Ints, placebo: Margins | None = None) -> Exposure:
     """How exposed each record is in the unlearned runs, see this module's text for t.
 
     Args:
@@ -77,10 +77,39 @@ def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
         retrained: margins of as many runs.
         seen: positions of the forget records in which there is memory to speak of; no others are
             named.
+        placebo: margins of the runs that the unlearned ones are compared with; by default the
+            retrained ones.
     """
+    t = record_statistics(unlearned, retrained, placebo)
+
+    def named(values: Floats, among: Ints) -> Mask:
+        found = np.zeros(len(values), dtype=bool)
+        found[among] = discoveries(stats.t.sf(values[among], t.df), FALSE_DISCOVERIES)
+        return found
+
+    every = np.arange(len(t.control))
+    remembered, below, false = named(t.forget, seen), named(-t.forget, seen), named(t.control, every)
+    return Exposure(t.forget, t.control, remembered, below, false)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordStatistics:
+    """t of each record. forget: (forget records,); control: (control records,); error: (forget
+    records,), its denominator; df: degrees of freedom."""
+
+    forget: Floats
+    control: Floats
+    error: Floats
+    df: int
+
+
+def record_statistics(
+    unlearned: Margins, retrained: Margins, placebo: Margins | None = None
+) -> RecordStatistics:
+    """t of each record, see this module's text; arguments as for `exposure`."""
     reference, n = retrained.control.mean(axis=0), retrained.runs
-    U, R = calibrated(unlearned, reference), calibrated(retrained, reference)
-    pairs = ((U.forget, R.forget), (U.control, R.control))
+    U, P = (calibrated(arm, reference) for arm in (unlearned, retrained if placebo is None else placebo))
+    pairs = ((U.forget, P.forget), (U.control, P.control))
     d_forget, d_control = (a.mean(axis=0) - b.mean(axis=0) for a, b in pairs)
     V = [(variance(a) + variance(b)) / n for a, b in pairs]
     usual = np.concatenate(V).mean()
@@ -90,14 +119,29 @@ def exposure(unlearned: Margins, retrained: Margins, seen: Ints) -> Exposure:
     tau2 = drift(level, reference, d_control**2, v_control, alone=False)
     tau2_control = drift(reference, reference, d_control**2, v_control, alone=True)
     forget, control = per_error(d_forget, v_forget + tau2), per_error(d_control, v_control + tau2_control)
+    return RecordStatistics(forget, control, np.sqrt(v_forget + tau2), 2 * (n - 1))
 
-    def named(t: Floats, among: Ints) -> Mask:
-        found = np.zeros(len(t), dtype=bool)
-        found[among] = discoveries(stats.t.sf(t[among], 2 * (n - 1)), FALSE_DISCOVERIES)
-        return found
 
-    every = np.arange(len(control))
-    return Exposure(forget, control, named(forget, seen), named(-forget, seen), named(control, every))
+def naming_power(
+    original: Margins, unlearned: Margins, retrained: Margins, seen: Ints, placebo: Margins | None = None
+) -> float:
+    """What it is worth not to be named: how often a record would be, were it the only one that was
+    left in whole, over the records in which there is memory to speak of; 0 where there are none.
+
+    Its t is then that of the original runs, and stands the discovery of one among all.
+
+    Args:
+        original: margins.
+        unlearned, retrained, seen, placebo: as for `exposure`.
+    """
+    if not len(seen):
+        return 0.0
+    t = record_statistics(unlearned, retrained, placebo)
+    reference = retrained.control.mean(axis=0)
+    O, P = (calibrated(arm, reference) for arm in (original, retrained if placebo is None else placebo))
+    gap = (O.forget.mean(axis=0) - P.forget.mean(axis=0))[seen]
+    least = stats.t.isf(FALSE_DISCOVERIES / len(seen), t.df)
+    return float(stats.norm.sf(least - per_error(gap, t.error[seen] ** 2)).mean())
 
 
 def discoveries(p: Floats, q: float) -> Mask:
@@ -171,13 +215,17 @@ def overlap(one: Mask, other: Mask) -> Overlap:
     return Overlap(first, second, both, first * second / len(one), both / either if either else None)
 
 
-def halves_overlap(unlearned: Margins, retrained: Margins, seen: Ints) -> Overlap | None:
+def halves_overlap(
+    unlearned: Margins, retrained: Margins, seen: Ints, placebo: Margins | None = None
+) -> Overlap | None:
     """The records remembered in the first half of the runs, and in the rest; None with fewer than 6
-    runs an arm.
+    runs an arm. Arguments as for `exposure`.
     """
-    n = retrained.runs
+    n, compared = retrained.runs, retrained if placebo is None else placebo
     if n < 6:
         return None
     halves = np.arange(n // 2), np.arange(n // 2, n)
-    one, other = (exposure(unlearned.take(k), retrained.take(k), seen).remembered for k in halves)
+    one, other = (
+        exposure(unlearned.take(k), retrained.take(k), seen, compared.take(k)).remembered for k in halves
+    )
     return overlap(one[seen], other[seen])

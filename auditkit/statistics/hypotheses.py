@@ -185,12 +185,13 @@ def not_worse(mean: float, error: float, df: float, margin: float) -> Equivalenc
     return Equivalence(p_below(mean, error, df, margin), p_above(mean, error, df, margin))
 
 
-def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
+def holm(p_values: Mapping[Name, float], family: int = 0) -> dict[Name, float]:
     """Holm's adjusted p-values: rejecting where they are <= alpha wrongly rejects any at all with
     probability at most alpha, however the tests depend on each other (Holm 1979).
 
     Args:
         p_values: test -> p-value.
+        family: how many tests were planned, where that is more: the others count as not rejected.
 
     Raises:
         ValueError: a p-value is outside [0, 1] or NaN, which would hide every other one.
@@ -201,8 +202,8 @@ def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
     """
     if undefined := [name for name, p in p_values.items() if not 0 <= p <= 1]:
         raise ValueError(f"p-values must be in [0, 1], got {[p_values[name] for name in undefined]}")
-    adjusted, running = {}, 0.0
+    adjusted, running, tests = {}, 0.0, max(family, len(p_values))
     for i, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):
-        running = max(running, min(1.0, (len(p_values) - i) * p))
+        running = max(running, min(1.0, (tests - i) * p))
         adjusted[name] = running
     return adjusted

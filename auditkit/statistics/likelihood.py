@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from auditkit.statistics.margins import Floats, Ints, Margins, variance
+from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
 
 VISIBLE = 0.7
 """Records take part where the gap delta is more than this many within-arm standard deviations."""
@@ -57,6 +57,18 @@ def p_value(T: float, null: Floats) -> float:
     return float(p_values(np.array([T]), null)[0])
 
 
+def visible_records(original: Margins, retrained: Margins) -> Ints:
+    """The positions of the forget records of which the original runs visibly remember something,
+    see `memorised_records`; margins as they are, not calibrated.
+
+    Args:
+        original: margins.
+        retrained: margins of any number of runs.
+    """
+    reference = retrained.control.mean(axis=0)
+    return memorised_records(*(calibrated(arm, reference) for arm in (original, retrained)))
+
+
 def memorised_records(O: Margins, R: Margins) -> Ints:
     """The positions of the forget records in which memory is visible, delta/s > VISIBLE.
 
@@ -73,6 +85,21 @@ def memorised_records(O: Margins, R: Margins) -> Ints:
     return np.flatnonzero(shown(Spread.of(O.forget), Spread.of(R.forget))[0])
 
 
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """What original runs remember. delta: (forget records,), mean original - mean retrained. shown:
+    bool (forget records,), where that is visible, see `shown`."""
+
+    delta: Floats
+    shown: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, O: Margins, R: Margins) -> "Gap":
+        """Of calibrated margins of original and of retrained runs."""
+        o, r = Spread.of(O.forget), Spread.of(R.forget)
+        return cls((o.mean - r.mean)[0], shown(o, r)[0])
+
+
 def shown(O: Spread, R: Spread) -> npt.NDArray[np.bool_]:
     """Where delta/s > VISIBLE: bool (groups, records). Where all runs of both answer at the clip,
     the means of equal numbers may still differ by rounding: that is no memory.
@@ -82,11 +109,11 @@ def shown(O: Spread, R: Spread) -> npt.NDArray[np.bool_]:
     return np.asarray((delta > VISIBLE * np.sqrt((O.var + R.var) / 2)) & (delta > rounding))
 
 
-def statistic(O: Margins, U: Margins, R: Margins, parts: Sequence[Sequence[int]]) -> float:
-    """T of these arms, which are calibrated; U may be one run. parts: see `spared`."""
-    u, r = side_by_side(U.forget, R.forget)
-    kappa = excess_spreads(*side_by_side(U.control, R.control))
-    return float(statistics(Spread.of(O.forget), u, r, kappa, parts)[0])
+def statistic(gap: Gap, U: Margins, P: Margins, parts: Sequence[Sequence[int]]) -> float:
+    """T of these arms, which are calibrated; U may be one run. gap, parts: see `statistics`."""
+    u, p = side_by_side(U.forget, P.forget)
+    kappa = excess_spreads(*side_by_side(U.control, P.control))
+    return float(statistics(gap, u, p, kappa, parts)[0])
 
 
 def side_by_side(U: Floats, R: Floats) -> tuple[Spread, Spread]:
@@ -98,21 +125,21 @@ def side_by_side(U: Floats, R: Floats) -> tuple[Spread, Spread]:
     return (Spread(U, (r.var + r.var.mean()) / 2, 1) if len(U) == 1 else Spread.of(U)), r
 
 
-def statistics(O: Spread, U: Spread, R: Spread, kappa: Floats, parts: Sequence[Sequence[int]]) -> Floats:
+def statistics(gap: Gap, U: Spread, P: Spread, kappa: Floats, parts: Sequence[Sequence[int]]) -> Floats:
     """T of each group: (groups,).
 
     Args:
-        O: of calibrated margins of the original runs, one group or as many as the others.
-        U: of the unlearned ones.
-        R: of the retrained ones.
+        gap: what original runs remember.
+        U: of calibrated margins of the unlearned runs.
+        P: of those they are compared with.
         kappa: (groups,), of `excess_spreads`.
         parts: see `spared`.
     """
-    delta, d = O.mean - R.mean, U.mean - R.mean
-    V = kappa[:, None] * (U.var / U.n + R.var / R.n)
-    counts = shown(O, R) & (V > 0)  # two arms that do not vary there have no scale to judge the record by
+    d = U.mean - P.mean
+    V = kappa[:, None] * (U.var / U.n + P.var / P.n)
+    counts = gap.shown & (V > 0)  # two arms that do not vary there have no scale to judge the record by
     V = np.where(counts, V, 1.0)
-    log_ratio = delta * d / V - delta**2 / (2 * V)
+    log_ratio = gap.delta * d / V - gap.delta**2 / (2 * V)
 
     def of_records(share: float) -> Floats:
         # log(1 + share (e^l - 1)), safe for large l

@@ -31,7 +31,7 @@ from auditkit.statistics.hypotheses import (
     p_below,
     t_quantile,
 )
-from auditkit.statistics.likelihood import excess_spread, memorised_records, p_value, statistic
+from auditkit.statistics.likelihood import Gap, excess_spread, p_value, statistic
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, variance
 from auditkit.statistics.power import POWER, equivalence_power
 from auditkit.statistics.residual import Memory, own_variance, record_variance
@@ -148,13 +148,14 @@ def spared_one(
     one: Margins,
     retrained: Margins,
     more_retrained: Margins,
+    placebo: Margins | None = None,
     *,
     parts: Sequence[Ints] = (),
     seed: int,
     alpha: float,
 ) -> Spared:
     """Whether some forget records were spared by one run, as `auditkit.statistics.spared` asks it
-    of many.
+    of many; arguments as there.
 
     The null is T of every retrained run in the place of the one, those of `retrained` against the
     rest of them. With so few values its p-value is seldom small enough to refute anything, but it
@@ -162,24 +163,25 @@ def spared_one(
     margins of an original one.
     """
     together = tuple(tuple(part.tolist()) for part in parts)
-    reference = retrained.control.mean(axis=0)
-    O, U, R = (calibrated(arm, reference) for arm in (original, one, retrained))
+    reference, compared = retrained.control.mean(axis=0), retrained if placebo is None else placebo
+    O, U, P, R = (calibrated(arm, reference) for arm in (original, one, compared, retrained))
     null = null_of_one(original, retrained, more_retrained, together)
-    seen = memorised_records(O, R)
-    T = statistic(O, U, R, together)
+    gap = Gap.of(O, R)
+    seen = np.flatnonzero(gap.shown)
+    T = statistic(gap, U, P, together)
     rng = np.random.default_rng(seed)
     rejected = []
     for _ in range(PLANTINGS if len(seen) else 0):
         kept = rng.choice(seen, size=max(1, len(seen) // 10), replace=False)
         forget = U.forget.copy()
         forget[0, kept] = O.forget[rng.integers(O.runs), kept]
-        rejected.append(p_value(statistic(O, Margins(forget, U.control), R, together), null) <= alpha)
+        rejected.append(p_value(statistic(gap, Margins(forget, U.control), P, together), null) <= alpha)
     return Spared(
         T=T,
         p=p_value(T, null),
         null=null,
         visible=len(seen),
-        kappa=excess_spread(U.control, R.control),
+        kappa=excess_spread(U.control, P.control),
         power=float(np.mean(rejected)) if rejected else 0.0,
         fewest=None,
     )
@@ -197,5 +199,5 @@ def null_of_one(
     for one, others in cases:
         reference = others.control.mean(axis=0)
         O, U, R = (calibrated(arm, reference) for arm in (original, one, others))
-        null.append(statistic(O, U, R, parts))
+        null.append(statistic(Gap.of(O, R), U, R, parts))
     return np.array(null)

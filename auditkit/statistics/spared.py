@@ -1,13 +1,14 @@
 """Spared records: were a few forget records never removed?
 
 Mean residual memory cannot see a few records that were left in. So every record in which memory
-shows is asked by itself whether the unlearned runs look like the original or like the retrained
-ones there,
+shows is asked by itself whether the unlearned runs look as if it had been left in, or as if it had
+never been in,
 
     l = delta d / V - delta^2 / (2 V),
 
-with delta = mean original - mean retrained, d = mean unlearned - mean retrained, V = kappa (s_U^2 +
-s_R^2) / n, and kappa >= 1 the excess spread that control records show. The answers are combined as
+with delta = mean original - mean retrained, d = mean unlearned - mean placebo (or retrained, where
+the procedure could not be run as a placebo), V = kappa (s_U^2 + s_P^2) / n, and kappa >= 1 the
+excess spread that control records show. The answers are combined as
 likelihood ratios of several ways of sparing, in each of which a share pi of some records was left
 in: the sum over those records of log(1 + pi (e^l - 1)). The ways: one in ten of all, one in a
 hundred of all, half of those that belong together (one class, one person). T is the log of their
@@ -17,8 +18,9 @@ T is itself the log of a likelihood ratio: its exponential averages 1 when nothi
 exp(-T) bounds the p-value (Markov). As records of one run are not independent, T is also compared
 with what groups of retrained runs give among themselves, and the larger p-value counts.
 
-A procedure that moves control records about makes kappa large and so blinds this test. Whether it
-can still see is therefore tried on the claimed runs themselves, by planting what it looks for.
+A procedure that moves control records about in another way than its placebo does makes kappa large
+and so blinds this test. Whether it can still see is therefore tried on the claimed runs themselves,
+by planting what it looks for.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,9 +30,9 @@ from functools import lru_cache
 import numpy as np
 
 from auditkit.statistics.likelihood import (
+    Gap,
     Spread,
     excess_spreads,
-    memorised_records,
     p_value,
     p_values,
     statistic,
@@ -70,6 +72,7 @@ def spared(
     unlearned: Margins,
     retrained: Margins,
     more_retrained: Margins,
+    placebo: Margins | None = None,
     *,
     parts: Sequence[Ints] = (),
     groups: int,
@@ -84,6 +87,8 @@ def spared(
         unlearned: margins.
         retrained: margins of as many runs.
         more_retrained: margins of further runs, retrained independently.
+        placebo: margins of the runs that the unlearned ones are compared with; by default the
+            retrained ones.
         parts: forget records that belong together, as positions; a record may be of several.
         groups: random divisions of all retrained runs into two equal arms, which give the null.
         seed: of the divisions and of what is planted.
@@ -98,16 +103,18 @@ def spared(
     """
     together = tuple(tuple(part.tolist()) for part in parts)
     null = null_statistics(original, retrained, more_retrained, together, groups, seed)
-    reference = stacked(retrained, more_retrained).control.mean(axis=0)
-    O, U, R = (calibrated(arm, reference) for arm in (original, unlearned, retrained))
-    o, u, r = (Spread.of(arm.forget) for arm in (O, U, R))
-    kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
-    T = statistic(O, U, R, together)
-    visible = memorised_records(O, R)
+    pool = stacked(retrained, more_retrained)
+    reference, compared = pool.control.mean(axis=0), retrained if placebo is None else placebo
+    O, U, P, R = (calibrated(arm, reference) for arm in (original, unlearned, compared, pool))
+    gap = Gap.of(O, R)
+    o, u, p = (Spread.of(arm.forget) for arm in (O, U, P))
+    kappa = excess_spreads(Spread.of(U.control), Spread.of(P.control))
+    T = statistic(gap, U, P, together)
+    visible = np.flatnonzero(gap.shown)
 
     def noticed(kept: int) -> float:
         planted = _planted(o, u, visible, kept, seed)
-        return float(np.mean(p_values(statistics(o, planted, r, kappa, together), null) <= alpha))
+        return float(np.mean(p_values(statistics(gap, planted, p, kappa, together), null) <= alpha))
 
     power, fewest = _sensitivity(noticed, len(visible))
     return Spared(T, p_value(T, null), null, len(visible), float(kappa[0]), power, fewest)
@@ -136,7 +143,7 @@ def null_statistics(
     pool, n = stacked(retrained, more_retrained), retrained.runs
     reference = pool.control.mean(axis=0)
     O, P = calibrated(original, reference), calibrated(pool, reference)
-    o = Spread.of(O.forget)
+    gap = Gap.of(O, P)
     rng = np.random.default_rng(seed)
     chosen = np.zeros((groups, pool.runs))
     for row in chosen:
@@ -145,7 +152,7 @@ def null_statistics(
     for first in range(0, groups, BATCH):
         some = slice(first, first + BATCH)
         (u, r), (u_control, r_control) = (_divided(part, chosen[some]) for part in (P.forget, P.control))
-        null[some] = statistics(o, u, r, excess_spreads(u_control, r_control), parts)
+        null[some] = statistics(gap, u, r, excess_spreads(u_control, r_control), parts)
     return null
 
 

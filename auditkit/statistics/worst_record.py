@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from auditkit.statistics.exposure import per_error
-from auditkit.statistics.margins import Margins, calibrated, variance
+from auditkit.statistics.margins import Floats, Margins, calibrated, variance
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,27 @@ class Worst:
     visible: int
 
 
-def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha: float) -> Worst | None:
+def worst_share(
+    original: Margins,
+    unlearned: Margins,
+    retrained: Margins,
+    alpha: float,
+    placebo: Margins | None = None,
+) -> Worst | None:
     """The largest upper bound of the share of memory left, over all forget records in which memory
     can be seen; None if it can be seen in none.
 
-    For each record the share is (U - R) / (O - R), and its bound the larger root of Fieller (1954)
+    For each record the share is (U - P) / (O - R), and its bound the larger root of Fieller (1954)
     at level 1 - alpha / records (Bonferroni): the bounds hold together with probability 1 - alpha.
-    What drift adds to U - R is in it.
+    What drift adds to U - P is in it.
 
     Args:
         original: margins.
         unlearned: margins; its run k was made from run k of `original`.
         retrained: margins of as many runs.
         alpha: the probability that any of the bounds is too low, at most.
+        placebo: margins of the runs P that the unlearned ones are compared with; by default the
+            retrained ones.
 
     Examples:
         >>> rng = np.random.default_rng(0)
@@ -44,22 +52,43 @@ def worst_share(original: Margins, unlearned: Margins, retrained: Margins, alpha
         >>> worst.visible, round(worst.upper, 2)
         (5, 0.28)
     """
-    reference = retrained.control.mean(axis=0)
-    O, U, R = (calibrated(arm, reference).forget for arm in (original, unlearned, retrained))
-    n, records = R.shape
-    c = float(stats.t.ppf(1 - alpha / records, n - 1)) ** 2 / n
-    D, G = U.mean(axis=0) - R.mean(axis=0), O.mean(axis=0) - R.mean(axis=0)
-    s_r = variance(R)
-    s_uo = ((U - U.mean(axis=0)) * (O - O.mean(axis=0))).sum(axis=0) / (n - 1)
-    a = G**2 - c * (variance(O) + s_r)
-    b = D * G - c * (s_uo + s_r)
-    e = D**2 - c * (variance(U) + s_r)
-    seen = np.flatnonzero((a > 0) & (G > 0))
+    share, upper = record_bounds(original, unlearned, retrained, alpha, placebo)
+    seen = np.flatnonzero(np.isfinite(upper))
     if not len(seen):
         return None
-    upper = (b[seen] + np.sqrt(np.maximum(b[seen] ** 2 - a[seen] * e[seen], 0))) / a[seen]
-    k = int(upper.argmax())
-    return Worst(float(D[seen[k]] / G[seen[k]]), float(upper[k]), len(seen))
+    k = seen[int(upper[seen].argmax())]
+    return Worst(float(share[k]), float(upper[k]), len(seen))
+
+
+def record_bounds(
+    original: Margins,
+    unlearned: Margins,
+    retrained: Margins,
+    alpha: float,
+    placebo: Margins | None = None,
+) -> tuple[Floats, Floats]:
+    """The share of its memory that each forget record has left, and at most how much: both (forget
+    records,), NaN where memory of a record cannot be seen; arguments as for `worst_share`. The
+    bounds of all records hold together."""
+    reference = retrained.control.mean(axis=0)
+    arms = (original, unlearned, retrained, retrained if placebo is None else placebo)
+    O, U, R, P = (calibrated(arm, reference).forget for arm in arms)
+    n, records = R.shape
+    c = float(stats.t.ppf(1 - alpha / records, n - 1)) ** 2 / n
+    D, G = U.mean(axis=0) - P.mean(axis=0), O.mean(axis=0) - R.mean(axis=0)
+    a = G**2 - c * (variance(O) + variance(R))
+    b = D * G - c * (_covariance(U, O) + _covariance(P, R))
+    e = D**2 - c * (variance(U) + variance(P))
+    seen = (a > 0) & (G > 0)
+    share, upper = np.full(records, np.nan), np.full(records, np.nan)
+    np.divide(D, G, out=share, where=seen)
+    np.divide(b + np.sqrt(np.maximum(b**2 - a * e, 0)), a, out=upper, where=seen)
+    return share, upper
+
+
+def _covariance(x: Floats, y: Floats) -> Floats:
+    """Of two arms over their runs, record by record: (records,)."""
+    return np.asarray(((x - x.mean(axis=0)) * (y - y.mean(axis=0))).sum(axis=0) / (len(x) - 1))
 
 
 def worst_auc(unlearned: Margins, retrained: Margins, alpha: float) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from auditkit.claims.claim import Claim
 from auditkit.evidence.assemble import Account, Attacked
 from auditkit.evidence.schema import PrivacySummary
+from auditkit.signals.interface import Interface
 from auditkit.signals.measurements import Measured
 
 
@@ -40,6 +41,8 @@ class Source:
         lock_sha256: of what was locked.
         looks: (runs an arm, share of alpha) of each look.
         measure: runs an arm -> the answers of all models.
+        measure_stress: runs an arm and what the models withhold -> the answers of all models of the
+            stress world, once those of the plain one are measured; None where there is none.
         account: what is said beside the decision, at a level alpha.
         one_model: whether the claim is about a single model.
         audit_privacy: puts a claim of differential privacy to the test, which trains a model; None
@@ -54,3 +57,4 @@ class Source:
     account: Callable[[Attacked, float], Account]
     one_model: bool
     audit_privacy: Callable[[], PrivacySummary] | None = None
+    measure_stress: Callable[[int, Interface], Measured] | None = None

@@ -1,7 +1,8 @@
 """A study: a claim that has passed all checks, with its data and its sets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from auditkit.core.errors import UsageError
 from auditkit.core.ids import (
     HONEST,
     ORIGINAL,
+    PLACEBO,
     RETRAINED,
     SHADOW,
     SWAPPED_ORIGINAL,
     SWAPPED_UNLEARNED,
     UNLEARNED,
+    VARIANT,
     ArmKey,
+    World,
 )
 from auditkit.core.progress import Reporter
 from auditkit.core.user_code import code_digest
@@ -32,6 +36,9 @@ from auditkit.data import (
     load,
     near_duplicates,
 )
+from auditkit.data.halves import shadow_halves
+from auditkit.data.stand_ins import draw_stand_ins, wrong_labels
+from auditkit.data.stratified import Indices
 from auditkit.models.architectures import Build, builder
 from auditkit.study.checkpoint import Checkpoint, load_checkpoint
 from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
@@ -39,7 +46,7 @@ from auditkit.training import Recipe, run_seed
 from auditkit.unlearning.binding import states_of
 
 SETS = ("retain", "forget", "control", "test", "population")
-TRAINED = (ORIGINAL, RETRAINED, HONEST, SHADOW, SWAPPED_ORIGINAL)
+TRAINED = (ORIGINAL, RETRAINED, HONEST, VARIANT, SHADOW, SWAPPED_ORIGINAL)
 """Arms trained from scratch, in this order."""
 SHADOW_HALVES = "shadow half"
 """The name of the stream of seeds by which records are divided between shadow runs."""
@@ -97,47 +104,68 @@ class Study:
     @property
     def trained(self) -> tuple[ArmKey, ...]:
         """The arms of this claim that are trained from scratch."""
-        return tuple(arm for arm in TRAINED if self.claim.runs.swap or arm.world == "plain")
+        there = {SWAPPED_ORIGINAL: self.claim.runs.swap, VARIANT: self._varied}
+        return tuple(arm for arm in TRAINED if there.get(arm, True))
 
     @property
-    def stand_ins(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The control records that stand in for the forget records in the swapped world, as many:
-        they are trained on there and then to be forgotten, and the forget records are never
+    def _varied(self) -> bool:
+        """Whether the auditor can retrain by another recipe: not by training of the user's own."""
+        return self.placebo and not self.claim.training.train and self.claim.training.epochs > 1
+
+    def recipe_of(self, arm: ArmKey) -> Recipe:
+        """How the runs of an arm are trained: those of the variant for half the epochs."""
+        if arm != VARIANT:
+            return self.recipe
+        return replace(self.recipe, epochs=self.recipe.epochs // 2)
+
+    @property
+    def placebo(self) -> bool:
+        """Whether the procedure is at hand, so that it can be applied to retrained runs too."""
+        return not self.released
+
+    @cached_property
+    def stand_ins(self) -> Indices:
+        """What the placebo is asked to forget: test records, which no run ever sees."""
+        seed = run_seed(self.claim.seed, "stand-ins of the placebo", 0)
+        return draw_stand_ins(self.data.y, self.sets.forget, self.sets.test, seed)
+
+    @property
+    def swapped_in(self) -> Indices:
+        """The control records that take the place of the forget records in the swapped world, as
+        many: they are trained on there and then to be forgotten, and the forget records are never
         seen."""
         rng = np.random.default_rng(run_seed(self.claim.seed, "stand-ins", 0))
         return np.sort(rng.permutation(self.sets.control)[: len(self.sets.forget)])
 
-    def forgotten(self, arm: ArmKey) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The records that an unlearned arm, whatever its state, is made to forget."""
-        return self.stand_ins if arm.world == "swapped" else self.sets.forget
+    def labels(self, world: World) -> Indices:
+        """(records of the data set,): what records are trained with, asked about, and named with in
+        a request, in this world."""
+        return self._wrong_labels if world == "stress" else self.data.y
 
-    def members(self, arm: ArmKey) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    @cached_property
+    def _wrong_labels(self) -> Indices:
+        """Wrong ones of forget records and of stand-ins, the same for every run."""
+        named = np.concatenate([self.sets.forget, self.stand_ins])
+        seed = run_seed(self.claim.seed, "wrong labels", 0)
+        return wrong_labels(self.data.y, named, self.data.n_classes, seed)
+
+    def forgotten(self, arm: ArmKey) -> Indices:
+        """The records that an unlearned or placebo arm, whatever its state, is made to forget."""
+        if arm.kind == "placebo":
+            return self.stand_ins
+        return self.swapped_in if arm.world == "swapped" else self.sets.forget
+
+    def members(self, arm: ArmKey) -> Indices:
         """The records each run of an arm is trained on: (runs, n), positions in the data set."""
         if arm == SHADOW:
-            return self._halves()
+            return shadow_halves(self.sets, _seeds(self.claim, SHADOW_HALVES, self.claim.runs.shadow))
         trained_on = [self.sets.retain]
-        if arm in (ORIGINAL, SWAPPED_ORIGINAL):
+        if arm.kind == "original":
             trained_on.append(self.forgotten(arm))
         return np.tile(np.concatenate(trained_on), (self.claim.runs.per_arm, 1))
 
-    def _halves(self) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-        """What each shadow run is trained on: one random half or the other of the same records, two
-        runs a division, so that every record is in as many runs as it is out of. Those are the
-        candidates (forget and control), all of them, then the attacker's own, then retain, until a
-        half is as large as the training set: models trained on less would show margins of another
-        size."""
-        sets, seeds = self.sets, _seeds(self.claim, SHADOW_HALVES, self.claim.runs.shadow)
-        train = len(sets.retain) + len(sets.forget)
-        candidates = np.concatenate([sets.forget, sets.control])
-        others = np.concatenate([sets.population, sets.retain])
-        pool = np.concatenate([candidates, others[: max(0, 2 * train - len(candidates))]])
-        half = len(pool) // 2
-        divided = [np.random.default_rng(seed).permutation(pool) for seed in seeds[::2]]
-        both = [part for order in divided for part in (order[:half], order[half : 2 * half])]
-        return np.array(both[: len(seeds)], dtype=np.int64).reshape(-1, half)
 
-
-def asked_records(study: Study) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def asked_records(study: Study) -> Indices:
     """The records every model is asked about, as positions in the data set: one set after the
     other."""
     return np.concatenate([getattr(study.sets, name) for name in SETS])
@@ -197,7 +225,11 @@ def sizes(claim: Claim) -> dict[str, int]:
 def seeds_of(study: Study) -> dict[str, list[str]]:
     """arm -> the seed of each of its runs, in decimal."""
     claim = study.claim
-    made = [UNLEARNED, *([SWAPPED_UNLEARNED] if claim.runs.swap else [])]
+    made = [
+        UNLEARNED,
+        *([PLACEBO] if study.placebo else []),
+        *([SWAPPED_UNLEARNED] if claim.runs.swap else []),
+    ]
     streams = {str(arm): run_seeds(claim, arm) for arm in (*study.trained, *made)}
     streams[SHADOW_HALVES] = _seeds(claim, SHADOW_HALVES, claim.runs.shadow)
     return {name: [str(seed) for seed in seeds] for name, seeds in streams.items()}

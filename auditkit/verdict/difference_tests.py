@@ -6,39 +6,48 @@ from auditkit.attacks import ATTACKS
 from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TEST_ACCURACY, attack_gap
 from auditkit.evidence.numbers import difference_number
-from auditkit.evidence.schema import Finding, PrivacySummary, Ran, Skipped
+from auditkit.evidence.schema import Finding, Interval, PrivacySummary, Ran, Skipped
 from auditkit.signals.arms import Arms
-from auditkit.statistics.hypotheses import Equivalence, equivalence, not_worse, welch
+from auditkit.statistics.hypotheses import Equivalence, equivalence, not_worse, t_quantile, welch
 from auditkit.statistics.scores import record_error
 from auditkit.verdict.finding import equivalence_finding
 
 
 def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
-    """Whether an attack does on the unlearned runs what it does on retrained ones."""
+    """Whether an attack does on the unlearned runs what it does on their placebo."""
     test_id = attack_gap(attack)
-    question = f"{ATTACKS[attack].title}: does it find the forget records as well as after retraining?"
+    never_in = "after retraining" if arms.placebo is None else "where they had never been in"
+    question = f"{ATTACKS[attack].title}: does it find the forget records as well as {never_in}?"
     if reason := arms.skipped.get(attack):
         return Skipped(test_id, question, reason)
-    U, R = arms.unlearned.scores[attack], arms.retrained.scores[attack]
-    mean, error, df = welch(U.auc(), R.auc())
+    U, P = arms.unlearned.scores[attack], arms.reference.scores[attack]
+    mean, error, df = welch(U.auc(), P.auc())
     records = U.forget.shape[1] + U.control.shape[1]
     number = difference_number(
         (mean, error, df),
         criteria.alpha,
-        len(R.forget),
+        len(P.forget),
         records,
-        "AUC, unlearned - retrained",
+        f"AUC, unlearned - {'retrained' if arms.placebo is None else 'placebo'}",
         one_run=len(U.forget) == 1,
     )
     # To refute, the gap must be there for other records too: a recipe that ranks single records
     # differently moves an AUC without remembering any of them.
-    with_records = float(np.hypot(error, record_error(U, R)))
+    with_records = float(np.hypot(error, record_error(U, P)))
     test = Equivalence(
         p_within=equivalence(mean, error, df, criteria.attack_gap).p_within,
         p_outside=equivalence(mean, with_records, df, criteria.attack_gap).p_outside,
     )
+    half = t_quantile(1 - criteria.alpha, df) * with_records
     return equivalence_finding(
-        test_id, question, number, criteria.attack_gap, test, two_sided=True, needs_informative=False
+        test_id,
+        question,
+        number,
+        criteria.attack_gap,
+        test,
+        two_sided=True,
+        needs_informative=False,
+        refuting=Interval(mean - half, mean + half),
     )
 
 

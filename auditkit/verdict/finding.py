@@ -1,7 +1,7 @@
 """What all tests put into their findings."""
 
 from auditkit.core.ids import TestId
-from auditkit.evidence.schema import Number, Ran
+from auditkit.evidence.schema import Interval, Number, Ran
 from auditkit.statistics.hypotheses import Equivalence
 
 
@@ -14,6 +14,7 @@ def equivalence_finding(
     *,
     two_sided: bool,
     needs_informative: bool,
+    refuting: Interval | None = None,
 ) -> Ran:
     """A test against a margin, not yet judged: see `auditkit.verdict.decide`."""
     return Ran(
@@ -29,4 +30,5 @@ def equivalence_finding(
         informative=True,
         support_needs_informative=needs_informative,
         explanation="",
+        refuting=refuting,
     )

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TestId
-from auditkit.evidence.schema import Finding, Findings, Outcome, Ran, Result, Skipped
+from auditkit.core.ids import DIFFERENTIAL_PRIVACY, TEST_ACCURACY, VISIBLE_RECORDS, TestId
+from auditkit.evidence.schema import Finding, Findings, Interval, Outcome, Ran, Result, Skipped
 from auditkit.statistics.hypotheses import holm
 from auditkit.statistics.sequential import Level
 
@@ -16,15 +16,16 @@ def informative_nowhere(noop: Findings, level: Level) -> frozenset[TestId]:
     return frozenset(test for test, f in noop.items() if isinstance(f, Ran) and passes(f, whole))
 
 
-def judge(findings: Findings, passed_by_noop: Collection[TestId], level: Level) -> Findings:
+def judge(findings: Findings, passed_by_noop: Collection[TestId], level: Level, family: int = 0) -> Findings:
     """The findings with their results: Holm-adjusted, and informative unless the no-op passes too.
 
     Args:
         findings: of `required_findings`.
         passed_by_noop: the tests that show nothing, see `informative_nowhere`.
         level: of this look.
+        family: how many tests Holm's correction is over, where that is more than there are here.
     """
-    adjusted = holm({test: f.p_refuted for test, f in findings.items() if isinstance(f, Ran)})
+    adjusted = holm({test: f.p_refuted for test, f in findings.items() if isinstance(f, Ran)}, family)
 
     def judged(test: TestId, f: Ran) -> Ran:
         refuted = adjusted[test] <= level.spent
@@ -70,22 +71,51 @@ def blocking_reason(finding: Finding) -> str | None:
             f"{finding.test}: {format_number(finding)} refutes nothing, and a lower bound of epsilon can"
             " never support a claim."
         )
+    if finding.test == VISIBLE_RECORDS and finding.result == "undecided":
+        return (
+            f"{finding.test}: {finding.explanation[0].lower()}{finding.explanation[1:-1]}, fewer than the"
+            f" {finding.margin:.0%} that support takes; of the others nothing can be said."
+        )
     if finding.result == "undecided" and finding.margin is None:
         return (
             f"{finding.test}: {format_number(finding)} is suspicious (p = {finding.p_refuted:.2g}) but"
             " refutes nothing."
         )
     if finding.result == "undecided":
-        return (
-            f"{finding.test}: {format_number(finding)} does not settle on which side of the margin the truth"
-            " lies."
-        )
+        return f"{finding.test}: {format_number(finding)} {undecided_because(finding)}."
     if finding.support_needs_informative and not finding.informative:
         return (
             f"{finding.test}: passed, but so does a model from which nothing was removed, so it shows"
             " nothing."
         )
     return None
+
+
+def undecided_because(finding: Ran) -> str:
+    """What left a test against a margin undecided, and what would help, in words that follow its
+    number."""
+    n, margin = finding.number, finding.margin
+    if margin is None or n.low is None or n.high is None:
+        return "does not settle on which side of the margin the truth lies"
+    if not _outside(Interval(n.low, n.high), margin, two_sided=finding.two_sided):
+        more = "more runs" + (" or more test records" if finding.test == TEST_ACCURACY else "")
+        return f"reaches across the margin: the noise between runs leaves it open, and {more} would narrow it"
+    wider = finding.refuting
+    if wider and not _outside(wider, margin, two_sided=finding.two_sided):
+        return (
+            "lies outside the margin for these records, but other records need not show it: over runs and"
+            f" records it is {wider.low:.3g} to {wider.high:.3g}; more forget and control records would"
+            " narrow that, more runs hardly"
+        )
+    return (
+        "lies outside the margin, but not far enough to refute among so many tests (p ="
+        f" {finding.p_refuted_holm:.2g} after Holm's correction); more runs would decide it"
+    )
+
+
+def _outside(interval: Interval, margin: float, *, two_sided: bool) -> bool:
+    """Whether an interval lies wholly beyond the margin."""
+    return interval.low > margin or (two_sided and interval.high < -margin)
 
 
 def format_number(finding: Ran) -> str:

@@ -14,11 +14,11 @@ import numpy as np
 
 from auditkit.claims.criteria import Criteria
 from auditkit.claims.required import required_tests
-from auditkit.core.ids import Query, TestId, TestKind
+from auditkit.core.ids import TestId, TestKind
 from auditkit.evidence.schema import Finding, Findings, Skipped
 from auditkit.signals.arms import Arm, Arms
 from auditkit.verdict.difference_tests import accuracy_finding, gap_finding
-from auditkit.verdict.memory_tests import residual_finding, spared_finding
+from auditkit.verdict.memory_tests import residual_finding, spared_finding, visible_finding
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,16 @@ class Terms:
 
 
 def _residual_memory(test: TestId, arms: Arms, terms: Terms) -> Finding:
-    return residual_finding(arms, cast(Query, test.of), terms.at_look)
+    return residual_finding(arms, test, terms.at_look)
 
 
 def _spared_records(test: TestId, arms: Arms, terms: Terms) -> Finding:
+    return spared_finding(arms, test, terms.criteria, terms.seed, terms.share)
+
+
+def _visible_records(test: TestId, arms: Arms, terms: Terms) -> Finding:
     del test
-    return spared_finding(arms, terms.criteria, terms.seed, terms.share)
+    return visible_finding(arms, terms.criteria)
 
 
 def _attack_gap(test: TestId, arms: Arms, terms: Terms) -> Finding:
@@ -57,6 +61,7 @@ def _test_accuracy(test: TestId, arms: Arms, terms: Terms) -> Finding:
 TESTS: Mapping[TestKind, Callable[[TestId, Arms, Terms], Finding]] = {
     "residual memory": _residual_memory,
     "spared records": _spared_records,
+    "visible records": _visible_records,
     "attack gap": _attack_gap,
     "test accuracy": _test_accuracy,
 }
@@ -78,14 +83,16 @@ def required_findings(
             the only one.
 
     Returns:
-        The findings, not yet judged: see `auditkit.verdict.judging.judge`.
+        The findings, not yet judged: see `auditkit.verdict.judging.judge`. Those of the stress
+        world are among them where the arms have one.
     """
     return findings_by(Terms(criteria, test_records, seed, share), arms)
 
 
 def findings_by(terms: Terms, arms: Arms) -> Findings:
     """Every required test on some arms, by these terms; see `required_findings`."""
-    findings = [TESTS[test.kind](test, arms, terms) for test in required_tests(terms.criteria)]
+    tests = required_tests(terms.criteria, stress=arms.stress is not None)
+    findings = [TESTS[test.kind](test, arms, terms) for test in tests]
     if reason := duplicate_runs_reason(arms.unlearned):
         findings = [Skipped(f.test, f.question, reason, f.number) for f in findings]
     return {finding.test: finding for finding in findings}

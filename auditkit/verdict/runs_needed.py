@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from auditkit.claims.criteria import Criteria
-from auditkit.core.ids import DIFFERENTIAL_PRIVACY
+from auditkit.core.ids import DIFFERENTIAL_PRIVACY, VISIBLE_RECORDS
 from auditkit.evidence.schema import Control, Finding, Ran, Skipped, Verdict
 from auditkit.statistics.hypotheses import t_quantile
 from auditkit.statistics.power import MOST, runs_to_decide
@@ -55,6 +55,8 @@ def _needed(finding: Finding, criteria: Criteria, share: float, tests: int) -> i
         return f"{finding.test} could not be run, which more runs need not change"
     if finding.test == DIFFERENTIAL_PRIVACY:
         return f"{finding.test} can be refuted and never shown"
+    if finding.test == VISIBLE_RECORDS:
+        return f"{finding.test} are counted, and more runs need not show more of them"
     if finding.result == "passed":
         return f"{finding.test} shows nothing, which more runs need not change"
     n = finding.number

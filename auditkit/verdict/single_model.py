@@ -30,7 +30,8 @@ from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.prediction import most_by_chance, runs_to_settle
 from auditkit.statistics.residual import memory
 from auditkit.statistics.sequential import Level
-from auditkit.verdict.decision import RHO, verdict
+from auditkit.verdict.controls import RHO
+from auditkit.verdict.decision import verdict
 from auditkit.verdict.judging import (
     blocking_reason,
     conclude,
@@ -104,6 +105,7 @@ def _without(arms: Arms, k: int, arm: Arm) -> Arms:
         original=arms.original.take(others),
         unlearned=_run(arm, k),
         retrained=arms.retrained.take(others),
+        placebo=None,
     )
 
 

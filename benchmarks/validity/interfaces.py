@@ -32,7 +32,7 @@ from auditkit.signals.measurements import build_arms
 from auditkit.study.planning import plan_for
 from auditkit.study.study import prepare
 from auditkit.verdict import decide
-from auditkit.verdict.decision import RHO
+from auditkit.verdict.controls import RHO
 from benchmarks.common import options
 
 HOW = (

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from auditkit.calibration import fakes_by_training as retraining
+from auditkit.calibration import fakes_by_keeping as keeping
 from auditkit.calibration.gallery import GalleryCase
 from auditkit.calibration.trials import Trial, trials
 from auditkit.core.progress import ConsoleReporter
@@ -89,8 +89,7 @@ def main() -> None:
     options = parser.parse_args()
     claim = claim_in(options.claim, options.directory)
     gallery = {
-        f"{share:g} kept": GalleryCase(retraining.partly_deleted, {"share": share}).claimed
-        for share in SHARES
+        f"{share:g} kept": GalleryCase(keeping.partly_deleted, {"share": share}).claimed for share in SHARES
     }
     resources, tell = Resources(jobs=options.jobs), ConsoleReporter()
     bank = fill(claim, gallery, folder=options.claim.parent, given=resources, tell=tell)

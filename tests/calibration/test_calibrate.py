@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from auditkit.calibration.calibrate import calibrate
-from auditkit.calibration.gallery import GALLERY, LIMITS
+from auditkit.calibration.gallery import GALLERY, HONEST_CASES, LIMITS
 from auditkit.claims.claim import Claim
 from auditkit.claims.read import parse_claim
 from auditkit.cli.main import CALIBRATED, main
@@ -45,7 +45,7 @@ def test_a_calibration_from_end_to_end(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     found = calibrate(small(), tmp_path / "out", fakes=FAKES, claims=2, jobs=1)
     cases = {case.name: case for case in found.cases}
-    assert list(cases) == ["exact retraining", "retrained slower", "retrained longer", *FAKES, *LIMITS]
+    assert list(cases) == ["exact retraining", *HONEST_CASES, *FAKES, *LIMITS]
     assert {case.claims for case in found.cases} == {2}
     assert found.runs == {"original": 10, "retrained": 20, **dict.fromkeys(list(cases)[1:], 10)}
     assert found.diverged == ()

@@ -2,44 +2,43 @@
 procedure."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 
 from auditkit.calibration.fakes_by_answers import lookup_filter
-from auditkit.calibration.fakes_by_training import near_copies_kept, partly_deleted, without_others
+from auditkit.calibration.fakes_by_keeping import near_copies_kept, partly_deleted, without_others
 from auditkit.calibration.fakes_by_weights import ascended_to_proxy
-from auditkit.calibration.gallery import GALLERY, HONEST_CASES, LIMITS, GalleryCase
-from auditkit.models.architectures import answer, mlp
-from auditkit.training import Recipe, fit, initialise
-from auditkit.training.records import Records
+from auditkit.calibration.gallery import EXACT_CASES, GALLERY, HONEST_CASES, LIMITS, GalleryCase
+from auditkit.models.architectures import answer
 from auditkit.unlearning import UNLEARNERS
 from auditkit.unlearning.binding import bind_procedure
+from tests.calibration.small_world import (
+    FORGET,
+    RECIPE,
+    RETAIN,
+    RUNS,
+    SEEDS,
+    STAND_INS,
+    digits,
+    mean_loss,
+    same,
+    together,
+    trained,
+    weights,
+)
 
-EVERY = {**GALLERY, **LIMITS, **HONEST_CASES}
-RUNS, SEEDS = 2, [11, 12]
-RECIPE = Recipe(epochs=4, batch_size=16, learning_rate=0.01)
-
-
-def small_world() -> tuple[Records, Records]:
-    digits = load_digits()
-    x = torch.from_numpy(digits.data[:140] / 16).float()
-    y = torch.from_numpy(digits.target[:140])
-    return Records(x[:110], y[:110]), Records(x[110:], y[110:])
-
-
-def trained(records: list[Records], first: int) -> list[nn.Module]:
-    x, y = torch.cat([part.x for part in records]), torch.cat([part.y for part in records])
-    models = [initialise(lambda: mlp((64,), 10, hidden=(16,)), first + k) for k in range(RUNS)]
-    return fit(models, x, y, RECIPE, seeds=range(first, first + RUNS))
+TABLES: tuple[Mapping[str, GalleryCase], ...] = (EXACT_CASES, HONEST_CASES, GALLERY, LIMITS)
+EVERY = {name: case for table in TABLES for name, case in table.items()}
+NOTHING_DONE = {"no-op", "looks first, then nothing"}
 
 
 @pytest.fixture(scope="module")
 def world() -> dict[str, Any]:
-    retain, forget = small_world()
+    retain, forget = digits(RETAIN), digits(FORGET)
     return {
         "made": {},
         "retain": retain,
@@ -47,6 +46,12 @@ def world() -> dict[str, Any]:
         "models": trained([retain, forget], 0),
         "proxies": trained([retain], 5),
     }
+
+
+@pytest.fixture(scope="module")
+def placebo(world: dict[str, Any]) -> dict[str, Any]:
+    """Models that never saw what they are to forget."""
+    return {**world, "models": trained([world["retain"]], 20), "forget": digits(STAND_INS)}
 
 
 def made(entry: GalleryCase, world: dict[str, Any], seeds: list[int] = SEEDS) -> list[nn.Module]:
@@ -64,22 +69,27 @@ def made_once(name: str, world: dict[str, Any]) -> list[nn.Module]:
     return models
 
 
-def weights(models: list[nn.Module]) -> list[dict[str, torch.Tensor]]:
-    return [{name: value.clone() for name, value in model.state_dict().items()} for model in models]
-
-
-def same(a: list[dict[str, torch.Tensor]], b: list[dict[str, torch.Tensor]]) -> bool:
-    return all(torch.equal(one[k], other[k]) for one, other in zip(a, b, strict=True) for k in one)
-
-
 @pytest.mark.parametrize("name", EVERY)
 def test_every_entry_makes_models_by_the_contract_of_a_procedure(name: str, world: dict[str, Any]) -> None:
     """Each entry returns as many models in eval mode with finite logits, equal for equal seeds, and
     leaves the models it was given as they were."""
+    assert_contract_kept(EVERY[name], world)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_entry_can_be_a_placebo(name: str, placebo: dict[str, Any]) -> None:
+    """Each entry keeps the contract on models that never saw what they are to forget, be it ten
+    records or one."""
+    assert_contract_kept(EVERY[name], placebo)
+    one = placebo["forget"]._replace(x=placebo["forget"].x[:1], y=placebo["forget"].y[:1])
+    assert_contract_kept(EVERY[name], {**placebo, "forget": one})
+
+
+def assert_contract_kept(entry: GalleryCase, world: dict[str, Any]) -> None:
     before = weights(world["models"]), weights(world["proxies"])
     x = torch.cat([world["retain"].x, world["forget"].x])
     # Both made here: some models answer otherwise every time that they are asked.
-    first, again = made(EVERY[name], world), made(EVERY[name], world)
+    first, again = made(entry, world), made(entry, world)
     assert len(first) == RUNS
     assert not any(one is other for one in first for other in world["models"])
     for one, other in zip(first, again, strict=True):
@@ -93,22 +103,22 @@ def test_every_entry_makes_models_by_the_contract_of_a_procedure(name: str, worl
 
 
 def test_the_tables_are_whole() -> None:
-    """Fakes and honest variants have different names, say what they are, and set options their
+    """No two cases of any table have one name, and all say what they are, and set options their
     procedures know."""
-    assert len(EVERY) == len(GALLERY) + len(LIMITS) + len(HONEST_CASES)
+    assert len(EVERY) == sum(map(len, TABLES))
     assert len(GALLERY) >= 18
     assert not EVERY.keys() & UNLEARNERS.keys()
     for name, entry in EVERY.items():
         assert entry.meaning, name
-        assert bool(entry.fools) == (name not in HONEST_CASES)
+        assert bool(entry.fools) == (name in GALLERY or name in LIMITS)
         assert entry.options.keys() <= inspect.signature(entry.function).parameters.keys()
 
 
-def test_every_fake_but_the_no_op_answers_otherwise_than_the_original(world: dict[str, Any]) -> None:
-    """No entry does nothing by mistake: on forget records or near them each answers otherwise than
-    the original."""
+def test_what_does_something_answers_otherwise_than_the_original(world: dict[str, Any]) -> None:
+    """No entry does nothing by mistake: on some record each answers otherwise than the original,
+    but for those that do nothing by intent."""
     x = torch.cat([world["retain"].x, world["forget"].x])
-    for name in EVERY.keys() - {"no-op"}:
+    for name in EVERY.keys() - NOTHING_DONE:
         changed = made_once(name, world)[0]
         assert (answer(changed, x) != answer(world["models"][0], x)).any(), name
 
@@ -129,7 +139,7 @@ def test_what_was_kept_is_trained_on(world: dict[str, Any]) -> None:
     records."""
     retain, forget = world["retain"], world["forget"]
     given: dict[str, Any] = {"seeds": SEEDS, "recipe": RECIPE}
-    everything = Records(torch.cat([retain.x, forget.x]), torch.cat([retain.y, forget.y]))
+    everything = together([retain, forget])
     expected = UNLEARNERS["retrain"].function(world["models"], everything, forget, **given)
     kept = partly_deleted(world["models"], retain, forget, proxies=world["proxies"], share=1.0, **given)
     copied = near_copies_kept(world["models"], retain, forget, noise=0.0, **given)
@@ -152,13 +162,10 @@ def test_others_forgotten_keeps_the_size_of_retain(world: dict[str, Any]) -> Non
 def test_ascent_stops_at_the_loss_of_a_retrained_model(world: dict[str, Any]) -> None:
     """Gradient ascent until the proxies' loss ends just above it, unless it started there."""
     forget = world["forget"]
-
-    def loss(model: nn.Module) -> float:
-        return float(nn.functional.cross_entropy(model(forget.x), forget.y).detach())
-
     found = ascended_to_proxy(
         world["models"], world["retain"], forget, seeds=SEEDS, proxies=world["proxies"], length=0.001
     )
     for model, original, proxy in zip(found, world["models"], world["proxies"], strict=True):
-        assert loss(model) >= loss(proxy)
-        assert loss(model) <= max(loss(proxy), loss(original)) + 0.05
+        wanted = mean_loss(proxy, forget)
+        assert mean_loss(model, forget) >= wanted
+        assert mean_loss(model, forget) <= max(wanted, mean_loss(original, forget)) + 0.05

@@ -127,6 +127,34 @@ def test_only_what_held_forget_records_is_retrained() -> None:
             assert same == (s != 1 or r < 1), (s, r)
 
 
+@by_slices
+def test_records_that_no_shard_ever_held_change_nothing_but_the_draw(slices: int) -> None:
+    """Asked for records that it never saw (a placebo), the shards they would lie in are trained
+    again on what they have: from training's own seed the ensemble comes back to the last bit."""
+    strangers = held_by(list(range(SHARDS)), 0, slices)
+    without = sisa.train(ensemble(slices), some(~strangers), 5)
+    (found,) = sisa.unlearn([without], some(~strangers), some(strangers), seeds=[5])
+    assert_same(found, without)
+    (redrawn,) = sisa.unlearn([without], some(~strangers), some(strangers), seeds=[6])
+    assert (answer(redrawn, records().x) != answer(without, records().x)).any()
+
+
+@by_slices
+def test_a_shard_without_records_can_be_asked_too(slices: int) -> None:
+    """A request for a record of a shard that holds nothing is answered by freshly drawn weights,
+    one for no record at all by the ensemble as it is."""
+    there, own = sisa.places(records(), SHARDS, slices)
+    kept, first = some(there != 1), ((there == 1) & (own == 0)).nonzero().flatten()[:1]
+    without = sisa.train(ensemble(slices), kept, 5)
+    (found,) = sisa.unlearn([without], kept, some(first), seeds=[6])
+    assert isinstance(found, sisa.Ensemble)
+    assert np.isfinite(answer(found, records().x)).all()
+    untrained = initialise(constituent, run_seed(6, "shard 1", 0))
+    assert_same(found.constituent(1), untrained)
+    (same,) = sisa.unlearn([without], kept, some(torch.zeros(120, dtype=torch.bool)), seeds=[6])
+    assert_same(same, without)
+
+
 def test_ensembles_unlearn_together_as_each_alone() -> None:
     """A list of ensembles comes out as each by itself, up to rounding; slices but the last stay
     frozen."""

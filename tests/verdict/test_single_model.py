@@ -7,7 +7,7 @@ from auditkit.evidence.schema import Ran
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.sequential import Level
 from auditkit.verdict import decide_single_model
-from auditkit.verdict.decision import RHO
+from auditkit.verdict.controls import RHO
 from auditkit.verdict.judging import conclude, judge, refuted_tests
 from auditkit.verdict.required_findings import required_findings
 from tests.statistics.simulated_arms import simulated_arms
