@@ -19,9 +19,9 @@ from tests.simulations.shares import SharesCase
 ALPHA = 0.05
 LOOKS = (8, 12, 20)
 AT_LOOKS = "looks at 8, 12, 20"
-AUDITS = 500
+AUDITS = 400
 """Replicates of a setting: a jackknife of 20 runs is 190 fits. The Monte-Carlo error of a share of
-.05 is then .010, of .9 .013."""
+.05 is then .011, of .9 .015."""
 
 Interval = Callable[[Memory, float], tuple[float, float]]
 """(memory, alpha) -> an interval of level 1 - 2 alpha."""
@@ -29,8 +29,8 @@ Interval = Callable[[Memory, float], tuple[float, float]]
 
 @dataclass(frozen=True)
 class Method:
-    """How one method did. covered: by the interval of 90 %; None at looks. passed, refuted: with the
-    truth on the margin. boundless: no interval."""
+    """How one method did. covered: by the interval of 90 %; None at looks. passed, refuted: with
+    the truth on the margin. boundless: no interval."""
 
     covered: float | None
     passed: float

@@ -99,7 +99,7 @@ def settings() -> Iterator[SharesCase]:
     yield SharesCase("uneven, unlearned twice as noisy", replace(base, noisier=2.0), uneven)
     yield SharesCase("uneven, unlearned half as noisy", replace(base, noisier=0.5), uneven)
     person = replace(base, person=0.7)
-    yield SharesCase("one of ten people kept, records alike", person, kept(PERSON, together=True))
+    yield SharesCase("half of ten people kept, records alike", person, kept(5 * PERSON, together=True))
     yield SharesCase("nothing kept, recipe drifts, against R", moved, none)
     yield SharesCase("nothing kept, recipe drifts, against P", moved, none, placebo=True)
     yield SharesCase("4 of 40 kept, recipe drifts, against P", moved, kept(4), placebo=True)
