@@ -55,17 +55,17 @@ def deleted(
     """
     arms = original, unlearned, retrained, placebo
     runs, first = _together(arms)
-    starts = list(zip(arms, first, strict=True))
     n, records = retrained.forget.shape
     left, gap, length = np.zeros((n, records)), np.zeros((n, records)), np.zeros((n, 1))
+    # Arms that are one and the same are asked about once, and have the same margins to the bit.
+    distinct = list(dict.fromkeys(arms))
+    place = np.array([[2 * distinct.index(arm), 2 * distinct.index(arm) + 1] for arm in arms])
+    every = np.stack([first[arm] + (np.arange(n) if arm.runs > 1 else np.zeros(n, int)) for arm in distinct])
     for j, k in combinations(range(n), 2):
         others = np.delete(np.arange(n), [j, k])
-        rows = [start + np.array([j, k] if arm.runs > 1 else [0, 0]) for arm, start in starts]
-        # arms that are one and the same have the same rows here, and the same margins to the bit
-        asked, place = np.unique(np.stack(rows), return_inverse=True)
-        right = _calibrated(runs, [first[0] + others, first[2] + others, asked], records)
-        v, own = _judged(right, n - 2, records)
-        o, u, r, p = own[place.reshape(4, 2)]
+        rows = [first[original] + others, first[retrained] + others, every[:, [j, k]].ravel()]
+        v, own = _judged(_calibrated(runs, rows, records), n - 2, records)
+        o, u, r, p = own[place]
         left[[k, j]] += v * (u - p)
         gap[[k, j]] += v * (o - r)
         length[[k, j]] += np.linalg.norm(v)
@@ -73,14 +73,13 @@ def deleted(
     return left / length, gap / length
 
 
-def _together(arms: tuple[Margins, ...]) -> tuple[Floats, list[int]]:
+def _together(arms: tuple[Margins, ...]) -> tuple[Floats, dict[Margins, int]]:
     """The runs of all arms, each arm once: (runs, forget and control records); and the row at which
     each arm begins."""
-    starts: dict[Margins, int] = {}
+    first: dict[Margins, int] = {}
     for arm in arms:
-        starts.setdefault(arm, sum(known.runs for known in starts))
-    runs = np.concatenate([np.concatenate([arm.forget, arm.control], axis=1) for arm in starts])
-    return runs, [starts[arm] for arm in arms]
+        first.setdefault(arm, sum(known.runs for known in first))
+    return np.concatenate([np.concatenate([arm.forget, arm.control], axis=1) for arm in first]), first
 
 
 def _judged(runs: Floats, n: int, records: int) -> tuple[Floats, Floats]:
@@ -115,8 +114,8 @@ def _calibrated(runs: Floats, rows: list[Ints], records: int) -> Floats:
     retrained runs that make the scale; without hypot, which is slow."""
     reference = runs[rows[1], records:].mean(axis=0)
     bent = runs[np.concatenate(rows)]
-    intercept, slope = drift_line(bent[:, records:], reference)
     size = usual_size(reference)
+    intercept, slope = drift_line(bent[:, records:], reference, size)
     usable = (slope > 0) & (size > 0)
     bent -= np.where(usable, intercept, 0.0)[:, None]
     bent /= np.where(usable, slope * size, np.inf)[:, None]

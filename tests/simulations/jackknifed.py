@@ -19,9 +19,9 @@ from tests.simulations.shares import SharesCase
 ALPHA = 0.05
 LOOKS = (8, 12, 20)
 AT_LOOKS = "looks at 8, 12, 20"
-AUDITS = 400
+AUDITS = 300
 """Replicates of a setting: a jackknife of 20 runs is 190 fits. The Monte-Carlo error of a share of
-.05 is then .011, of .9 .015."""
+.05 is then .013, of .9 .017."""
 
 Interval = Callable[[Memory, float], tuple[float, float]]
 """(memory, alpha) -> an interval of level 1 - 2 alpha."""
