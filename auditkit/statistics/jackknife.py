@@ -37,8 +37,7 @@ def deleted(
     Args:
         original: margins of at least LEAST_RUNS runs.
         unlearned: of as many, or of one run, which is then in every estimate.
-        retrained: of as many as `original`.
-        placebo: of as many as `original`.
+        retrained, placebo: of as many as `original`.
 
     Returns:
         left and gap, each (runs, forget records): row j is the mean over folds k != j of the
@@ -58,9 +57,8 @@ def deleted(
     n, records = retrained.forget.shape
     left, gap, length = np.zeros((n, records)), np.zeros((n, records)), np.zeros((n, 1))
     # Arms that are one and the same are asked about once, and have the same margins to the bit.
-    distinct = list(dict.fromkeys(arms))
-    place = np.array([[2 * distinct.index(arm), 2 * distinct.index(arm) + 1] for arm in arms])
-    every = np.stack([first[arm] + (np.arange(n) if arm.runs > 1 else np.zeros(n, int)) for arm in distinct])
+    place = np.array([[2 * list(first).index(arm), 2 * list(first).index(arm) + 1] for arm in arms])
+    every = np.stack([start + np.arange(n) * (arm.runs > 1) for arm, start in first.items()])
     for j, k in combinations(range(n), 2):
         others = np.delete(np.arange(n), [j, k])
         rows = [first[original] + others, first[retrained] + others, every[:, [j, k]].ravel()]
@@ -71,6 +69,22 @@ def deleted(
         length[[k, j]] += np.linalg.norm(v)
     length[length == 0] = 1.0
     return left / length, gap / length
+
+
+def pseudo_values(folds: Floats, without: Floats) -> Floats:
+    """Pseudo-values n T - (n - 1) T_j of a mean over folds, shifted to have that very mean: the
+    jackknife judges the spread of the estimate, and is not to correct its bias.
+
+    Args:
+        folds: (runs, records).
+        without: row j is the mean without run j.
+
+    Examples:
+        >>> folds = np.array([[1.0], [2.0], [6.0]])
+        >>> pseudo_values(folds, np.array([[4.0], [3.5], [1.5]])).ravel().tolist()  # of a mean
+        [1.0, 2.0, 6.0]
+    """
+    return np.asarray(folds.mean(axis=0) + (len(folds) - 1) * (without.mean(axis=0) - without))
 
 
 def _together(arms: tuple[Margins, ...]) -> tuple[Floats, dict[Margins, int]]:
