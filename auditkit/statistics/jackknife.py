@@ -14,8 +14,6 @@ scatters more than all else, and would hide that there is a gap at all. Fits are
 of its arm are F - K (K + m I)^-1 F = m A, with K = C C^T.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 
@@ -26,8 +24,6 @@ from auditkit.statistics.margins import Floats, Ints, Margins, drift_line, usual
 
 LEAST_RUNS = 4
 """Runs that a jackknife needs: a fit is to two less, and has to see how runs vary."""
-MOST_KEPT = 5_000_000
-"""Numbers that the fits of one query may take, 40 MB, to be kept."""
 LARGEST = 1e150
 """A square of it is still a number; bent to within +-L, anything so large is L."""
 
@@ -41,8 +37,7 @@ def deleted(
     Args:
         original: margins of at least LEAST_RUNS runs.
         unlearned: of as many, or of one run, which is then in every estimate.
-        retrained: of as many as `original`.
-        placebo: of as many as `original`.
+        retrained, placebo: of as many as `original`.
 
     Returns:
         left and gap, each (runs, forget records): row j is the mean over folds k != j of the
@@ -59,88 +54,67 @@ def deleted(
     """
     arms = original, unlearned, retrained, placebo
     runs, first = _together(arms)
-    starts = list(zip(arms, first, strict=True))
     n, records = retrained.forget.shape
     left, gap, length = np.zeros((n, records)), np.zeros((n, records)), np.zeros((n, 1))
-    for (j, k), fit in zip(combinations(range(n), 2), _fits(original, retrained), strict=True):
-        rows = [start + np.array([j, k] if arm.runs > 1 else [0, 0]) for arm, start in starts]
-        # arms that are one and the same have the same rows here, and the same margins to the bit
-        asked, place = np.unique(np.stack(rows), return_inverse=True)
-        o, u, r, p = fit.own_margins(runs[asked])[place.reshape(4, 2)]
-        left[[k, j]] += fit.v * (u - p)
-        gap[[k, j]] += fit.v * (o - r)
-        length[[k, j]] += np.linalg.norm(fit.v)
+    # Arms that are one and the same are asked about once, and have the same margins to the bit.
+    place = np.array([[2 * list(first).index(arm), 2 * list(first).index(arm) + 1] for arm in arms])
+    every = np.stack([start + np.arange(n) * (arm.runs > 1) for arm, start in first.items()])
+    for j, k in combinations(range(n), 2):
+        others = np.delete(np.arange(n), [j, k])
+        rows = [first[original] + others, first[retrained] + others, every[:, [j, k]].ravel()]
+        v, own = _judged(_calibrated(runs, rows, records), n - 2, records)
+        o, u, r, p = own[place]
+        left[[k, j]] += v * (u - p)
+        gap[[k, j]] += v * (o - r)
+        length[[k, j]] += np.linalg.norm(v)
     length[length == 0] = 1.0
     return left / length, gap / length
 
 
-def _fits(original: Margins, retrained: Margins) -> Iterable["_Fit"]:
-    """The fit without runs j and k of these arms, for every two of them: kept, as claims and
-    controls have them in common, unless there is too much of it."""
-    n, (_, records) = original.runs, retrained.forget.shape
-    values = n**3 * (records + retrained.control.shape[1])
-    return _kept_fits(original, retrained) if values <= MOST_KEPT else _every_fit(original, retrained)
+def pseudo_values(folds: Floats, without: Floats) -> Floats:
+    """Pseudo-values n T - (n - 1) T_j of a mean over folds, shifted to have that very mean: the
+    jackknife judges the spread of the estimate, and is not to correct its bias.
+
+    Args:
+        folds: (runs, records).
+        without: row j is the mean without run j.
+
+    Examples:
+        >>> folds = np.array([[1.0], [2.0], [6.0]])
+        >>> pseudo_values(folds, np.array([[4.0], [3.5], [1.5]])).ravel().tolist()  # of a mean
+        [1.0, 2.0, 6.0]
+    """
+    return np.asarray(folds.mean(axis=0) + (len(folds) - 1) * (without.mean(axis=0) - without))
 
 
-@lru_cache(maxsize=6)  # the queries of one world
-def _kept_fits(original: Margins, retrained: Margins) -> tuple["_Fit", ...]:
-    return tuple(_every_fit(original, retrained))
-
-
-def _every_fit(original: Margins, retrained: Margins) -> Iterator["_Fit"]:
-    n, records = retrained.forget.shape
-    runs, _ = _together((original, retrained))
-    for pair in combinations(range(n), 2):
-        others = np.delete(np.arange(n), pair)
-        yield _fit(runs, records, others, n + others)
-
-
-def _together(arms: tuple[Margins, ...]) -> tuple[Floats, list[int]]:
+def _together(arms: tuple[Margins, ...]) -> tuple[Floats, dict[Margins, int]]:
     """The runs of all arms, each arm once: (runs, forget and control records); and the row at which
     each arm begins."""
-    starts: dict[Margins, int] = {}
+    first: dict[Margins, int] = {}
     for arm in arms:
-        starts.setdefault(arm, sum(known.runs for known in starts))
-    runs = np.concatenate([np.concatenate([arm.forget, arm.control], axis=1) for arm in starts])
-    return runs, [starts[arm] for arm in arms]
+        first.setdefault(arm, sum(known.runs for known in first))
+    return np.concatenate([np.concatenate([arm.forget, arm.control], axis=1) for arm in first]), first
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """What is learnt of the runs that are not left out. reference: (control records,), the scale.
-    C: (runs, control records), A: (runs, forget records), as `shared_noise` has them. v: (forget
-    records,), weights."""
-
-    reference: Floats
-    C: Floats
-    A: Floats
-    v: Floats
-
-    def own_margins(self, runs: Floats) -> Floats:
-        """(runs, forget records)."""
-        records = self.A.shape[1]
-        right = _calibrated(runs, records, self.reference)
-        return np.asarray(right[:, :records] - right[:, records:] @ self.C.T @ self.A)
-
-
-def _fit(runs: Floats, records: int, original: Ints, retrained: Ints) -> _Fit:
-    """runs: as `_together` has them. records: to be forgotten. original, retrained: rows."""
-    n = len(original)
-    reference = runs[retrained, records:].mean(axis=0)
-    right = _calibrated(runs[np.concatenate([original, retrained])], records, reference)
-    means = np.stack([right[:n].mean(axis=0), right[n:].mean(axis=0)])
-    right[:n] -= means[0]
-    right[n:] -= means[1]
-    F, C = right[:, :records], right[:, records:]
+def _judged(runs: Floats, n: int, records: int) -> tuple[Floats, Floats]:
+    """v, and the own margins of some runs. runs: calibrated margins of n original runs, n retrained
+    ones, which v and `shared_noise` are learnt from, and those that are asked about; changed in
+    place. records: to be forgotten.
+    """
+    means = np.stack([runs[:n].mean(axis=0), runs[n : 2 * n].mean(axis=0)])
+    runs[:n] -= means[0]
+    runs[n : 2 * n] -= means[1]
+    F, C = runs[: 2 * n, :records], runs[: 2 * n, records:]
     for arm, mean in ((C[:n], means[0, records:]), (C[n:], means[1, records:])):
         arm[:, _variance(arm, mean) == 0] = 0.0
     K = C @ C.T
     penalty = np.trace(K) / len(K)
     A = np.linalg.inv(K + penalty * np.eye(len(K))) @ F if penalty > 0 else np.zeros_like(F)
     rest = penalty * A if penalty > 0 else F
-    own = means[:, :records] - means[:, records:] @ C.T @ A
+    asked = np.concatenate([means, runs[2 * n :]])
+    own = asked[:, :records] - asked[:, records:] @ C.T @ A
     within = (_variance(rest[:n], own[0]) + _variance(rest[n:], own[1])) / 2
-    return _Fit(reference, C, A, weigh(own[0] - own[1], within))
+    return weigh(own[0] - own[1], within), own[2:]
 
 
 def _variance(deviations: Floats, mean: Floats) -> Floats:
@@ -149,12 +123,15 @@ def _variance(deviations: Floats, mean: Floats) -> Floats:
     return np.where(found > (16 * np.finfo(np.float64).eps * mean) ** 2, found, 0.0)
 
 
-def _calibrated(runs: Floats, records: int, reference: Floats) -> Floats:
-    """`auditkit.statistics.margins.calibrated`, in place and without hypot, which is slow."""
-    intercept, slope = drift_line(runs[:, records:], reference)
+def _calibrated(runs: Floats, rows: list[Ints], records: int) -> Floats:
+    """`auditkit.statistics.margins.calibrated` of rows of runs, the second of which are the
+    retrained runs that make the scale; without hypot, which is slow."""
+    reference = runs[rows[1], records:].mean(axis=0)
+    bent = runs[np.concatenate(rows)]
     size = usual_size(reference)
+    intercept, slope = drift_line(bent[:, records:], reference, size)
     usable = (slope > 0) & (size > 0)
-    bent = runs - np.where(usable, intercept, 0.0)[:, None]
+    bent -= np.where(usable, intercept, 0.0)[:, None]
     bent /= np.where(usable, slope * size, np.inf)[:, None]
     np.clip(bent, -LARGEST, LARGEST, out=bent)
     root = bent * bent

@@ -89,7 +89,7 @@ def usual_size(reference: Floats) -> float:
     return float(np.median(np.abs(reference)))
 
 
-def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
+def drift_line(control: Floats, reference: Floats, size: float | None = None) -> tuple[Floats, Floats]:
     """The weighted least-squares line control = a + b * reference of each run.
 
     Records weigh 1 / (1 + (reference / L)^2) with L the `usual_size`: the line has to be right near
@@ -98,6 +98,7 @@ def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
     Args:
         control: (runs, records), a run's margins on control records.
         reference: (records,), the mean of the retrained runs there.
+        size: L, where it is known already.
 
     Returns:
         (a, b), each (runs,). (0, 1) means no drift; b is 0 where the reference does not vary.
@@ -108,7 +109,7 @@ def drift_line(control: Floats, reference: Floats) -> tuple[Floats, Floats]:
         >>> a.round(6).tolist(), b.round(6).tolist()
         ([1.0], [2.0])
     """
-    size = usual_size(reference)
+    size = usual_size(reference) if size is None else size
     near = 1 / (1 + (reference / size) ** 2) if size > 0 else np.ones(len(reference))
     near = near / near.sum()
     centre = float(near @ reference)

@@ -24,7 +24,7 @@ import numpy as np
 
 from auditkit.statistics.folds import folds, of_run, weights
 from auditkit.statistics.hypotheses import ratio_interval
-from auditkit.statistics.jackknife import LEAST_RUNS, deleted
+from auditkit.statistics.jackknife import LEAST_RUNS, deleted, pseudo_values
 from auditkit.statistics.margins import Floats, Ints, Margins, calibrated, mean_variance
 from auditkit.statistics.shared_noise import own_margins, shared_noise
 
@@ -86,12 +86,8 @@ def memory(
         >>> rho(kept), kept.left.shape
         (1.0, (4, 10))
     """
-    held_against = retrained if placebo is None else placebo
-    n = retrained.runs
-    one_run = unlearned.runs == 1
-    if not n == original.runs == held_against.runs >= 3 or not (one_run or unlearned.runs == n):
-        counts = [arm.runs for arm in (original, unlearned, retrained, placebo) if arm]
-        raise ValueError(f"arms need equal numbers of runs, at least 3: got {', '.join(map(str, counts))}")
+    _checked(original, unlearned, retrained, placebo)
+    one_run, n = unlearned.runs == 1, retrained.runs
     left, gap = np.empty_like(retrained.forget), np.empty_like(retrained.forget)
     for k, fold in enumerate(folds(original, retrained)):
         u = of_run(0 if one_run else k, unlearned, fold.reference, fold.noise)
@@ -101,17 +97,17 @@ def memory(
     if n < LEAST_RUNS:
         return Memory(left, gap, one_run)
     length = float(np.mean([np.linalg.norm(fold.v) for fold in folds(original, retrained)]))
-    without = (length * part for part in deleted(original, unlearned, retrained, held_against))
-    pseudo_left, pseudo_gap = (_pseudo(*parts) for parts in zip((left, gap), without, strict=True))
-    return Memory(left, gap, one_run, (pseudo_left, pseudo_gap))
+    held_against = retrained if placebo is None else placebo
+    left_j, gap_j = (length * part for part in deleted(original, unlearned, retrained, held_against))
+    return Memory(left, gap, one_run, (pseudo_values(left, left_j), pseudo_values(gap, gap_j)))
 
 
-def _pseudo(folds: Floats, without: Floats) -> Floats:
-    """Pseudo-values n T - (n - 1) T_j of a mean over folds, shifted to have that very mean: the
-    jackknife judges the spread of the estimate, and is not to correct its bias. folds: (runs,
-    records). without: row j is the mean without run j.
-    """
-    return np.asarray(folds.mean(axis=0) + (len(folds) - 1) * (without.mean(axis=0) - without))
+def _checked(original: Margins, unlearned: Margins, retrained: Margins, placebo: Margins | None) -> None:
+    arms = [arm for arm in (original, unlearned, retrained, placebo) if arm is not None]
+    paired = [arm.runs for arm in arms if arm is not unlearned or arm.runs != 1]
+    if len(set(paired)) > 1 or paired[0] < 3:
+        counts = ", ".join(str(arm.runs) for arm in arms)
+        raise ValueError(f"arms need equal numbers of runs, at least 3: got {counts}")
 
 
 def rho(memory: Memory) -> float:

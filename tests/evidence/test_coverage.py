@@ -53,7 +53,7 @@ def test_an_interval_covers_the_truth_as_often_as_it_says(interval: str, setting
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_the_interval_of_residual_memory_covers_it(share: float) -> None:
     """With few runs and a clip, the interval of ρ holds E[D] / E[G] as often as it says."""
-    rows, _ = rho_covered(RhoCase("plain", 6, share, world()), REPLICATES)
+    rows, _ = rho_covered(RhoCase("plain", 8, share, world()), REPLICATES)
     assert_covered(rows, REPLICATES)
 
 

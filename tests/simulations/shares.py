@@ -6,7 +6,8 @@ placebo the recipe's drift is in U and in P; without one U is held against R, an
 the truth.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,12 +16,11 @@ from auditkit.statistics.folds import weights
 from auditkit.statistics.margins import Floats, Margins, calibrated
 from auditkit.statistics.residual import Memory, memory
 from auditkit.statistics.shared_noise import own_margins, shared_noise
-from tests.simulations.worlds import Rng, World
+from tests.simulations.worlds import PERSON, Rng, World, world
 
-RUNS = (8, 12, 20)
-MANY = 1500
-"""Runs that stand for the population: the truth is then right to about a hundredth of an SD of one
-run's rho."""
+MANY, DRAWS = 1500, 8
+"""Runs that stand for the population, and how often they are drawn to be judged: the truth is then
+right to a hundredth of an SD of one run's rho."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +59,51 @@ class SharesCase:
     def truth(self) -> float:
         """The population value of the weighted ratio."""
         rng = np.random.default_rng(77)
-        learnt, judged = self.arms(rng, MANY), self.arms(rng, MANY)
+        learnt = self.arms(rng, MANY)
         reference = learnt[2].control.mean(axis=0)
         O, R = (calibrated(learnt[i], reference) for i in (0, 2))
         noise = shared_noise(O, R)
         v = weights(own_margins(O, noise), own_margins(R, noise))
-        o, u, r, p = (own_margins(calibrated(arm, reference), noise).mean(axis=0) for arm in judged)
-        return float(v @ (u - (p if self.placebo else r)) / (v @ (o - r)))
+        D = G = 0.0
+        for _ in range(DRAWS):
+            judged = (calibrated(arm, reference) for arm in self.arms(rng, MANY))
+            o, u, r, p = (own_margins(arm, noise).mean(axis=0) for arm in judged)
+            D, G = D + float(v @ (u - (p if self.placebo else r))), G + float(v @ (o - r))
+        return D / G
+
+
+def kept(records: int, *, together: bool = False) -> Floats:
+    """(40,): so many of the forget records kept whole, the others removed. together: the first, and
+    not any."""
+    shares = np.zeros(40)
+    shares[np.arange(records) if together else np.random.default_rng(3).permutation(40)[:records]] = 1.0
+    return shares
+
+
+def settings() -> Iterator[SharesCase]:
+    """Every setting."""
+    base, rng = world(), np.random.default_rng(4)
+    none = np.zeros(40)
+    uneven = rng.normal(0.2, 0.5, 40)
+    # As label smoothing on digits: .24 against retrained runs where nothing is left.
+    drift = rng.normal(0, 0.5, 120)
+    drift[:40] += 0.24 * base.memory
+    moved = replace(base, drift=drift)
+    yield SharesCase("each keeps .2", base, np.full(40, 0.2))
+    yield SharesCase("4 of 40 kept whole", base, kept(4))
+    yield SharesCase("half kept whole", base, kept(20))
+    yield SharesCase("uneven (N(.2, .5)), as FNN", base, uneven)
+    yield SharesCase("uneven, U inherits half of O's scatter", base, uneven, inherited=0.5)
+    yield SharesCase("uneven, few carry it", replace(base, memory=base.memory**2), uneven)
+    yield SharesCase("uneven, heavy tails (t, 3 df)", replace(base, tails=3), uneven)
+    yield SharesCase("uneven, unlearned twice as noisy", replace(base, noisier=2.0), uneven)
+    yield SharesCase("uneven, unlearned half as noisy", replace(base, noisier=0.5), uneven)
+    person = replace(base, person=0.7)
+    yield SharesCase("half of ten people kept, records alike", person, kept(5 * PERSON, together=True))
+    yield SharesCase("nothing kept, recipe drifts, against R", moved, none)
+    yield SharesCase("nothing kept, recipe drifts, against P", moved, none, placebo=True)
+    yield SharesCase("4 of 40 kept, recipe drifts, against P", moved, kept(4), placebo=True)
+    yield SharesCase("uneven, recipe drifts, against P", moved, uneven, placebo=True)
+
+
+SHARES_CASES = tuple(settings())

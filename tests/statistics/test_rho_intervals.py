@@ -14,6 +14,8 @@ from auditkit.statistics.residual import (
     rho_error,
     rho_interval,
 )
+from tests.simulations.jackknifed import folds_alone
+from tests.simulations.shares import SHARES_CASES
 from tests.statistics.simulated_arms import linear_arms
 
 AUDITS = 300
@@ -108,3 +110,17 @@ def test_on_the_margin_support_is_rare(truth: float) -> None:
     assert within <= most
     assert outside <= most
     assert within > 0
+
+
+def test_the_interval_covers_where_records_keep_shares_of_their_own() -> None:
+    """What is left need not be in proportion to what there was: the interval still holds the
+    population's ratio as often as it says, which by the spread of the folds alone it does not."""
+    case = next(c for c in SHARES_CASES if c.setting == "uneven, U inherits half of O's scatter")
+    rng, audits = np.random.default_rng(0), 200
+    found = [case.memory(case.arms(rng, 10)) for _ in range(audits)]
+    covered = {}
+    for name, interval in (("jackknife", rho_interval), ("folds", folds_alone)):
+        ends = np.array([interval(seen, 0.05) for seen in found])
+        covered[name] = float(np.mean((ends[:, 0] <= case.truth) & (case.truth <= ends[:, 1])))
+    assert covered["jackknife"] >= 0.9 - 3 * np.sqrt(0.09 / audits)
+    assert covered["folds"] < covered["jackknife"] - 0.03
