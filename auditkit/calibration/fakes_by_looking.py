@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from auditkit.calibration.cases import Procedure
+from auditkit.calibration.fakes_by_keeping import partly_deleted
 from auditkit.calibration.fakes_by_training import fine_tuned
 from auditkit.calibration.fakes_by_weights import unchanged
 from auditkit.training import Recipe
@@ -51,6 +52,33 @@ def nothing_if_seen(
     is done."""
     retrained = partial(retrain.unlearn, recipe=recipe)
     return _each_by_look(models, retain, forget, seeds, if_new=retrained, if_seen=unchanged)
+
+
+def kept_if_labels_fit(
+    models: Sequence[nn.Module],
+    retain: Records,
+    forget: Records,
+    *,
+    seeds: Sequence[int],
+    recipe: Recipe,
+    proxies: Sequence[nn.Module],
+    share: float,
+) -> list[nn.Module]:
+    """Retrained with the easiest share of the forget records left in, but where the claimant's own
+    models find most labels wrong: then retrained as it should be. Labels that must be learnt by
+    heart are just those that a proxy does not find, so that no world of them can be hidden from
+    who looks."""
+    if labels_fit(proxies, forget):
+        kept = partial(partly_deleted, recipe=recipe, proxies=proxies, share=share, kept="easiest")
+        return kept(models, retain, forget, seeds=seeds)
+    return retrain.unlearn(models, retain, forget, seeds=seeds, recipe=recipe)
+
+
+@torch.no_grad()
+def labels_fit(proxies: Sequence[nn.Module], records: Records) -> bool:
+    """Whether proxies that never saw the records find at least half of their labels."""
+    found = torch.stack([proxy(records.x).argmax(dim=1) == records.y for proxy in proxies])
+    return bool(found.float().mean() >= 0.5)
 
 
 @torch.no_grad()

@@ -169,6 +169,9 @@ GALLERY: dict[str, GalleryCase] = {
     ),
     "25 % kept": GalleryCase(k.partly_deleted, {"share": 0.25}, "retrained, one in four left in", KEPT),
     "50 % kept": GalleryCase(k.partly_deleted, {"share": 0.5}, "retrained, every other one left in", KEPT),
+    "easiest kept": GalleryCase(
+        k.partly_deleted, {"share": 0.1, "kept": "easiest"}, "retrained, the easiest tenth left in", KEPT
+    ),
     "two thirds kept, by visibility": GalleryCase(
         k.partly_deleted,
         {"share": 2 / 3, "kept": "easiest"},
@@ -237,7 +240,10 @@ LIMITS: dict[str, GalleryCase] = {
         ),
         "jitter of every radius up to the reach",
     ),
-    "easiest kept": GalleryCase(
-        k.partly_deleted, {"share": 0.1, "kept": "easiest"}, "retrained, the easiest tenth left in", KEPT
+    "two thirds kept, where labels fit": GalleryCase(
+        l.kept_if_labels_fit,
+        {"share": 2 / 3},
+        "retrained with the easiest two thirds left in, but properly where their labels are wrong",
+        "the stress world",
     ),
 }

@@ -8,20 +8,22 @@ from auditkit.data.stratified import Indices, draw_by_class, largest_remainder
 
 def draw_stand_ins(y: Indices, forget: Indices, pool: Indices, seed: int) -> Indices:
     """Records that stand in for the forget records: as many of each class as are to be forgotten,
-    as far as there are so many.
+    or as there are. Of another class only where there are none of these.
 
     Args:
         y: int64 (records of the data set,), the labels.
         forget: positions of the records to forget.
-        pool: positions of records that no run ever sees.
+        pool: positions of records that no run ever sees, at least one.
         seed: of the draw.
 
     Returns:
-        Positions, ascending; as many as `forget`, or all of `pool` if those are fewer.
+        Positions, ascending; at most as many as `forget`.
     """
     classes = int(y.max()) + 1
     wanted, room = (np.bincount(y[part], minlength=classes) for part in (forget, pool))
-    counts = largest_remainder(min(len(forget), len(pool)), wanted, room)
+    counts = np.minimum(wanted, room)
+    if not counts.any():
+        counts = largest_remainder(min(len(forget), len(pool)), room, room)
     return np.sort(draw_by_class(y, pool, counts, np.random.default_rng(seed)))
 
 
