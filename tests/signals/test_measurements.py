@@ -29,7 +29,7 @@ def test_an_arm_holds_the_margins_of_its_own_places() -> None:
     ones, given for both together, are parted."""
     measured = example()
     signals, beside = measured.signals, measured.other_margins[RETRAINED]
-    arm = build_arm(signals, RETRAINED, beside, SETS, {})
+    arm = build_arm(measured, RETRAINED, beside, {})
     h = hinge(signals.logits[signals.runs_of(RETRAINED)], signals.labels)
     assert np.array_equal(arm.margins[EXACT].forget, h[:, 4:8])
     assert np.array_equal(arm.margins[EXACT].control, h[:, 8:12])
@@ -45,7 +45,7 @@ def test_one_run_at_a_time_is_all_runs_at_once_to_the_last_bit() -> None:
     signals = measured.signals
     for key in COMPARED:
         beside = measured.other_margins[key]
-        arm = build_arm(signals, key, beside, SETS, {})
+        arm = build_arm(measured, key, beside, {})
         logits = signals.logits[signals.runs_of(key)]
         exact = hinge(logits, signals.labels)
         right = logits[:, SETS.test].argmax(axis=-1) == signals.labels[SETS.test]
