@@ -148,6 +148,8 @@ def test_a_world_has_the_arms_of_its_own_runs() -> None:
     for key in stress:
         exact = hinge(measured.signals.logits[measured.signals.arms == str(key)], measured.signals.labels)
         assert np.array_equal(getattr(arms, key.kind).margins[EXACT].forget, exact[:, SETS.forget])
+        right = accuracy(measured.signals, key, SETS.test[2:])  # the others have wrong labels
+        assert np.array_equal(getattr(arms, key.kind).accuracy, right)
     assert (arms.variant, arms.stress) == (None, None)
 
 
