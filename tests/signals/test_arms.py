@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from auditkit.core.ids import EXACT, ArmKind
-from auditkit.signals.arms import Arm, Arms, combined, common_queries, joined
+from auditkit.signals.arms import Arm, combined, common_queries, joined
 from auditkit.statistics.margins import Floats
 from auditkit.statistics.residual import memory
 from auditkit.statistics.scores import Scores
@@ -76,7 +76,7 @@ def test_what_unlearned_runs_are_compared_with() -> None:
     assert with_one.reference is with_one.placebo
     for arms in (without, with_one):
         O, U, R, H, P = arms.judged
-        assert (O, U, R, H) == (arms.original, arms.unlearned, arms.retrained, arms.honest)
+        assert (arms.original, arms.unlearned, arms.retrained, arms.honest) == (O, U, R, H)
         assert P is arms.reference
 
 
