@@ -65,7 +65,7 @@ class Criteria(Part):
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     residual_memory: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    visible: Probability = 0.8
+    visible: Annotated[float, Field(ge=0, le=1)] = 0.8
     attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
     accuracy: Probability = 0.01
     jitter: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.3, 1.0, 2.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from auditkit.core.ids import BESIDE, COMPARED, EXACT, PLACEBO, VARIANT, ArmKey, Query, World
+from auditkit.core.ids import BESIDE, COMPARED, EXACT, PLACEBO, STRESS, VARIANT, ArmKey, Query, World
 from auditkit.signals.arms import Arm, Arms
 from auditkit.signals.hinge_margin import hinge
 from auditkit.signals.interface import Interface
@@ -72,9 +72,10 @@ class Measured:
 
     def test_of(self, arm: ArmKey) -> Ints:
         """The records on which an arm's accuracy says how useful it is: not those that it was asked
-        to forget, unless there are no others."""
+        to forget, nor, in the stress world, those with wrong labels, unless there are no others."""
         kept = np.setdiff1d(self.sets.test, self.stand_ins)
-        return kept if arm.kind == "placebo" and len(kept) else self.sets.test
+        apart = arm.kind == "placebo" or arm.world == STRESS
+        return kept if apart and len(kept) else self.sets.test
 
 
 def build_arms(

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from auditkit.calibration import rates as r
 from auditkit.calibration.calibrate import summed_up
-from auditkit.calibration.gallery import GALLERY, HONEST_CASES, LIMITS, GalleryCase
+from auditkit.calibration.gallery import EXACT_CASES, GALLERY, HONEST_CASES, LIMITS, GalleryCase
 from auditkit.calibration.trials import trials
 from auditkit.claims.claim import Claim
 from auditkit.core.canonical import canonical
 from auditkit.core.progress import ConsoleReporter
 from auditkit.engine.resources import Resources
-from auditkit.runs.bank import EXACT_CASE, Bank, open_bank, save
+from auditkit.runs.bank import Bank, open_bank, save
 from auditkit.runs.fill_bank import fill
 from benchmarks.common import RESULTS, claim_in, claim_options
 
@@ -33,7 +33,7 @@ def bank_of(
     """The bank of one world: opened if it is there, else filled and kept."""
     if kept.exists():
         return open_bank(kept)
-    gallery = {name: entry.claimed for name, entry in entries.items()}
+    gallery = {name: entry.claimed for name, entry in {**EXACT_CASES, **entries}.items()}
     bank = fill(claim, gallery, folder=folder, given=given, tell=ConsoleReporter())
     kept.parent.mkdir(parents=True, exist_ok=True)
     save(bank, kept)
@@ -51,7 +51,7 @@ def world(claim: Claim, bank: Bank, claims: int, honest: int, jobs: int) -> r.Ca
     every other case.
     """
     names = [name for name in (*HONEST_CASES, *GALLERY, *LIMITS) if name in bank.names]
-    cases = {EXACT_CASE: honest, **dict.fromkeys(names, claims)}
+    cases = {**dict.fromkeys(EXACT_CASES, honest), **dict.fromkeys(names, claims)}
     return summed_up(
         bank, claim, GALLERY, trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, jobs)
     )

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from auditkit.claims.read import parse_claim
-from auditkit.core.ids import COMPARED, HONEST, ORIGINAL, RETRAINED, UNLEARNED, ArmKey
+from auditkit.core.ids import COMPARED, HONEST, ORIGINAL, PLACEBO, RETRAINED, UNLEARNED, ArmKey
 from auditkit.core.progress import NullReporter
 from auditkit.engine.queue import WorkerConfig
 from auditkit.engine.resources import Resources
@@ -63,15 +63,18 @@ def margins(seed: int, ids: Sequence[str], procedure: dict[str, Any]) -> Mapping
     signals = signals_of(study, asked, answers)
     forget, control = signals.positions(np.array(ids)), set_indices(study, signals).control
     return {
-        arm: Margins(margins_of(signals, arm, forget), margins_of(signals, arm, control)) for arm in COMPARED
+        arm: Margins(margins_of(signals, arm, forget), margins_of(signals, arm, control))
+        for arm in (*COMPARED, PLACEBO)
     }
 
 
 def named(arms: Mapping[ArmKey, Margins], arm: ArmKey) -> Named:
-    """The records asked about, and what is found of them in an arm."""
+    """The records asked about, and what is found of them in an arm: of unlearned runs against their
+    placebo.
+    """
     O, R, H = arms[ORIGINAL], arms[RETRAINED], arms[HONEST]
     seen = memorised_independently(O, stacked(R, H) if arm == HONEST else H, R)
-    return seen, exposure(arms[arm], R, seen)
+    return seen, exposure(arms[arm], R, seen, arms[PLACEBO] if arm == UNLEARNED else None)
 
 
 def null_rate(arms: Mapping[ArmKey, Margins], times: int) -> tuple[float, float]:

@@ -18,20 +18,20 @@ from torch import nn
 
 from auditkit.attacks.battery import run_battery
 from auditkit.claims.read import parse_claim
-from auditkit.core.ids import UNLEARNED
+from auditkit.core.ids import STRESS, UNLEARNED
 from auditkit.core.progress import NullReporter
 from auditkit.engine.queue import WorkerConfig
 from auditkit.engine.resources import Resources
+from auditkit.evidence.assemble import build_attacked, with_stress
 from auditkit.evidence.schema import Number, Ran
 from auditkit.runs.collect import train_and_query
 from auditkit.runs.queries import build_queries
 from auditkit.runs.session import TrainingSession
 from auditkit.runs.trained_source import measured_in
 from auditkit.signals.interface_detection import detect_interface
-from auditkit.signals.measurements import build_arms
 from auditkit.study.planning import plan_for
 from auditkit.study.study import prepare
-from auditkit.verdict import decide
+from auditkit.verdict import decide, held_up_by_visibility
 from auditkit.verdict.controls import RHO
 from benchmarks.common import options
 
@@ -99,16 +99,21 @@ def decided(seed: int, ways: list[str], counts: Counter[tuple[str, str, str]]) -
         cut = behind(how, torch.from_numpy(np.array(every.logits[claimed]))).numpy()
         asked = whole.through(detect_interface(cut))
         measured = measured_in(study, asked, train_and_query(session, asked))
-        battery = run_battery(measured.signals, claim.criteria.all_attacks, measured.sets)
-        arms = build_arms(measured, battery.scores, battery.skipped)
-        decision = decide(arms, claim.criteria, len(measured.sets.test), seed)
-        verdict, (honest, noop, _) = decision.verdict, decision.controls
+        attacks = claim.criteria.all_attacks
+        battery = run_battery(measured.signals, attacks, measured.sets, measured.compared)
+        attacked = build_attacked(measured, battery)
+        decision = decide(attacked.arms, claim.criteria, len(measured.sets.test), seed)
+        if held_up_by_visibility(decision):
+            answers = train_and_query(session, asked, world=STRESS)
+            attacked = with_stress(attacked, measured_in(study, asked, answers, STRESS))
+            decision = decide(attacked.arms, claim.criteria, len(measured.sets.test), seed)
+        verdict, controls = decision.verdict, {control.name: control for control in decision.controls}
         rho_finding = decision.findings[RHO]
         exact = rho_finding.number if isinstance(rho_finding, Ran) else None
         outcomes = {
             "honest claim": (verdict.outcome, exact),
-            "honest control": (honest.outcome, honest.rho),
-            "no-op": (noop.outcome, noop.rho),
+            "honest control": (controls["honest retrain"].outcome, controls["honest retrain"].rho),
+            "no-op": (controls["no-op"].outcome, controls["no-op"].rho),
         }
         withheld = "; ".join(asked.interface.words) or "nothing withheld"
         print(f"seed {seed}, {how} ({withheld})", flush=True)

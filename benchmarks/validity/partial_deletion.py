@@ -17,12 +17,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from auditkit.calibration import fakes_by_keeping as keeping
-from auditkit.calibration.gallery import GalleryCase
+from auditkit.calibration.gallery import EXACT_CASES, GalleryCase
 from auditkit.calibration.trials import Trial, trials
 from auditkit.core.progress import ConsoleReporter
 from auditkit.engine.plan import cores
 from auditkit.engine.resources import Resources
-from auditkit.runs.bank import EXACT_CASE
 from auditkit.runs.fill_bank import fill
 from benchmarks.common import DOCS, RESULTS, claim_in, claim_options
 
@@ -88,12 +87,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int)
     options = parser.parse_args()
     claim = claim_in(options.claim, options.directory)
-    gallery = {
-        f"{share:g} kept": GalleryCase(keeping.partly_deleted, {"share": share}).claimed for share in SHARES
-    }
+    kept = {f"{share:g} kept": GalleryCase(keeping.partly_deleted, {"share": share}) for share in SHARES}
+    gallery = {name: case.claimed for name, case in (EXACT_CASES | kept).items()}
     resources, tell = Resources(jobs=options.jobs), ConsoleReporter()
     bank = fill(claim, gallery, folder=options.claim.parent, given=resources, tell=tell)
-    cases = dict.fromkeys((EXACT_CASE, *gallery), options.claims)
+    cases = dict.fromkeys(gallery, options.claims)
     decided = trials(bank, cases, claim.criteria, claim.runs.per_arm, claim.seed, options.jobs or cores())
     rows = [row(share, decided[case]) for share, case in zip((0.0, *SHARES), cases, strict=True)]
     print(claim.data.source)

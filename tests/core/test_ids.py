@@ -101,13 +101,15 @@ def test_every_arm_is_written_and_no_two_alike() -> None:
 
 
 def test_runs_were_trained_in_the_arm_that_is_their_parent() -> None:
-    """Unlearned runs, in whatever state, were trained as originals of their world; every other run
-    as itself."""
+    """Unlearned runs, in whatever state, were trained as originals of their world, placebo runs in
+    whatever world as honest ones of the plain world; every other run as itself."""
     for kind in get_args(ArmKind):
         for world in get_args(World):
             key = ArmKey(kind, world=world)
             assert key.parent.trained
-            assert key.trained == (key.parent == key) == (kind != "unlearned")
+            assert key.trained == (key.parent == key) == (kind not in ("unlearned", "placebo"))
+    assert {ids.placebo("fake").within(world).parent for world in get_args(World)} == {ids.HONEST}
+    assert ids.UNLEARNED.within(ids.STRESS).parent == ids.ORIGINAL.within(ids.STRESS)
     assert ids.unlearned("off").parent == ids.ORIGINAL
     assert ids.SWAPPED_UNLEARNED.parent == ids.SWAPPED_ORIGINAL
 
@@ -115,7 +117,7 @@ def test_runs_were_trained_in_the_arm_that_is_their_parent() -> None:
 def test_every_kind_of_test_is_written_and_no_two_alike() -> None:
     """Each kind of test is required of some claim, and each test is written in words of its own."""
     criteria = Criteria(attacks=tuple(ATTACKS), recoveries=("relearned",))
-    tests = required_tests(criteria, private=True)
+    tests = required_tests(criteria, private=True, stress=True)
     assert {test.kind for test in tests} == set(get_args(TestKind))
     assert len({str(test) for test in tests}) == len(tests)
     assert [str(TestId(kind)) for kind in get_args(TestKind)] == list(get_args(TestKind))
@@ -125,10 +127,12 @@ def test_a_test_finds_its_finding_in_a_mapping_that_keeps_the_order() -> None:
     """Equal tests are one key, however they were made; a mapping by tests keeps the order of
     judgement, also after another order."""
     criteria = Criteria(attacks=("loss", "gap"), jitter=(1 / 3, 2), recoveries=("relearned",))
-    required = required_tests(criteria)
+    required = required_tests(criteria, stress=True)
     by_test = {test: place for place, test in enumerate(required)}
     for place, query in enumerate(queries(criteria)):
         assert by_test[ids.residual_memory(parse_query(str(query)))] == place
+        in_stress = ids.residual_memory(parse_query(str(query)), ids.STRESS)
+        assert by_test[in_stress] == place + len(queries(criteria)) + 1
     assert by_test[ids.attack_gap("gap")] == required.index(TestId("attack gap", "gap"))
     assert sorted(by_test, key=lambda test: -by_test[test])[::-1] == list(by_test) == required
     assert [str(test) for test in required] == [
@@ -137,6 +141,12 @@ def test_a_test_finds_its_finding_in_a_mapping_that_keeps_the_order() -> None:
         "residual memory, jitter 2",
         "residual memory, relearned",
         "spared records",
+        "residual memory, exact, in the stress world",
+        "residual memory, jitter 0.333333, in the stress world",
+        "residual memory, jitter 2, in the stress world",
+        "residual memory, relearned, in the stress world",
+        "spared records, in the stress world",
+        "visible records",
         "attack gap, loss",
         "attack gap, gap",
         "test accuracy",

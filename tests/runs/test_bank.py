@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from joblib import parallel_config
 
-from auditkit.calibration.trials import trials
-from auditkit.claims.criteria import Criteria
 from auditkit.core import ids
 from auditkit.core.errors import AuditError, IntegrityError
 from auditkit.core.ids import RELEARNED
-from auditkit.runs.bank import EXACT_CASE, Bank, Case, draw, open_bank, runs_of, save
-from auditkit.signals.arms import Arm, joined
+from auditkit.runs.bank import Bank, Case, draw, open_bank, runs_of, save
+from auditkit.signals.arm_arrays import arm_arrays
+from auditkit.signals.arms import Arm, Arms, joined
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.scores import Scores
 from tests.statistics.simulated_arms import simulated_arms
@@ -29,62 +27,104 @@ def numbered(first: int, runs: int) -> Arm:
     return Arm({ids.EXACT: Margins(rows, rows)}, {"loss": Scores(rows, rows)}, own)
 
 
-def bank() -> Bank:
-    """Originals are runs 0 to 9, retrained ones 100 to 119, and run 1000 + k was made from run
-    k."""
-    cases = {"fake": Case(numbered(1000, 2 * N)), "other": Case(numbered(2000, 2 * N), {"gap": "cannot"})}
-    return Bank(numbered(0, 2 * N), numbered(100, 4 * N), cases, {"rmia": "no shadows"}, 50, PARTS, {"x": 1})
+def case(first: int, skipped: dict[str, str] | None = None) -> Case:
+    """A case of which run first + k was made from original k, and run first + 500 + k, the placebo,
+    from honest run k."""
+    return Case(numbered(first, 2 * N), numbered(first + 500, 2 * N), skipped or {})
+
+
+def bank(first: int = 0, **cases: Case) -> Bank:
+    """Originals are runs 0 to 9, retrained ones 100 to 109, honest ones 200 to 209, each so many
+    further on; run 1000 + k was made from run k."""
+    there = cases or {"fake": case(1000), "other": case(2000, {"gap": "cannot"})}
+    arms = (numbered(first + start, 2 * N) for start in (0, 100, 200))
+    return Bank(*arms, there, {"rmia": "no shadows"}, 50, PARTS, {"x": 1})
 
 
 def test_runs_of_a_claim_are_drawn_without_replacement_and_from_the_right_arms() -> None:
-    """Originals are distinct, retrained and honest runs are disjoint, and so are honest unlearned
-    ones."""
+    """Each arm of a claim has so many different runs of the arm of its name."""
     for k in range(50):
-        arms = draw(bank(), EXACT_CASE, N, 3, k)
-        O, U, R, H = (a.accuracy for a in (arms.original, arms.unlearned, arms.retrained, arms.honest))
-        assert len(set(O)) == N
-        assert max(O) < 2 * N
-        assert len({*U, *R, *H}) == 3 * N
-        assert min(*U, *R, *H) >= 100
+        arms = draw(bank(), "fake", N, 3, k)
+        for start, arm in ((0, arms.original), (100, arms.retrained), (200, arms.honest)):
+            assert len(set(arm.accuracy)) == N
+            assert start <= min(arm.accuracy) <= max(arm.accuracy) < start + 2 * N
 
 
-def test_unlearned_runs_are_those_made_from_the_originals_that_were_drawn() -> None:
-    """Run k of a fake was made from run k of the originals of the same claim, whatever is looked
-    at."""
+def test_made_runs_are_those_made_from_the_runs_that_were_drawn() -> None:
+    """Run k of a fake was made from run k of the originals of the same claim, and run k of its
+    placebo from run k of the honest ones, whatever is looked at."""
     for k in range(20):
         arms = draw(bank(), "fake", N, 0, k)
-        assert (arms.unlearned.accuracy == arms.original.accuracy + 1000).all()
-        assert (
-            arms.unlearned.margins[ids.EXACT].forget == arms.original.margins[ids.EXACT].forget + 1000
-        ).all()
-        assert (arms.unlearned.scores["loss"].control == arms.original.scores["loss"].control + 1000).all()
+        assert arms.placebo is not None
+        for made, of, further in (
+            (arms.unlearned, arms.original, 1000),
+            (arms.placebo, arms.honest, 1300),
+        ):
+            assert (made.accuracy == of.accuracy + further).all()
+            assert (made.margins[ids.EXACT].forget == of.margins[ids.EXACT].forget + further).all()
+            assert (made.scores["loss"].control == of.scores["loss"].control + further).all()
 
 
-def test_claims_of_one_number_differ_in_the_claimed_arm_alone() -> None:
+def test_claims_of_one_number_differ_in_what_was_made_alone() -> None:
     """Claim k of every case has the same originals, retrained and honest runs; another k or seed
     has others."""
     one = bank()
-    a, b, c = (draw(one, case, N, 7, 0) for case in (EXACT_CASE, "fake", "other"))
+    a, b = (draw(one, name, N, 7, 0) for name in ("fake", "other"))
     for arm in ("original", "retrained", "honest"):
-        assert len({getattr(x, arm).accuracy.tobytes() for x in (a, b, c)}) == 1
+        assert getattr(a, arm) is getattr(b, arm)
     assert (draw(one, "fake", N, 7, 1).original.accuracy != a.original.accuracy).any()
     assert (draw(one, "fake", N, 8, 0).original.accuracy != a.original.accuracy).any()
     again = draw(bank(), "fake", N, 7, 0)
-    assert (again.unlearned.accuracy == b.unlearned.accuracy).all()
+    assert (again.unlearned.accuracy == a.unlearned.accuracy).all()
+
+
+def test_the_runs_of_one_arm_tell_nothing_of_those_of_another() -> None:
+    """Originals, retrained and honest runs are drawn independently: any two numbers meet as often
+    as chance has it."""
+    one, met = bank(), np.zeros(3)
+    for k in range(400):
+        arms = draw(one, "fake", N, 2, k)
+        O, R, H = (a.accuracy % 100 for a in (arms.original, arms.retrained, arms.honest))
+        met += [np.mean(x == y) for x, y in ((O, R), (O, H), (R, H))]
+    # Two places of the same rank hold the same number in one claim of ten.
+    assert np.abs(met / 400 - 0.1).max() < 5 * np.sqrt(0.1 * 0.9 / (400 * N))
 
 
 def test_every_run_is_as_likely_to_be_drawn() -> None:
-    """Over many claims each original is in half of them, and each retrained run in a quarter as
-    retrained."""
-    counts = np.zeros(200)
+    """Over many claims each original, retrained and honest run is in half of them."""
+    counts = np.zeros(300)
     one = bank()
     for k in range(400):
         arms = draw(one, "fake", N, 1, k)
-        for run in (*arms.original.accuracy, *arms.retrained.accuracy):
+        for run in (*arms.original.accuracy, *arms.retrained.accuracy, *arms.honest.accuracy):
             counts[int(run)] += 1
-    assert counts[: 2 * N].sum() == counts[100:120].sum() == 400 * N
-    assert np.abs(counts[: 2 * N] - 200).max() < 5 * 10  # five binomial standard deviations
-    assert np.abs(counts[100:120] - 100).max() < 5 * np.sqrt(400 * 0.25 * 0.75)
+    for first in (0, 100, 200):
+        drawn = counts[first : first + 2 * N]
+        assert drawn.sum() == 400 * N
+        assert np.abs(drawn - 200).max() < 5 * 10  # five binomial standard deviations
+
+
+def test_the_stress_world_of_a_claim_is_of_the_same_runs() -> None:
+    """In both worlds a claim has the runs of the same numbers, and the variant's are as many
+    different ones of its own."""
+    stress = bank(5000, fake=case(6000), other=case(7000))
+    one = replace(bank(), variant=numbered(300, 2 * N), stress=stress)
+    for k in range(10):
+        arms = draw(one, "other", N, 4, k)
+        there = arms.stress
+        assert there is not None
+        assert there.placebo is not None
+        assert arms.placebo is not None
+        assert arms.variant is not None
+        for name in ("original", "retrained", "honest"):
+            assert (getattr(there, name).accuracy == getattr(arms, name).accuracy + 5000).all()
+        assert (there.unlearned.accuracy == arms.unlearned.accuracy + 5000).all()
+        assert (there.placebo.accuracy == arms.placebo.accuracy + 5000).all()
+        assert len(set(arms.variant.accuracy)) == N
+        assert set(arms.variant.accuracy) <= set(range(300, 300 + 2 * N))
+        assert (there.variant, there.stress) == (None, None)
+    plain = draw(bank(), "other", N, 4, 0)
+    assert (plain.variant, plain.stress) == (None, None)
 
 
 def test_an_attack_skipped_for_one_case_is_skipped_there_alone() -> None:
@@ -99,35 +139,63 @@ def test_queries_that_one_arm_was_not_asked_are_left_out_for_all() -> None:
     rich = Arm(
         {**one.original.margins, RELEARNED: one.original.margins[ids.EXACT]}, {}, one.original.accuracy
     )
-    arms = draw(Bank(rich, one.pool, one.cases, {}, 50, [], {}), "fake", N, 0, 0)
+    both = replace(one, original=rich, retrained=rich, honest=rich)
+    arms = draw(both, "fake", N, 0, 0)
     assert set(arms.original.margins) == {ids.EXACT}
+    made = replace(one.cases["fake"], arm=rich)
+    for placebo, queries in ((numbered(0, 2 * N), {ids.EXACT}), (rich, {ids.EXACT, RELEARNED})):
+        arms = draw(replace(both, cases={"fake": replace(made, placebo=placebo)}), "fake", N, 0, 0)
+        assert set(arms.honest.margins) == queries
 
 
 def test_a_bank_too_small_says_what_it_lacks() -> None:
-    """A claim that needs more runs than there are is refused with both numbers."""
-    with pytest.raises(AuditError, match=r"takes 11 original and 22 retrained runs, the bank has 10 and 20"):
+    """A claim that needs more runs than there are is refused with all numbers."""
+    lacking = "takes 11 runs an arm, the bank has only 10 original and 10 retrained and 10 honest"
+    with pytest.raises(AuditError, match=lacking):
         draw(bank(), "fake", 11, 0, 0)
-    with pytest.raises(AuditError, match=r"takes 24 retrained runs, the bank has 20"):
-        draw(bank(), EXACT_CASE, 8, 0, 0)
+    few = replace(bank(), honest=numbered(200, 7))
+    with pytest.raises(AuditError, match=r"takes 8 runs an arm, the bank has only 7 honest"):
+        draw(few, "fake", 8, 0, 0)
+
+
+ARMS = ("original", "unlearned", "retrained", "honest", "placebo", "variant")
+
+
+def alike(a: Arms, b: Arms) -> bool:
+    """Whether two claims are the same, number by number, in every world."""
+    for arm in ARMS:
+        left, right = getattr(a, arm), getattr(b, arm)
+        if (left is None) != (right is None):
+            return False
+        if left is not None:
+            for x, y in zip(arm_arrays("", left).items(), arm_arrays("", right).items(), strict=True):
+                if x[0] != y[0] or not np.array_equal(x[1], y[1]):
+                    return False
+    if (a.stress is None) != (b.stress is None):
+        return False
+    return a.stress is None or b.stress is None or alike(a.stress, b.stress)
 
 
 def test_a_bank_that_was_kept_is_the_same_bank(tmp_path: Path) -> None:
-    """What is opened again draws the same claims, number by number."""
-    one = bank()
-    save(one, tmp_path / "bank")
-    again = open_bank(tmp_path / "bank")
-    assert (again.skipped, again.test_records, again.about) == (one.skipped, one.test_records, one.about)
-    assert again.cases["other"].skipped == {"gap": "cannot"}
-    for case in (EXACT_CASE, "fake", "other"):
-        a, b = draw(one, case, N, 5, 2), draw(again, case, N, 5, 2)
-        assert (
-            [part.tolist() for part in b.parts] == [part.tolist() for part in a.parts] == [[0, 2], [1, 2, 3]]
-        )
-        for arm in ("original", "unlearned", "retrained", "honest"):
-            left, right = getattr(a, arm), getattr(b, arm)
-            assert (left.accuracy == right.accuracy).all()
-            assert (left.margins[ids.EXACT].control == right.margins[ids.EXACT].control).all()
-            assert (left.scores["loss"].forget == right.scores["loss"].forget).all()
+    """What is opened again draws the same claims, number by number, also of the variant, in the
+    stress world, and of the cases in a bank of their own."""
+    plain = bank()
+    stress = bank(5000, fake=case(6000), other=case(7000))
+    apart = replace(
+        bank(400, labels=case(3000)), variant=numbered(600, 2 * N), stress=bank(8000, labels=case(9000))
+    )
+    whole = replace(plain, variant=numbered(300, 2 * N), stress=stress, apart={"labels": apart})
+    for one in (plain, whole, replace(whole, stress=None), replace(whole, variant=None)):
+        save(one, tmp_path / "bank")
+        again = open_bank(tmp_path / "bank")
+        assert (again.skipped, again.test_records, again.about) == (one.skipped, one.test_records, one.about)
+        assert again.cases["other"].skipped == {"gap": "cannot"}
+        assert again.names == one.names
+        for name in one.names:
+            a, b = draw(one, name, N, 5, 2), draw(again, name, N, 5, 2)
+            assert [part.tolist() for part in b.parts] == [[0, 2], [1, 2, 3]]
+            assert alike(a, b)
+        assert not alike(draw(again, "fake", N, 5, 2), draw(again, "other", N, 5, 2))
 
 
 def test_a_case_that_withholds_something_is_compared_with_arms_from_which_it_is_withheld(
@@ -135,18 +203,16 @@ def test_a_case_that_withholds_something_is_compared_with_arms_from_which_it_is_
 ) -> None:
     """The claims of such a case come from a bank of their own, with runs of the same numbers; a
     kept bank keeps it."""
-    labels = Bank(
-        numbered(0, 2 * N), numbered(500, 4 * N), {"labels": Case(numbered(3000, 2 * N))}, {}, 50, PARTS, {}
-    )
-    one = replace(bank(), apart={"labels": labels})
+    one = replace(bank(), apart={"labels": bank(400, labels=case(3000))})
     save(one, tmp_path / "bank")
     for either in (one, open_bank(tmp_path / "bank")):
         assert either.names == ["fake", "other", "labels"]
-        assert runs_of(either) == {"original": 10, "retrained": 20, "fake": 10, "other": 10, "labels": 10}
-        alike, apart = draw(either, "fake", N, 2, 0), draw(either, "labels", N, 2, 0)
-        assert (apart.original.accuracy == alike.original.accuracy).all()
-        assert (apart.retrained.accuracy == alike.retrained.accuracy + 400).all()
-        assert (apart.unlearned.accuracy == apart.original.accuracy + 3000).all()
+        each = ("original", "retrained", "honest", "fake", "other", "labels")
+        assert runs_of(either) == dict.fromkeys(each, 10)
+        same, apart = draw(either, "fake", N, 2, 0), draw(either, "labels", N, 2, 0)
+        for arm in ("original", "retrained", "honest"):
+            assert (getattr(apart, arm).accuracy == getattr(same, arm).accuracy + 400).all()
+        assert (apart.unlearned.accuracy == apart.original.accuracy + 2600).all()
 
 
 def test_what_is_no_bank_is_refused(tmp_path: Path) -> None:
@@ -174,19 +240,3 @@ def test_what_was_worked_out_run_by_run_is_the_same_for_some_of_the_runs() -> No
             for kept, anew in zip(scores.placements(), fresh.placements(), strict=True):
                 assert (kept == anew).all()
     assert (taken.accuracy == arms.retrained.accuracy[runs]).all()
-
-
-def test_trials_do_not_depend_on_the_number_of_workers() -> None:
-    """Three workers find what one finds, claim by claim; a fake that left half of the memory is
-    refuted and honest retraining is not, although both are judged by the same call."""
-    arms = simulated_arms(4, n=24, share=0.5)
-    cases = {"half": Case(arms.unlearned)}
-    one = Bank(arms.original, joined(arms.retrained, arms.honest), cases, {}, 100, [], {})
-    criteria = Criteria(jitter=(0.1,), attacks=("loss", "gap"), recoveries=())
-    wanted = {EXACT_CASE: 4, "half": 3}
-    found = trials(one, wanted, criteria, 12, 5)
-    with parallel_config(backend="threading"):
-        assert trials(one, wanted, criteria, 12, 5, jobs=3) == found
-    assert [trial.outcome for trial in found["half"]] == ["not_supported"] * 3
-    assert all(ids.residual_memory(ids.EXACT) in trial.refuted_by for trial in found["half"])
-    assert "not_supported" not in [trial.outcome for trial in found[EXACT_CASE]]

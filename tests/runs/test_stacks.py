@@ -12,11 +12,13 @@ from auditkit.core.environment import answering_environment, training_environmen
 from auditkit.core.ids import (
     HONEST,
     ORIGINAL,
+    PLACEBO,
     RETRAINED,
     SHADOW,
     SWAPPED_ORIGINAL,
     SWAPPED_UNLEARNED,
     UNLEARNED,
+    VARIANT,
     unlearned,
 )
 from auditkit.core.progress import NullReporter
@@ -77,6 +79,8 @@ def test_every_run_of_every_arm_is_in_one_stack() -> None:
         unlearned("gate off"): twelve,
         RETRAINED: twelve,
         HONEST: twelve,
+        PLACEBO: twelve,
+        VARIANT: twelve,
         SHADOW: [0, 1, 2, 3],
     }
     assert max(len(s.runs) for s in stacks) <= 5
@@ -111,20 +115,20 @@ def test_the_swapped_world_is_made_only_if_asked_for() -> None:
     others = {digest(s.answers) for s in stacks if s.arm.world == "plain"}
     assert others == stored_under(plain)[1]
     trained = study.members(SWAPPED_ORIGINAL)
-    assert set(study.stand_ins) <= set(study.sets.control)
-    assert len(study.stand_ins) == len(study.sets.forget)
-    assert all(set(row) == {*study.sets.retain, *study.stand_ins} for row in trained)
+    assert set(study.swapped_in) <= set(study.sets.control)
+    assert len(study.swapped_in) == len(study.sets.forget)
+    assert all(set(row) == {*study.sets.retain, *study.swapped_in} for row in trained)
 
 
 def test_the_same_audit_finds_its_runs_again() -> None:
     """Two audits of one claim under one plan store under the same names, all different."""
     weights, answers = stored_under(study_of())
     assert (weights, answers) == stored_under(study_of(), lock="two")
-    assert (len(weights), len(answers)) == (3 * 3 + 1, 6 * 3 + 1)
+    assert (len(weights), len(answers)) == (4 * 3 + 1, 8 * 3 + 1)
 
 
 CHANGES: dict[str, dict[str, Any]] = {
-    "epochs": {"training": {"epochs": 5}},
+    "epochs": {"training": {"epochs": 6}},
     "learning rate": {"training": {"epochs": 4, "learning_rate": 0.0031}},
     "batch size": {"training": {"epochs": 4, "batch_size": 31}},
     "optimiser": {"training": {"epochs": 4, "optimiser": "adamw"}},
@@ -216,12 +220,12 @@ def test_models_in_hand_are_those_that_are_compared() -> None:
 
 
 def test_another_procedure_is_tried_on_the_same_runs() -> None:
-    """Only the unlearned runs are made anew; so are they for other options."""
+    """Only the unlearned runs and their placebo are made anew; so are they for other options."""
     old = stored_under(study_of())
     for procedure in ({"name": "noop"}, {"name": "fnn", "options": {"t": 49.0}}):
         new = stored_under(study_of(procedure=procedure))
         assert old[0] == new[0]
-        assert len(old[1] & new[1]) == 3 * 3 + 1
+        assert len(old[1] & new[1]) == 4 * 3 + 1
 
 
 def test_runs_of_own_code_are_used_by_the_same_bundle_and_the_same_code_alone(tmp_path: Path) -> None:

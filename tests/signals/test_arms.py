@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auditkit.core.ids import EXACT
+from auditkit.core.ids import EXACT, ArmKind
 from auditkit.signals.arms import Arm, combined, common_queries, joined
 from auditkit.statistics.margins import Floats
+from auditkit.statistics.residual import memory
 from auditkit.statistics.scores import Scores
-from tests.statistics.simulated_arms import NEAR, simulated_arms
+from tests.statistics.simulated_arms import NEAR, arms_with_placebo, simulated_arms
 
 
 def parts(arm: Arm) -> list[Floats]:
@@ -17,21 +18,36 @@ def parts(arm: Arm) -> list[Floats]:
 
 
 @pytest.mark.parametrize("n", [3, 6, 7])
-def test_shuffling_exchanges_half_of_the_runs_whole(n: int) -> None:
-    """In n // 2 runs unlearned and retrained change places, with all that belongs to them; the rest
-    stays."""
-    arms = simulated_arms(0, n=n)
+@pytest.mark.parametrize("reference", ["retrained", "placebo"])
+def test_shuffling_exchanges_half_of_the_runs_whole(n: int, reference: str) -> None:
+    """In n // 2 runs the unlearned ones and those they are compared with, the placebo where there
+    is one, change places, with all that belongs to them; the rest stays."""
+    arms = simulated_arms(0, n=n) if reference == "retrained" else arms_with_placebo(0, n=n)
     shuffled = arms.shuffled(4)
     swapped = shuffled.unlearned.accuracy != arms.unlearned.accuracy
     assert swapped.sum() == n // 2
-    before = zip(parts(arms.unlearned), parts(arms.retrained), strict=True)
-    after = zip(parts(shuffled.unlearned), parts(shuffled.retrained), strict=True)
+    before = zip(parts(arms.unlearned), parts(getattr(arms, reference)), strict=True)
+    after = zip(parts(shuffled.unlearned), parts(getattr(shuffled, reference)), strict=True)
     for (u, r), (new_u, new_r) in zip(before, after, strict=True):
         for k in range(n):
             assert np.array_equal(new_u[k], r[k] if swapped[k] else u[k])
             assert np.array_equal(new_r[k], u[k] if swapped[k] else r[k])
-    assert shuffled.original is arms.original
-    assert shuffled.honest is arms.honest
+    for other in {"original", "retrained", "honest", "variant"} - {reference}:
+        assert getattr(shuffled, other) is getattr(arms, other)
+
+
+def test_shuffling_exchanges_runs_in_every_world() -> None:
+    """In the stress world runs of the same numbers change places."""
+    arms = replace(arms_with_placebo(0, n=6), stress=arms_with_placebo(1, n=6))
+    shuffled = arms.shuffled(2)
+    assert shuffled.stress is not None
+    assert arms.stress is not None
+    plain, stress = (
+        np.flatnonzero(new.unlearned.accuracy != old.unlearned.accuracy).tolist()
+        for new, old in ((shuffled, arms), (shuffled.stress, arms.stress))
+    )
+    assert plain == stress
+    assert len(plain) == 3
 
 
 def test_shuffling_depends_on_the_seed() -> None:
@@ -41,12 +57,89 @@ def test_shuffling_depends_on_the_seed() -> None:
     assert 1 < len(rows) <= 3
 
 
-def test_claiming_changes_the_unlearned_arm_only() -> None:
-    """Another arm takes the place of the unlearned one, and nothing else changes."""
-    arms = simulated_arms(0, n=3)
+def test_claiming_changes_what_was_made_only() -> None:
+    """Another arm takes the place of the unlearned one, of which there is neither placebo nor
+    stress world, and nothing else changes."""
+    arms = replace(arms_with_placebo(0, n=3), stress=simulated_arms(1, n=3))
     noop = arms.claiming(arms.original)
     assert noop.unlearned is arms.original
-    assert (noop.original, noop.retrained, noop.honest) == (arms.original, arms.retrained, arms.honest)
+    assert (noop.placebo, noop.stress) == (None, None)
+    for other in ("original", "retrained", "honest", "variant", "skipped", "parts"):
+        assert getattr(noop, other) is getattr(arms, other)
+
+
+def test_what_unlearned_runs_are_compared_with() -> None:
+    """With the placebo where there is one, with retrained runs where there is none; every test of
+    memory looks at just those arms."""
+    without, with_one = simulated_arms(0, n=3), arms_with_placebo(0, n=3)
+    assert without.reference is without.retrained
+    assert with_one.reference is with_one.placebo
+    for arms in (without, with_one):
+        O, U, R, H, P = arms.judged
+        assert (arms.original, arms.unlearned, arms.retrained, arms.honest) == (O, U, R, H)
+        assert P is arms.reference
+
+
+def test_memory_is_that_of_unlearned_runs_against_their_reference() -> None:
+    """In units of original against retrained, whatever the reference; the placebo itself in the
+    place of the unlearned runs has none against itself."""
+    arms = arms_with_placebo(2, n=5, share=0.5, brings=0.2)
+    O, U, R, _, P = (arm.margins[NEAR] for arm in arms.judged)
+    found, expected = arms.memory(NEAR), memory(O, U, R, P)
+    assert (found.left == expected.left).all()
+    assert (found.gap == expected.gap).all()
+    assert (found.left != arms.claiming(arms.unlearned).memory(NEAR).left).any()
+    assert (replace(arms, unlearned=arms.reference).memory(NEAR).left == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["original", "honest"])
+def test_an_arm_passed_off_is_so_in_every_world(kind: ArmKind) -> None:
+    """A procedure that returns original or honest runs does so in the stress world too, and is
+    compared with retrained runs there; where there is no such world, none is made up."""
+    plain = arms_with_placebo(0, n=3)
+    arms = replace(plain, stress=arms_with_placebo(1, n=3))
+    found = arms.passed_off(kind)
+    assert found.stress is not None
+    for passed, of in ((found, arms), (found.stress, arms.stress)):
+        assert passed.unlearned is getattr(of, kind)
+        assert passed.placebo is None
+        assert passed.reference is passed.retrained
+    assert plain.passed_off(kind).stress is None
+
+
+@pytest.mark.parametrize(("n", "half"), [(7, None), (8, 4), (11, 5)])
+def test_halves_of_the_variant_are_an_audit_of_their_own(n: int, half: int | None) -> None:
+    """One half of the variant runs is judged against the other, beside as many runs of the other
+    arms; with fewer than four in a half there is no such audit."""
+    arms = replace(arms_with_placebo(0, n=n), stress=simulated_arms(1, n=n))
+    found = arms.variant_halves
+    if half is None:
+        assert found is None
+        return
+    assert found is not None
+    assert arms.variant is not None
+    one, other = np.arange(half), np.arange(half, 2 * half)
+    expected = {
+        "original": arms.original.take(one),
+        "unlearned": arms.variant.take(one),
+        "retrained": arms.retrained.take(one),
+        "honest": arms.honest.take(one),
+        "placebo": arms.variant.take(other),
+    }
+    for name, arm in expected.items():
+        for a, b in zip(parts(getattr(found, name)), parts(arm), strict=True):
+            assert np.array_equal(a, b)
+    assert (found.variant, found.stress) == (None, None)
+    assert replace(arms, variant=None).variant_halves is None
+
+
+def test_a_world_has_its_own_arms() -> None:
+    """The stress world has those that are kept for it, or none; the plain one these very arms."""
+    plain, stress = simulated_arms(0, n=3), simulated_arms(1, n=3)
+    both = replace(plain, stress=stress)
+    assert both.of_world("plain") is both
+    assert both.of_world("stress") is stress
+    assert plain.of_world("stress") is None
 
 
 def test_map_replaces_every_array_of_an_arm() -> None:

@@ -1,10 +1,24 @@
 """Answers become arms: every value from the runs and records that it is said to be of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from auditkit.attacks.battery import run_battery
-from auditkit.core.ids import COMPARED, EXACT, HONEST, RETRAINED, UNLEARNED, Jitter, Recovered
+from auditkit.core.ids import (
+    COMPARED,
+    EXACT,
+    HONEST,
+    PLACEBO,
+    RETRAINED,
+    STRESS,
+    UNLEARNED,
+    VARIANT,
+    ArmKey,
+    Jitter,
+    Recovered,
+)
 from auditkit.signals.hinge_margin import hinge
 from auditkit.signals.measurements import accuracy, build_arm, build_arms, group_records
 from auditkit.statistics.roc import auc
@@ -29,7 +43,7 @@ def test_an_arm_holds_the_margins_of_its_own_places() -> None:
     ones, given for both together, are parted."""
     measured = example()
     signals, beside = measured.signals, measured.other_margins[RETRAINED]
-    arm = build_arm(signals, RETRAINED, beside, SETS, {})
+    arm = build_arm(measured, RETRAINED, beside, {})
     h = hinge(signals.logits[signals.runs_of(RETRAINED)], signals.labels)
     assert np.array_equal(arm.margins[EXACT].forget, h[:, 4:8])
     assert np.array_equal(arm.margins[EXACT].control, h[:, 8:12])
@@ -45,7 +59,7 @@ def test_one_run_at_a_time_is_all_runs_at_once_to_the_last_bit() -> None:
     signals = measured.signals
     for key in COMPARED:
         beside = measured.other_margins[key]
-        arm = build_arm(signals, key, beside, SETS, {})
+        arm = build_arm(measured, key, beside, {})
         logits = signals.logits[signals.runs_of(key)]
         exact = hinge(logits, signals.labels)
         right = logits[:, SETS.test].argmax(axis=-1) == signals.labels[SETS.test]
@@ -89,6 +103,65 @@ def test_a_query_that_one_arm_lacks_is_asked_of_none() -> None:
         assert list(getattr(arms, key.kind).margins) == [EXACT, NEAR]
     arms = build_arms(example(Recovered("probe")), {}, {})
     assert list(arms.honest.margins) == [EXACT, NEAR, Recovered("probe")]
+
+
+EVERY = (*COMPARED, PLACEBO, VARIANT)
+
+
+def test_arms_that_are_there_are_compared() -> None:
+    """Placebo and variant are compared where there are any, in the world that they are of."""
+    assert example().compared == COMPARED
+    assert example(arms=EVERY).compared == EVERY
+    arms = build_arms(example(), {}, {})
+    assert (arms.placebo, arms.variant, arms.stress) == (None, None, None)
+    stress = tuple(key.within(STRESS) for key in (*COMPARED, PLACEBO))
+    both = example(arms=(*EVERY, *stress))
+    assert (both.compared, both.compared_in(STRESS)) == (EVERY, stress)
+
+
+def test_placebo_and_variant_are_measured_from_their_own_runs() -> None:
+    """Each has the margins, scores and accuracies of the runs that bear its name; the placebo's
+    accuracy is over the test records that it was not asked to forget."""
+    measured = example(arms=EVERY)
+    signals = measured.signals
+    battery = run_battery(signals, ["loss"], SETS, measured.compared)
+    arms = build_arms(measured, battery.scores, battery.skipped)
+    kept = {PLACEBO: SETS.test[2:], VARIANT: SETS.test}
+    for key, test in kept.items():
+        arm = getattr(arms, key.kind)
+        exact = hinge(signals.logits[signals.arms == str(key)], signals.labels)
+        assert np.array_equal(arm.margins[EXACT].forget, exact[:, SETS.forget])
+        assert np.array_equal(arm.margins[NEAR].control, measured.other_margins[key][NEAR][:, 4:])
+        assert np.array_equal(arm.scores["loss"].forget, battery.scores["loss"][key].forget)
+        assert np.array_equal(arm.accuracy, accuracy(signals, key, test))
+    assert measured.test_of(UNLEARNED) is measured.sets.test
+    every = replace(measured, stand_ins=SETS.test)
+    assert every.test_of(PLACEBO) is every.sets.test  # there are no others
+
+
+def test_a_world_has_the_arms_of_its_own_runs() -> None:
+    """The arms of the stress world are the runs that bear its name, though the plain world's are
+    there as well."""
+    stress = tuple(key.within(STRESS) for key in (*COMPARED, PLACEBO))
+    measured = example(arms=(*EVERY, *stress))
+    arms = build_arms(measured, {}, {}, STRESS)
+    for key in stress:
+        exact = hinge(measured.signals.logits[measured.signals.arms == str(key)], measured.signals.labels)
+        assert np.array_equal(getattr(arms, key.kind).margins[EXACT].forget, exact[:, SETS.forget])
+        right = accuracy(measured.signals, key, SETS.test[2:])  # the others have wrong labels
+        assert np.array_equal(getattr(arms, key.kind).accuracy, right)
+    assert (arms.variant, arms.stress) == (None, None)
+
+
+@pytest.mark.parametrize("lacking", [PLACEBO, VARIANT])
+def test_what_the_variant_lacks_is_asked_of_the_others(lacking: ArmKey) -> None:
+    """A query that the placebo lacks is asked of no arm; the variant, there for a control alone,
+    takes nothing from the others."""
+    arms = build_arms(example(Recovered("probe"), lacking={lacking}, arms=EVERY), {}, {})
+    asked = [EXACT, NEAR] if lacking == PLACEBO else [EXACT, NEAR, Recovered("probe")]
+    assert arms.variant is not None
+    assert all(list(arm.margins) == asked for arm in arms.judged)
+    assert list(arms.variant.margins) == [EXACT, NEAR]
 
 
 def test_records_of_one_owner_belong_together() -> None:

@@ -62,6 +62,51 @@ def simulated_arms(
     return Arms(arm(f + remembered), arm(f + left * remembered, accuracy), arm(f), arm(f), {})
 
 
+def arms_with_placebo(
+    seed: int,
+    *,
+    n: int = 12,
+    forget: int = 40,
+    control: int = 80,
+    gap: float = 3.0,
+    share: float = 0.0,
+    spared: int = 0,
+    lift: float = 0.0,
+    brings: float = 0.0,
+    recipe: float = 0.0,
+    temperature: float = 1.0,
+    offset: float = 0.0,
+    visible: float = 1.0,
+) -> Arms:
+    """Six arms of n runs, of a procedure with a drift of its own. Training on a forget record
+    raises its margin by (.5 to 1.5) gap, on a share `visible` of them, the first; unlearning leaves
+    `share` of that, and all of it on the first `spared`. Whatever the procedure makes answers
+    `offset` + `temperature` times as it would, and is raised by a share `lift` of that same memory,
+    whether or not the records were in: such a drift looks like memory. The placebo brings a share
+    `brings` of the memory along; `recipe` is the lift of the variant."""
+    rng = np.random.default_rng(seed)
+    f, c = rng.normal(0.5, 2, forget), rng.normal(0.5, 2, control)
+    shown = np.arange(forget) < visible * forget
+    remembered = np.where(shown, gap * rng.uniform(0.5, 1.5, forget), 0.0)
+    left = np.full(forget, share)
+    left[:spared] = 1
+
+    def arm(raised: Floats | float, drifts: bool = False) -> Arm:
+        a, b = (offset, temperature) if drifts else (0.0, 1.0)
+        margins = f + raised * remembered
+        return simulated_arm(rng, a + b * margins, a + b * c, n, noise=1.0, accuracy=0.9)
+
+    return Arms(
+        original=arm(1),
+        unlearned=arm(lift + left, drifts=True),
+        retrained=arm(0),
+        honest=arm(0),
+        skipped={},
+        placebo=arm(lift + brings, drifts=True),
+        variant=arm(recipe, drifts=True),
+    )
+
+
 def linear_arms(
     seed: int, *, n: int, forget: int, control: int, gap: float, share: float
 ) -> tuple[Margins, Margins, Margins]:

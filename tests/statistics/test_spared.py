@@ -10,7 +10,7 @@ from auditkit.statistics.likelihood import excess_spread
 from auditkit.statistics.margins import Margins, drift_line, stacked
 from auditkit.statistics.power import POWER
 from auditkit.statistics.spared import Spared, null_statistics, spared
-from tests.statistics.simulated_arms import put_right, simulated_arms
+from tests.statistics.simulated_arms import arms_with_placebo, put_right, simulated_arms
 
 AUDITS = 100
 
@@ -26,29 +26,29 @@ def asked(arms: Arms, groups: int = 99) -> Spared:
 
 
 def by_hand(
-    O: Margins, U: Margins, R: Margins, H: Margins, parts: Sequence[Sequence[int]] = ()
+    O: Margins, U: Margins, P: Margins, pool: Margins, parts: Sequence[Sequence[int]] = ()
 ) -> tuple[float, int]:
-    """The statistic record by record, after method/decision.md section 3, on the scale of all
-    retrained runs."""
-    reference = np.concatenate([R.control, H.control]).mean(axis=0)
-    o, u, r = (put_right(arm.forget, arm.control, reference) for arm in (O, U, R))
-    uc, rc = (put_right(arm.control, arm.control, reference) for arm in (U, R))
+    """The statistic record by record, after method/decision.md section 3: the gap is that to all
+    retrained runs, on whose scale all are, and the difference that to P."""
+    reference = pool.control.mean(axis=0)
+    o, u, p, r = (put_right(arm.forget, arm.control, reference) for arm in (O, U, P, pool))
+    uc, pc = (put_right(arm.control, arm.control, reference) for arm in (U, P))
     n = len(u)
     excess = []
     for i in range(uc.shape[1]):
-        V = (np.var(uc[:, i], ddof=1) + np.var(rc[:, i], ddof=1)) / n
+        V = (np.var(uc[:, i], ddof=1) + np.var(pc[:, i], ddof=1)) / n
         if V > 1e-20:
-            excess.append((uc[:, i].mean() - rc[:, i].mean()) ** 2 / V)
+            excess.append((uc[:, i].mean() - pc[:, i].mean()) ** 2 / V)
     kappa = max(1, np.mean(excess))
     ratios: dict[int, float] = {}
     visible = 0
     for i in range(o.shape[1]):
         delta = o[:, i].mean() - r[:, i].mean()
         s = math.sqrt((np.var(o[:, i], ddof=1) + np.var(r[:, i], ddof=1)) / 2)
-        V = kappa * (np.var(u[:, i], ddof=1) + np.var(r[:, i], ddof=1)) / n
+        V = kappa * (np.var(u[:, i], ddof=1) + np.var(p[:, i], ddof=1)) / n
         visible += delta > 0.7 * s
         if delta > 0.7 * s and V > 1e-20:
-            d = u[:, i].mean() - r[:, i].mean()
+            d = u[:, i].mean() - p[:, i].mean()
             ratios[i] = math.exp(delta * d / V - delta**2 / (2 * V))
     everyone = range(o.shape[1])
 
@@ -63,14 +63,17 @@ def by_hand(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_statistic_is_the_formula_record_by_record(seed: int) -> None:
-    """T and the number of visible records equal an explicit loop written from the method."""
-    O, U, R, H = exact(simulated_arms(seed, n=6, spared=2, share=0.1))
+    """T and the number of visible records equal an explicit loop written from the method, held
+    against retrained runs and against a placebo."""
+    arms = arms_with_placebo(seed, n=6, gap=1.2, spared=2, share=0.1, lift=0.2, temperature=0.8)
+    (O, U, R, H), placebo = exact(arms), arms.reference.margins[EXACT]
     parts = [np.arange(10), np.arange(5, 25)] if seed % 2 else []
-    found = spared(O, U, R, H, parts=parts, groups=1, seed=0, alpha=0.05)
-    slow_T, slow_visible = by_hand(O, U, R, H, [part.tolist() for part in parts])
-    assert pytest.approx(slow_T) == found.T
-    assert found.visible == slow_visible
-    assert 0 < found.visible < 40
+    for P in (None, placebo):
+        found = spared(O, U, R, H, P, parts=parts, groups=1, seed=0, alpha=0.05)
+        slow_T, slow_visible = by_hand(O, U, P or R, stacked(R, H), [part.tolist() for part in parts])
+        assert pytest.approx(slow_T) == found.T
+        assert found.visible == slow_visible
+        assert 0 < found.visible < 40
 
 
 def test_the_null_is_the_statistic_of_divided_retrained_runs() -> None:
@@ -83,7 +86,7 @@ def test_the_null_is_the_statistic_of_divided_retrained_runs() -> None:
     for T in null:
         order = rng.permutation(12)
         chosen, others = np.sort(order[:6]), np.sort(order[6:])
-        slow = by_hand(O, pool.take(chosen), pool.take(others), pool.take(chosen), parts)
+        slow = by_hand(O, pool.take(chosen), pool.take(others), pool, parts)
         assert pytest.approx(slow[0]) == T
 
 
@@ -138,7 +141,7 @@ def test_p_is_the_larger_of_markov_and_the_groups() -> None:
     for seed, kept in ((0, 0), (1, 1), (2, 2), (3, 0)):
         found = asked(simulated_arms(seed, n=6, spared=kept))
         by_groups = (1 + sum(t >= found.T for t in found.null)) / (1 + len(found.null))
-        assert found.p == max(by_groups, min(1, math.exp(-found.T)))
+        assert pytest.approx(max(by_groups, min(1, math.exp(-found.T)))) == found.p
         assert len(found.null) == 99
 
 
