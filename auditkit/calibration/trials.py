@@ -2,7 +2,7 @@
 audit, which is told nothing but the arms."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from joblib import Parallel, delayed
 
@@ -11,7 +11,7 @@ from auditkit.core.ids import TestId
 from auditkit.evidence.schema import Decision, Outcome, Ran
 from auditkit.runs.bank import Bank, draw
 from auditkit.signals.arms import Arm
-from auditkit.verdict import decide, held_up_by_visibility
+from auditkit.verdict import decide_in_turn
 from auditkit.verdict.controls import RHO
 from auditkit.verdict.judging import blocking_findings, refuted_tests
 
@@ -29,13 +29,9 @@ class Trial:
 
 
 def trial(bank: Bank, case: str, criteria: Criteria, runs: int, seed: int, k: int) -> Trial:
-    """Claim k of a case, decided as an audit does: by the plain world, and by the stress world
-    where nothing else stands in the way of support."""
+    """Claim k of a case, decided as an audit does."""
     arms = draw(bank, case, runs, seed, k)
-    decision = decide(replace(arms, stress=None), criteria, bank.test_records, seed + k)
-    if arms.stress and held_up_by_visibility(decision):
-        decision = decide(arms, criteria, bank.test_records, seed + k)
-    return trial_result(decision)
+    return trial_result(decide_in_turn(arms, criteria, bank.test_records, seed + k))
 
 
 def trial_result(decision: Decision) -> Trial:

@@ -23,14 +23,13 @@ from auditkit.reproduction.cost import Cost, cost_of, cost_of_retraining
 from auditkit.reproduction.paper_attack import AttackModel, attack_accuracy
 from auditkit.reproduction.sentences import sentences
 from auditkit.reproduction.values import Decided, Row, Table
-from auditkit.runs.bank import Bank
-from auditkit.runs.fill_bank import build_bank, measured_alike, open_session, widened
+from auditkit.runs.bank import Bank, all_of
+from auditkit.runs.fill_bank import build_bank, measured_alike, open_session, stress_bank, widened
 from auditkit.runs.stacks import UnlearnedArm
-from auditkit.signals.arms import Arms, common_queries
 from auditkit.signals.measurements import Measured, accuracy
 from auditkit.statistics.margins import Ints
 from auditkit.study.study import Study, prepare
-from auditkit.verdict import decide, with_diverged
+from auditkit.verdict import decide_in_turn, with_diverged
 from auditkit.verdict.controls import RHO
 from auditkit.verdict.judging import blocking_findings, refuted_tests
 
@@ -81,6 +80,9 @@ def table(
         tell.say(f"judging {len(names)} procedures ...")
         answers = _Answers(measured, claim.criteria.alpha, attack)
         bank = build_bank(measured, claim.criteria.attacks, names, about)
+        if claim.runs.stress:
+            some = {key: gallery[key] for key in names}
+            bank = replace(bank, stress=stress_bank(session, measured.interface, some, about))
         jobs = session.workers.jobs or 1
         verdicts = judged(study, procedures, bank, names, measured.diverged, jobs)
         for arm in (ORIGINAL, RETRAINED):
@@ -127,12 +129,18 @@ def judged(
         delayed(_some)(
             study,
             {key: procedures[key] for key in part},
-            replace(bank, cases={key: bank.cases[key] for key in part}),
+            _only(bank, part),
             diverged,
         )
         for part in parts
     )
     return {key: said for part in found for key, said in part.items()}
+
+
+def _only(bank: Bank, names: Sequence[str]) -> Bank:
+    """The bank with these cases alone, in either world."""
+    stress = bank.stress and _only(bank.stress, names)
+    return replace(bank, cases={key: bank.cases[key] for key in names}, stress=stress)
 
 
 def _some(
@@ -152,10 +160,8 @@ def _some(
 
 def decided(bank: Bank, case: str, claim: Claim, diverged: Sequence[str]) -> Decided:
     """What an audit of this case says, on all runs of the bank."""
-    own = bank.cases[case]
-    O, U, R, H, P = common_queries(bank.original, own.arm, bank.retrained, bank.honest, own.placebo)
-    arms = Arms(O, U, R, H, {**bank.skipped, **own.skipped}, bank.parts, P)
-    decision = with_diverged(decide(arms, claim.criteria, bank.test_records, claim.seed), diverged)
+    arms = all_of(bank, case)
+    decision = with_diverged(decide_in_turn(arms, claim.criteria, bank.test_records, claim.seed), diverged)
     findings, verdict = decision.findings, decision.verdict
     wrong = [f"control: {control.name}" for control in decision.controls if not control.passed]
     return Decided(

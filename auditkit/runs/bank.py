@@ -84,6 +84,20 @@ def draw(bank: Bank, case: str, runs: int, seed: int, k: int) -> Arms:
     return replace(arms, variant=variant, stress=stress)
 
 
+def all_of(bank: Bank, case: str) -> Arms:
+    """The claim of all runs of the bank, in their order."""
+    bank = bank.of(case)
+    stress = None if bank.stress is None else _every(bank.stress, case)
+    return replace(_every(bank, case), variant=bank.variant, stress=stress)
+
+
+def _every(bank: Bank, case: str) -> Arms:
+    """All runs of one world."""
+    own = bank.cases[case]
+    O, U, R, H, P = common_queries(bank.original, own.arm, bank.retrained, bank.honest, own.placebo)
+    return Arms(O, U, R, H, {**bank.skipped, **own.skipped}, bank.parts, P)
+
+
 def _draw(bank: Bank, case: str, which: tuple[int, int, int]) -> Arms:
     """The claim in one world."""
     drawn, of_case = _drawn(bank.original, bank.retrained, bank.honest, which), bank.cases[case]
