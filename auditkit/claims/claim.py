@@ -89,9 +89,12 @@ class ProcedureClaim(Part):
 class ReleaseClaim(Part):
     """One released checkpoint, in place of a procedure: an endpoint claim. weights: a .safetensors
     file, or a state_dict in a .pt or .pth file, which is read without unpickling any code; relative
-    paths start at the folder of the claim."""
+    paths start at the folder of the claim. procedure: by which it is said to be made, where that is
+    handed over too: it is run on retrained models, as a placebo, so that what it does to any model
+    is not taken for memory."""
 
     weights: Path
+    procedure: ProcedureClaim | None = None
 
 
 class PredictionsClaim(Part):
@@ -152,3 +155,11 @@ class Claim(Part):
         """What the claim is about: a procedure, one released model, or answers that were handed
         in."""
         return "endpoint" if self.release else "predictions" if self.predictions else "procedure"
+
+    @property
+    def made_by(self) -> ProcedureClaim | None:
+        """The procedure that can be run: the one claimed, or the one that a released model was made
+        by; None where none is at hand."""
+        if self.release:
+            return self.release.procedure
+        return None if self.predictions else self.procedure

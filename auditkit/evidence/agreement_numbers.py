@@ -26,9 +26,8 @@ def attack_agreement(scores: AttackScores) -> Mapping[ArmKey, Found]:
     }
     if not counted:
         return {}
-    return {
-        arm: find({name: by_arm[arm] for name, by_arm in counted.items()}, AGREED_FPR) for arm in SHOWN_ARMS
-    }
+    there = [arm for arm in SHOWN_ARMS if all(arm in by_arm for by_arm in counted.values())]
+    return {arm: find({name: by_arm[arm] for name, by_arm in counted.items()}, AGREED_FPR) for arm in there}
 
 
 def agreement(found: Mapping[ArmKey, Found]) -> Agreement | None:

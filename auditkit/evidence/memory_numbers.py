@@ -48,6 +48,7 @@ from auditkit.statistics.residual import (
     Memory,
     drift_error,
     effective_records,
+    largest_shares,
     rho_by_run,
     rho_error,
 )
@@ -72,6 +73,12 @@ def residual_memory(arms: Arms, labels: Ints, required: Collection[TestId], alph
         per_class.append(ClassMemory(int(label), *numbers))
     recovered = [query for query in arms.original.margins if isinstance(query, Recovered)]
     detectable = _smallest_detectable(exact, alpha)
+    largest, three = (
+        plain_number(share, n, records, f"share of the gap that {which}", "residual-memory")
+        for share, which in zip(
+            largest_shares(exact), ("the one record with most carries", "the three carry"), strict=True
+        )
+    )
     return ResidualMemory(
         recovered=tuple(_recovered(arms, query, required, alpha) for query in recovered),
         per_class=tuple(per_class),
@@ -87,6 +94,8 @@ def residual_memory(arms: Arms, labels: Ints, required: Collection[TestId], alph
             "(sum of each record's share of the gap)^2 / sum of squares",
             "residual-memory",
         ),
+        largest_share=largest,
+        largest_three=three,
         smallest_detectable=detectable,
         could_see=_could_see(detectable),
     )

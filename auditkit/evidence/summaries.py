@@ -41,6 +41,8 @@ class ResidualMemory:
         per_class: residual memory of each class.
         per_run: arm -> one value a run, for the figure.
         effective_records: how many forget records carry residual memory.
+        largest_share: how much of it the one record carries that carries most; largest_three: the
+            three that carry most together.
         smallest_detectable: the share of memory left that this audit would have told from none with
             probability 0.8.
         could_see: `smallest_detectable` in a sentence.
@@ -50,6 +52,8 @@ class ResidualMemory:
     per_class: tuple[ClassMemory, ...]
     per_run: dict[ArmKey, tuple[float, ...]]
     effective_records: Number
+    largest_share: Number
+    largest_three: Number
     smallest_detectable: Number
     could_see: str = ""
 

@@ -120,17 +120,16 @@ def _claimed(
 ) -> Iterator[RunStack]:
     """What the claim is about: the procedure's models in every state, or the released model; and
     the placebo, where the procedure is at hand."""
-    procedure, originals = study.claim.procedure, by_arm[ORIGINAL]
+    procedure, originals = study.claim.made_by, by_arm[ORIGINAL]
     if study.released:
         yield _released(study, queries)
-        return
-    yield from unlearned_stacks(study, MadeArm(UNLEARNED, procedure), originals, queries)
-    for state in study.states:
-        if state != study.state:
-            yield from unlearned_stacks(
-                study, MadeArm(unlearned(state), procedure, state), originals, queries
-            )
-    if study.placebo:
+    elif procedure:
+        yield from unlearned_stacks(study, MadeArm(UNLEARNED, procedure), originals, queries)
+        for state in study.states:
+            if state != study.state:
+                made = MadeArm(unlearned(state), procedure, state)
+                yield from unlearned_stacks(study, made, originals, queries)
+    if procedure:
         yield from unlearned_stacks(study, MadeArm(PLACEBO, procedure), by_arm[HONEST], queries)
 
 

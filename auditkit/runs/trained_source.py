@@ -31,9 +31,9 @@ from auditkit.signals.interface import Interface
 from auditkit.signals.measurements import Measured, SetIndices, build_arm, group_records
 from auditkit.signals.signals import OverlayArray, Signals
 from auditkit.statistics.sequential import schedule
-from auditkit.study.lock import LockedAudit
+from auditkit.study.lock import LockedAudit, plain_claim
 from auditkit.study.source import Source
-from auditkit.study.study import SETS, Study, plain_claim
+from auditkit.study.study import SETS, Study
 
 RELEASED = "the released model itself"
 NOT_CHECKED = (
@@ -107,7 +107,7 @@ def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Sou
         lock_sha256=locked.lock_sha256,
         looks=schedule(study.claim.runs.looks, study.claim.runs.per_arm),
         measure=measure,
-        measure_stress=measure_stress if study.placebo and study.claim.runs.stress else None,
+        measure_stress=measure_stress if study.stressed else None,
         account=account,
         one_model=study.released is not None,
         audit_privacy=partial(run_dp_audit, study, plan, tell) if study.claim.privacy else None,

@@ -20,16 +20,16 @@ records."""
 LEAST_RUNS, LEAST_SHADOWS = 3, 4
 ORIGINAL, UNLEARNED, RETRAINED, HONEST = ARMS = tuple(map(str, COMPARED))
 """The arms as they are named in the file."""
-SHADOW = str(ids.SHADOW)
+PLACEBO, SHADOW = str(ids.PLACEBO), str(ids.SHADOW)
 MEMBER = f"{SHADOW}/member"
 PLAIN = ("labels", "ids", "sets", ORIGINAL, UNLEARNED, RETRAINED)
-OPTIONAL = (HONEST, SHADOW, MEMBER)
+OPTIONAL = (HONEST, PLACEBO, SHADOW, MEMBER)
 
 
 def array_problems(arrays: Mapping[str, Array]) -> Iterator[str]:
     """Everything that is wrong with the arrays."""
     shares = {name.split("/")[1] for name in arrays if name.startswith("near/") and name.count("/") == 2}
-    answering = [arm for arm in ARMS if arm != HONEST or HONEST in arrays]
+    answering = answering_arms(arrays)
     known = [*PLAIN, *OPTIONAL, *(f"near/{share}/{arm}" for share in sorted(shares) for arm in answering)]
     for name in sorted(arrays.keys() - set(known)):
         close = difflib.get_close_matches(name, known, n=1)
@@ -58,6 +58,12 @@ def array_problems(arrays: Mapping[str, Array]) -> Iterator[str]:
             if (near := arrays.get(f"near/{share}/{arm}")) is not None:
                 runs = shapes[arm][0] if arm in shapes else "runs"
                 yield from _logit_problems(f"near/{share}/{arm}", near, (runs, "draws", beside, classes))
+
+
+def answering_arms(arrays: Mapping[str, Array]) -> list[str]:
+    """The arms whose answers are to be compared: the honest one and the placebo where they are
+    there."""
+    return [arm for arm in (*ARMS, PLACEBO) if arm not in OPTIONAL or arm in arrays]
 
 
 def _is_share(text: str) -> bool:
@@ -120,7 +126,7 @@ def _run_problems(arrays: Mapping[str, Array]) -> Iterator[str]:
     one = UNLEARNED in arrays and arrays[UNLEARNED].ndim == 3 and len(arrays[UNLEARNED]) == 1
     fewest = BESIDE_ONE if one else LEAST_RUNS
     least = {ORIGINAL: fewest, RETRAINED: fewest if HONEST in arrays else 2 * fewest}
-    for arm, wanted in {**least, HONEST: fewest, SHADOW: LEAST_SHADOWS}.items():
+    for arm, wanted in {**least, HONEST: fewest, PLACEBO: fewest, SHADOW: LEAST_SHADOWS}.items():
         if arm in arrays and arrays[arm].ndim == 3 and len(arrays[arm]) < wanted:
             halved = ", or hand in honest ones besides" if wanted == 2 * fewest else ""
             yield f"{arm}: must be at least {wanted} runs, found {len(arrays[arm])}; add some{halved}"

@@ -11,6 +11,9 @@ The arrays of the file, with `records` and `classes` the same in all of them:
                 original k
     retrained   of runs trained from scratch on retain only
     honest      of further such runs; left out, every other retrained run is taken for it
+    placebo     of the models that the procedure makes from the honest ones, asked to forget other
+                records that these never saw; left out, unlearned runs are compared with retrained
+                ones, and what the procedure does to any model is taken for memory
     shadow      of the attacker's own runs, may be left out
     shadow/member       bool (shadow runs, records): whether each was trained on the record
     near/<share>/<arm>  float (runs, draws, forget + control, classes): answers on inputs near the
@@ -32,6 +35,7 @@ import numpy as np
 
 from auditkit.core.errors import UsageError
 from auditkit.core.ids import COMPARED, ArmKey, Jitter, Query
+from auditkit.core.ids import PLACEBO as PLACEBO_ARM
 from auditkit.core.ids import UNLEARNED as UNLEARNED_ARM
 from auditkit.signals.hinge_margin import jittered_margins
 from auditkit.signals.interface import Interface, apply_interface, merge_interfaces
@@ -42,6 +46,7 @@ from auditkit.signals.predictions_checks import (
     HONEST,
     MEMBER,
     ORIGINAL,
+    PLACEBO,
     RETRAINED,
     SETS,
     SHADOW,
@@ -116,7 +121,8 @@ def _predictions_in(arrays: Mapping[str, Array], sha256: str, seed: int) -> Subm
     answers = [arrays[source][rows].astype(np.float32) for source, rows in runs.values()]
     arms = np.concatenate([np.full(len(rows), arm) for arm, (_, rows) in runs.items()])
     on_retain, on_both = sets == "retain", np.isin(sets, ("retain", "forget"))
-    trained_on = {ORIGINAL: on_both, UNLEARNED: on_both, RETRAINED: on_retain, HONEST: on_retain}
+    trained_on = dict.fromkeys((ORIGINAL, UNLEARNED), on_both)
+    trained_on |= dict.fromkeys((RETRAINED, HONEST, PLACEBO), on_retain)
     member = [
         arrays[MEMBER] if arm == SHADOW else np.tile(trained_on[arm], (len(rows), 1))
         for arm, (_, rows) in runs.items()
@@ -133,8 +139,9 @@ def _predictions_in(arrays: Mapping[str, Array], sha256: str, seed: int) -> Subm
     )
     shares = tuple(sorted({float(name.split("/")[1]) for name in arrays if name.startswith("near/")}))
     beside = labels[np.concatenate([indices.forget, indices.control])]
-    near: dict[ArmKey, dict[Query, Floats]] = {arm: {} for arm in COMPARED}
-    for arm in COMPARED:
+    compared = [arm for arm in (*COMPARED, PLACEBO_ARM) if str(arm) in runs]
+    near: dict[ArmKey, dict[Query, Floats]] = {arm: {} for arm in compared}
+    for arm in compared:
         source, rows = runs[str(arm)]
         for share in shares:
             logits = arrays[f"near/{share:g}/{source}"][rows].astype(np.float32)
@@ -152,23 +159,25 @@ def _predictions_in(arrays: Mapping[str, Array], sha256: str, seed: int) -> Subm
 
 def _interface(arrays: Mapping[str, Array]) -> Interface:
     """What the unlearned models do not say, on the records or near them."""
-    claimed = [a for name, a in arrays.items() if _answers(name) and name.split("/")[-1] == UNLEARNED]
+    made = (UNLEARNED, PLACEBO)
+    claimed = [a for name, a in arrays.items() if _answers(name) and name.split("/")[-1] in made]
     return merge_interfaces([detect_interface(logits.astype(np.float32)) for logits in claimed])
 
 
 def _answers(name: str) -> bool:
     """Whether an array holds logits."""
-    return name.split("/")[-1] in (*ARMS, SHADOW)
+    return name.split("/")[-1] in (*ARMS, PLACEBO, SHADOW)
 
 
 def _used(arrays: Mapping[str, Array]) -> dict[str, tuple[str, Ints]]:
     """arm -> the array it is in, and its runs there. As many of every arm but shadow, and but for a
     single unlearned."""
-    every = {arm: (arm, np.arange(len(arrays[arm]))) for arm in (*ARMS, SHADOW) if arm in arrays}
+    every = {arm: (arm, np.arange(len(arrays[arm]))) for arm in (*ARMS, PLACEBO, SHADOW) if arm in arrays}
     if HONEST not in arrays:
         _, rows = every[RETRAINED]
         every |= {RETRAINED: (RETRAINED, rows[::2]), HONEST: (RETRAINED, rows[1::2])}
-    equal = [arm for arm in ARMS if arm != UNLEARNED or len(arrays[UNLEARNED]) > 1]
+    compared = [arm for arm in (*ARMS, PLACEBO) if arm in every]
+    equal = [arm for arm in compared if arm != UNLEARNED or len(arrays[UNLEARNED]) > 1]
     n = min(len(every[arm][1]) for arm in equal)
     return {arm: (source, rows[:n] if arm in equal else rows) for arm, (source, rows) in every.items()}
 
@@ -180,7 +189,7 @@ def _notes(arrays: Mapping[str, Array], runs: Mapping[str, tuple[str, Ints]]) ->
             "No honest control was handed in: every other retrained run stands for it, so that half as many"
             " are left to compare with."
         )
-    for name in ARMS:
+    for name in (*ARMS, PLACEBO):
         if name in arrays:
             used = sum(len(rows) for source, rows in runs.values() if source == name)
             if used < len(arrays[name]):

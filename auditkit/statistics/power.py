@@ -87,7 +87,14 @@ def runs_for_power(sd: float, margin: float, alpha: float, mean: float = 0.0) ->
 
 
 def runs_to_decide(
-    value: float, sd: float, margin: float, alpha: float, *, tests: int, two_sided: bool
+    value: float,
+    sd: float,
+    margin: float,
+    alpha: float,
+    *,
+    tests: int,
+    two_sided: bool,
+    over_records: float = 0.0,
 ) -> int | None:
     """How many runs would decide on which side of the margin a value lies, with probability POWER,
     if it is what it now seems to be; None if MOST would not.
@@ -99,6 +106,8 @@ def runs_to_decide(
         alpha: the level of a test.
         tests: how many tests Holm's correction is over, which a refutation must survive.
         two_sided: the margin is +-margin and not an upper bound.
+        over_records: the standard error over records, which a refutation weighs besides, and no
+            number of runs lowers.
 
     Examples:
         >>> [runs_to_decide(x, 0.2, 0.2, 0.05, tests=5, two_sided=True) for x in (0.0, 0.1, 0.4)]
@@ -111,7 +120,8 @@ def runs_to_decide(
     if not two_sided and value < margin:
         return _fewest(lambda n: one_sided_power(n, sd, margin - value, alpha))
     level = alpha / tests / (2 if two_sided else 1)
-    return _fewest(lambda n: one_sided_power(n, sd, abs(value) - margin, level))
+    beyond = abs(value) - margin
+    return _fewest(lambda n: one_sided_power(n, np.hypot(sd, np.sqrt(n) * over_records), beyond, level))
 
 
 def _fewest(power: Callable[[int], float]) -> int | None:

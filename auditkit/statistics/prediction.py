@@ -78,6 +78,23 @@ def _beyond(memory: Memory, bound: float, extra: float) -> tuple[float, float, f
     return float(rest.mean()), float(np.sqrt(variance(rest) / n + extra)), n - 1.0
 
 
+def as_one_more(memory: Memory) -> float:
+    """How probable it is that one more of the runs it is compared with lies as far from them as the
+    one unlearned run does: the two-sided p-value of the plain prediction test, D / (s sqrt(1 +
+    1/m)), Student's t with m - 1 degrees of freedom. No margin is in it.
+
+    Args:
+        memory: of one run.
+
+    Examples:
+        >>> left = np.array([[0.4], [0.2], [0.3], [0.5]])
+        >>> round(as_one_more(Memory(left, np.ones((4, 1)), one_run=True)), 3)
+        0.094
+    """
+    mean, error, df = _beyond(memory, 0.0, own_variance(memory))
+    return min(1.0, 2 * p_above(abs(mean), error, df, 0))
+
+
 def prediction_power(n: int, sd: float, margin: float, alpha: float) -> float:
     """The probability that one run like the retrained ones is found within +-margin of n of them.
 

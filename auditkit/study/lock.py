@@ -1,7 +1,9 @@
 """The lock: what an audit is held to, fixed and published before the first model is trained."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from auditkit.claims.claim import Claim
 from auditkit.claims.required import required_tests
 from auditkit.core.canonical import canonical, commitment, digest
 from auditkit.core.environment import environment
@@ -13,7 +15,7 @@ from auditkit.statistics.sequential import schedule
 from auditkit.study.lock_check import expected_lock, verify_lock
 from auditkit.study.planning import locked_plan, plan_for, plan_in
 from auditkit.study.source import AuditRequest
-from auditkit.study.study import Study, plain_claim, prepare, seeds_of
+from auditkit.study.study import Study, prepare, seeds_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,9 @@ def lock_content(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
                 for name, positions in asdict(study.sets).items()
             },
         },
-        "required_tests": required_tests(study.claim.criteria, private=study.claim.privacy is not None),
+        "required_tests": required_tests(
+            study.claim.criteria, private=study.claim.privacy is not None, stress=study.stressed
+        ),
         "looks": [
             {"runs": n, "level": share * study.claim.criteria.alpha}
             for n, share in schedule(study.claim.runs.looks, study.claim.runs.per_arm)
@@ -79,3 +83,14 @@ def lock_content(study: Study, plan: Plan, key: bytes) -> dict[str, object]:
         "code": {"auditkit": environment()["code_sha256"], **study.own_code},
         "plan": asdict(plan),
     }
+
+
+def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
+    """The claim as it may leave the audit: record ids only as a salted commitment."""
+    plain: dict[str, Any] = claim.model_dump(mode="json", exclude_none=True)
+    if claim.release:
+        plain.pop("procedure")
+        plain["release"]["weights"] = claim.release.weights.name
+    if claim.forget.ids is not None:
+        plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
+    return plain

@@ -54,11 +54,12 @@ def build_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
 
 def fit_problems(claim: Claim, data: Dataset, folder: Path) -> list[str]:
     """Whether the procedure can be put to a model as it is built for this data."""
-    if claim.kind != "procedure" or model_problems(claim, folder) or procedure_problems(claim, folder):
+    made_by = claim.made_by
+    if made_by is None or model_problems(claim, folder) or procedure_problems(claim, folder):
         return []
-    procedure = resolve_procedure(claim.procedure.name, folder)
+    procedure = resolve_procedure(made_by.name, folder)
     build = builder(claim.model, folder, data.x.shape[1:], data.n_classes)
-    return procedure_model_problems(procedure, claim.procedure.options, initialise(build, 0))
+    return procedure_model_problems(procedure, made_by.options, initialise(build, 0))
 
 
 def _not_private(claim: Claim, build: Build) -> list[str]:
@@ -131,13 +132,14 @@ def private_training_problems(claim: Claim) -> list[str]:
 
 def procedure_problems(claim: Claim, folder: Path) -> list[str]:
     """Whether there is such a procedure, and whether it takes these options."""
-    if claim.release:
-        return release_problems(claim)
+    problems, made_by = release_problems(claim) if claim.release else [], claim.made_by
+    if made_by is None:
+        return problems
     try:
-        procedure = resolve_procedure(claim.procedure.name, folder)
+        procedure = resolve_procedure(made_by.name, folder)
     except UsageError as error:
-        return list(error.problems)
-    return procedure_option_problems(procedure, claim.procedure.options)
+        return [*problems, *error.problems]
+    return [*problems, *procedure_option_problems(procedure, made_by.options)]
 
 
 def release_problems(claim: Claim) -> list[str]:
@@ -145,8 +147,8 @@ def release_problems(claim: Claim) -> list[str]:
     problems = []
     if "procedure" in claim.model_fields_set:
         problems.append(
-            "a claim is about a procedure or about a released model, found both; remove [procedure] or"
-            " [release]"
+            "a claim is about a procedure or about a released model, found both; remove one of them,"
+            " or name the procedure that the model was made by under [release.procedure]"
         )
     if claim.runs.swap:
         problems.append(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from auditkit.core.errors import UsageError
+from auditkit.core.ids import VARIANT
 from auditkit.core.progress import Reporter
 from auditkit.engine.cost import (
     Cost,
@@ -110,16 +111,20 @@ def describe_plan(study: Study, found: PlanCost) -> list[str]:
     """What will be done, and how, in two lines."""
     runs, plan, expected = study.claim.runs, found.plan, found.cost
     trained = sum(len(run_seeds(study.claim, arm)) for arm in study.trained)
-    most = "at most " if runs.looks else ""
-    what = (
-        f"{trained + (1 + runs.swap) * runs.per_arm} runs: {most}{runs.per_arm} each of original, retrained,"
-        f" honest control and unlearned ({study.claim.procedure.name}), {runs.shadow} shadow"
-        + (f", {2 * runs.per_arm} of the swapped world" if runs.swap else "")
-    )
+    most, n = "at most " if runs.looks else "", runs.per_arm
+    varied = f", {n} by another recipe" if VARIANT in study.trained else ""
     if study.released:
+        placebo = f", {n} of a placebo ({study.claim.made_by.name})" if study.claim.made_by else ""
         what = (
-            f"{trained} runs: {runs.per_arm} each of original, retrained and honest control, {runs.shadow}"
+            f"{trained} runs: {n} each of original, retrained and honest control{placebo}, {runs.shadow}"
             " shadow; beside them the released model"
+        )
+    else:
+        what = (
+            f"{trained + (2 + runs.swap) * n} runs: {most}{n} each of original, retrained, honest control,"
+            f" unlearned ({study.claim.procedure.name}) and placebo{varied}, {runs.shadow} shadow"
+            + (f", {2 * n} of the swapped world" if runs.swap else "")
+            + (f"; {3 * n} more if too few records show any memory" if study.stressed else "")
         )
     if expected is None:
         return [

@@ -10,7 +10,6 @@ import numpy as np
 
 from auditkit.claims.claim import Claim
 from auditkit.claims.read import fill_defaults
-from auditkit.core.canonical import commitment
 from auditkit.core.errors import UsageError
 from auditkit.core.ids import (
     HONEST,
@@ -85,7 +84,8 @@ class Study:
         """name in the claim -> SHA-256 of the code behind it, for each function of the user's
         own."""
         claim = self.claim
-        names = (claim.model.name, claim.training.train or "", claim.procedure.name)
+        made_by = claim.made_by.name if claim.made_by else ""
+        names = (claim.model.name, claim.training.train or "", made_by)
         return {name: code_digest(name, self.folder) for name in names if ":" in name}
 
     @property
@@ -110,7 +110,12 @@ class Study:
     @property
     def _varied(self) -> bool:
         """Whether the auditor can retrain by another recipe: not by training of the user's own."""
-        return self.placebo and not self.claim.training.train and self.claim.training.epochs > 1
+        return not self.released and not self.claim.training.train and self.claim.training.epochs > 1
+
+    @property
+    def stressed(self) -> bool:
+        """Whether the audit may go on to the stress world, in which the procedure is run again."""
+        return self.claim.kind == "procedure" and self.claim.runs.stress
 
     def recipe_of(self, arm: ArmKey) -> Recipe:
         """How the runs of an arm are trained: those of the variant for half the epochs."""
@@ -121,7 +126,7 @@ class Study:
     @property
     def placebo(self) -> bool:
         """Whether the procedure is at hand, so that it can be applied to retrained runs too."""
-        return not self.released
+        return self.claim.made_by is not None
 
     @cached_property
     def stand_ins(self) -> Indices:
@@ -233,14 +238,3 @@ def seeds_of(study: Study) -> dict[str, list[str]]:
     streams = {str(arm): run_seeds(claim, arm) for arm in (*study.trained, *made)}
     streams[SHADOW_HALVES] = _seeds(claim, SHADOW_HALVES, claim.runs.shadow)
     return {name: [str(seed) for seed in seeds] for name, seeds in streams.items()}
-
-
-def plain_claim(claim: Claim, key: bytes) -> dict[str, object]:
-    """The claim as it may leave the audit: record ids only as a salted commitment."""
-    plain: dict[str, object] = claim.model_dump(mode="json", exclude_none=True)
-    if claim.release:
-        plain.pop("procedure")
-        plain["release"] = {"weights": claim.release.weights.name}
-    if claim.forget.ids is not None:
-        plain["forget"] = {"records": len(claim.forget.ids), "commitment": commitment(key, claim.forget.ids)}
-    return plain

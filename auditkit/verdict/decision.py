@@ -69,7 +69,7 @@ def decide(
         return judge(of_memory(found), passed_by_noop, level, family)
 
     controls = made_controls(arms, terms, judged, judged(honest), judged(noop))
-    return Decision(findings, controls, verdict(findings, controls, criteria, share))
+    return Decision(findings, controls, verdict(findings, controls, criteria, share, family))
 
 
 def held_up_by_visibility(decision: Decision) -> bool:
@@ -103,10 +103,14 @@ def record_look(decision: Decision, runs: int, level: float) -> Look:
 
 
 def verdict(
-    findings: Findings, controls: Sequence[Control], criteria: Criteria, share: float = 1.0
+    findings: Findings,
+    controls: Sequence[Control],
+    criteria: Criteria,
+    share: float = 1.0,
+    family: int = 0,
 ) -> Verdict:
-    """The answer, with its reasons in sentences. share: of alpha, that the findings were judged
-    by."""
+    """The answer, with its reasons in sentences. share: of alpha, that the findings were judged by.
+    family: how many tests Holm's correction is over, where that is more than there are."""
     failed, level = [c for c in controls if not c.passed], share * criteria.alpha
     outcome = "inconclusive" if failed else conclude(findings)
     decided = Verdict(
@@ -119,4 +123,5 @@ def verdict(
     )
     if outcome != "inconclusive":
         return decided
-    return with_outlook(decided, blocking_findings(findings), len(findings), failed, criteria, share)
+    tests = max(family, len(findings))
+    return with_outlook(decided, blocking_findings(findings), tests, failed, criteria, share)

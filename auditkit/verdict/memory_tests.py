@@ -5,7 +5,7 @@ import math
 from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import EXACT, STRESS, VISIBLE_RECORDS, TestId, question_part
 from auditkit.evidence.numbers import ONE_RUN, incomparable_arms, plain_number, rho_number
-from auditkit.evidence.schema import Finding, Number, Ran, Skipped
+from auditkit.evidence.schema import Finding, Interval, Number, Ran, Skipped
 from auditkit.reports.method_page import METHOD
 from auditkit.signals.arms import Arms
 from auditkit.statistics.hypotheses import p_above, paired
@@ -13,7 +13,7 @@ from auditkit.statistics.likelihood import VISIBLE, visible_records
 from auditkit.statistics.margins import stacked
 from auditkit.statistics.power import POWER
 from auditkit.statistics.prediction import rho_equivalence, spared_one
-from auditkit.statistics.residual import Memory
+from auditkit.statistics.residual import Memory, refuting_interval
 from auditkit.statistics.spared import Spared, spared
 from auditkit.verdict.finding import equivalence_finding
 
@@ -45,6 +45,7 @@ def residual_finding(arms: Arms, test_id: TestId, criteria: Criteria) -> Finding
         test,
         two_sided=True,
         needs_informative=True,
+        refuting=Interval(*refuting_interval(measured, criteria.alpha)),
     )
 
 

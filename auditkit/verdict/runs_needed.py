@@ -62,12 +62,22 @@ def _needed(finding: Finding, criteria: Criteria, share: float, tests: int) -> i
     n = finding.number
     if finding.margin is None or n.value is None or n.low is None or n.high is None:
         return f"how many would settle {finding.test} cannot be computed"
-    sd = (n.high - n.low) / 2 / t_quantile(1 - share * criteria.alpha, n.n_runs - 1) * np.sqrt(n.n_runs)
+    quantile = t_quantile(1 - share * criteria.alpha, n.n_runs - 1)
+    error = (n.high - n.low) / 2 / quantile
+    wider = finding.refuting
+    both = error if wider is None else max(error, (wider.high - wider.low) / 2 / quantile)
     runs = runs_to_decide(
-        n.value, sd, finding.margin, criteria.alpha, tests=tests, two_sided=finding.two_sided
+        n.value,
+        error * np.sqrt(n.n_runs),
+        finding.margin,
+        criteria.alpha,
+        tests=tests,
+        two_sided=finding.two_sided,
+        over_records=float(np.sqrt(both**2 - error**2)),
     )
-    return (
-        f"{finding.test} seems to lie on the margin, and more than {MOST:,} runs an arm would be needed"
-        if runs is None
-        else max(runs, n.n_runs + 1)
-    )
+    if runs is not None:
+        return max(runs, n.n_runs + 1)
+    beyond = abs(n.value) > finding.margin if finding.two_sided else n.value > finding.margin
+    if beyond and both > error:
+        return f"{finding.test} lies beyond the margin by less than other records may differ by"
+    return f"{finding.test} seems to lie on the margin, and more than {MOST:,} runs an arm would be needed"

@@ -27,7 +27,7 @@ from auditkit.evidence.schema import (
     Verdict,
 )
 from auditkit.signals.arms import Arm, Arms
-from auditkit.statistics.prediction import most_by_chance, runs_to_settle
+from auditkit.statistics.prediction import as_one_more, most_by_chance, runs_to_settle
 from auditkit.statistics.residual import memory
 from auditkit.statistics.sequential import Level
 from auditkit.verdict.controls import RHO
@@ -41,6 +41,7 @@ from auditkit.verdict.judging import (
     refuted_tests,
 )
 from auditkit.verdict.required_findings import required_findings
+from auditkit.verdict.sentences import visible_words
 
 HONEST_MEANING = "each of the further retrained runs in turn, passed off as the released model"
 NOOP_MEANING = "each original run in turn, passed off as the released model and left out of the originals"
@@ -49,8 +50,8 @@ EXCHANGED_MEANING = (
 )
 SENTENCES: dict[Outcome, str] = {
     "supported": (
-        "Supported, as far as a single model can be: on every required test it lies among models retrained "
-        "without the forget records, residual memory {rho}."
+        "Supported, as far as a single model can be{of}: at most {margin:g} of the memory can be left,"
+        " residual memory {rho}.{rest}"
     ),
     "not_supported": "Not supported: this model is not like models retrained without the forget records.",
 }
@@ -89,7 +90,8 @@ def decide_single_model(
     )
     required = {**findings_of(arms), **{finding.test: finding for finding in other_findings}}
     findings = judge(required, uninformative, level)
-    return Decision(findings, controls, _verdict(findings, controls, criteria))
+    plain = as_one_more(arms.memory(EXACT))
+    return Decision(findings, controls, _verdict(findings, controls, criteria, plain))
 
 
 def _run(arm: Arm, k: int) -> Arm:
@@ -152,14 +154,28 @@ def _rho(arms: Arms, arm: Arm, criteria: Criteria) -> Number:
     return rho_number(memory(O, U, R), criteria.alpha)
 
 
-def _verdict(findings: Findings, controls: Sequence[Control], criteria: Criteria) -> Verdict:
-    """The answer, in words that claim no more than one run can show."""
+def _plain_test(p: float) -> str:
+    """The plain prediction test in words."""
+    return (
+        "Beside the margin, as one model among others: one more of those it is compared with would lie as far"
+        f" out or further with probability {p:.2g}."
+    )
+
+
+def _verdict(
+    findings: Findings, controls: Sequence[Control], criteria: Criteria, as_retrained: float
+) -> Verdict:
+    """The answer, in words that claim no more than one run can show. as_retrained: of the plain
+    prediction test."""
     decided, rho = verdict(findings, controls, criteria), findings[RHO]
     sentence = SENTENCES.get(decided.outcome, decided.sentence)
     if refuted_tests(findings) == [DIFFERENTIAL_PRIVACY]:
         sentence = decided.sentence
     if isinstance(rho, Ran):
-        sentence = sentence.format(rho=format_number(rho))
+        of, rest = visible_words(findings)
+        said = {"of": of, "rest": rest, "margin": criteria.residual_memory, "rho": format_number(rho)}
+        sentence = sentence.format(**said)
+    decided = replace(decided, reasons=(*decided.reasons, _plain_test(as_retrained)))
     open_yet = decided.outcome == "inconclusive" and all(c.passed for c in controls)
     decided = replace(decided, sentence=sentence, runs_needed=None, further_runs=None, outlook="")
     return _with_outlook(decided, findings, criteria) if open_yet else decided

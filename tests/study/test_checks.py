@@ -10,7 +10,8 @@ from auditkit.core.errors import UsageError
 from auditkit.core.progress import NullReporter
 from auditkit.data import NearDuplicates, load
 from auditkit.study.checks import claim_problems, data_problems, duplicate_warnings
-from auditkit.study.study import plain_claim, prepare
+from auditkit.study.lock import plain_claim
+from auditkit.study.study import prepare
 from auditkit.unlearning import UNLEARNERS
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
