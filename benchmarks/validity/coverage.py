@@ -170,10 +170,8 @@ def main() -> int:
 def renewed(found: Found) -> Found:
     """The rows on file, those of settings that were simulated anew in their places."""
     plain = json.loads((RESULTS / "coverage.json").read_text())
-    coverage, sizes = (
-        [kind(**{f.name: row[f.name] for f in fields(kind)}) for row in plain[part]]
-        for kind, part in ((Row, "coverage"), (Size, "sizes"))
-    )
+    coverage = [Row(**{f.name: row[f.name] for f in fields(Row)}) for row in plain["coverage"]]
+    sizes = [Size(**{f.name: row[f.name] for f in fields(Size)}) for row in plain["sizes"]]
     jackknife = [jackknifed_on_file(row) for row in plain.get("jackknife", ())]
     return Found(
         replaced(coverage, found.coverage, lambda r: (r.interval, r.setting, r.n)),
