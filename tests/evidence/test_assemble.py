@@ -188,5 +188,7 @@ def test_a_record_that_was_not_asked_about_is_kept_as_such() -> None:
     honest.forget[:, 1] = np.nan
     again = build_attacked(found.measured, replace(found.battery, skipped={}))
     assert again.arms.honest.scores["loss"].forget.shape[1] == honest.forget.shape[1] - 1
-    assert np.isnan(np.asarray(bundle_arrays(again, b"", 0.05)["honest/attack/loss/forget"], float)[:, 1]).all()
+    assert np.isnan(
+        np.asarray(bundle_arrays(again, b"", 0.05)["honest/attack/loss/forget"], float)[:, 1]
+    ).all()
     assert CRITERIA.attacks[0] == "loss"
