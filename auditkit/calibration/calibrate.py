@@ -80,7 +80,7 @@ def summed_up(
     bank: Bank, claim: Claim, fakes: Mapping[str, GalleryCase], found: Mapping[str, Sequence[Trial]]
 ) -> r.Calibration:
     """The table of these trials: case -> trials, which were drawn from this bank."""
-    tests = required_tests(claim.criteria)
+    tests = required_tests(claim.criteria, stress=claim.runs.stress)
     rows = tuple(row(case, fakes, own, tests) for case, own in found.items())
     answer, sentences = r.answered(rows, claim.criteria.alpha)
     about = cast(dict[str, Any], bank.about)

@@ -100,7 +100,9 @@ def group_of(test: TestId) -> str:
     """Tests that differ only in the attack, or only in the radius, are counted together."""
     if test.kind == "attack gap":
         return f"{test.kind}s"
-    return f"{test.kind}, near" if isinstance(test.of, Jitter) else str(test)
+    if isinstance(test.of, Jitter):
+        return str(TestId(test.kind, "near", test.world))
+    return str(test)
 
 
 def rates(

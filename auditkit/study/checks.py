@@ -91,7 +91,7 @@ def drawing_problems(claim: Claim, data: Dataset) -> list[str]:
     if claim.privacy:
         # Refuting takes a p-value that stands Holm's correction among all tests, at the look that
         # spends most.
-        tests = len(required_tests(claim.criteria, private=True))
+        tests = len(required_tests(claim.criteria, private=True, stress=claim.kind == "procedure"))
         share = (
             1.0 if look_problems(claim) else max(s for _, s in schedule(claim.runs.looks, claim.runs.per_arm))
         )

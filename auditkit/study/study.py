@@ -17,6 +17,7 @@ from auditkit.core.ids import (
     PLACEBO,
     RETRAINED,
     SHADOW,
+    STRESS,
     SWAPPED_ORIGINAL,
     SWAPPED_UNLEARNED,
     UNLEARNED,
@@ -128,6 +129,11 @@ class Study:
         """Whether the procedure is at hand, so that it can be applied to retrained runs too."""
         return self.claim.made_by is not None
 
+    @property
+    def stressed(self) -> bool:
+        """Whether the audit may go on to the stress world."""
+        return self.placebo and self.claim.runs.stress
+
     @cached_property
     def stand_ins(self) -> Indices:
         """What the placebo is asked to forget: test records, which no run ever sees."""
@@ -234,6 +240,7 @@ def seeds_of(study: Study) -> dict[str, list[str]]:
         UNLEARNED,
         *([PLACEBO] if study.placebo else []),
         *([SWAPPED_UNLEARNED] if claim.runs.swap else []),
+        *(arm.within(STRESS) for arm in (ORIGINAL, UNLEARNED, PLACEBO) if study.stressed),
     ]
     streams = {str(arm): run_seeds(claim, arm) for arm in (*study.trained, *made)}
     streams[SHADOW_HALVES] = _seeds(claim, SHADOW_HALVES, claim.runs.shadow)

@@ -11,11 +11,13 @@ from tests.audit.audits import FEW, SMALL, Listening, audited, claim_of, exact_m
 
 
 def test_a_no_op_is_not_supported(tmp_path: Path) -> None:
-    """Nothing was done, and the audit says so: every part of the memory is left."""
+    """Nothing was done, and the audit says so: every part of the memory is left, to the last bit
+    against retrained runs, and within the noise between two retrained arms against the placebo."""
     evidence = audited(claim_of(procedure={"name": "noop"}), tmp_path / "out")
     assert evidence.verdict.outcome == "not_supported"
-    exact = exact_memory(evidence)
-    assert (exact.value, exact.low, exact.high) == pytest.approx((1, 1, 1))
+    exact, retrained = exact_memory(evidence), evidence.drift.against_retrained[0].unlearned
+    assert (retrained.value, retrained.low, retrained.high) == pytest.approx((1, 1, 1))
+    assert exact.value == pytest.approx(1, abs=0.1)
 
 
 def test_an_honest_retraining_is_not_refuted(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from tests.runs.test_stacks import study_of
 
 
 def test_stand_ins_are_as_many_of_each_class_as_are_forgotten() -> None:
-    """Where the pool has as many, of every class as many as there are among the forget records, each
-    once; never a record outside the pool."""
+    """Where the pool has as many, of every class as many as there are among the forget records,
+    each once; never a record outside the pool."""
     rng = np.random.default_rng(0)
     for seed in range(20):
         y = rng.integers(0, 4, 400)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import Kind
 from auditkit.claims.criteria import ONE_RUN_MARGINS, Criteria
-from auditkit.core.ids import COMPARED, EXACT, RELEARNED, ArmKey, Query, Recovered
+from auditkit.core.ids import BESIDE as BESIDE_THEM
+from auditkit.core.ids import COMPARED, EXACT, PLACEBO, RELEARNED, ArmKey, Query, Recovered
 from auditkit.evidence.assemble import Account, Attacked, assemble, build_attacked
 from auditkit.evidence.memory_numbers import procedure_states
 from auditkit.evidence.schema import DataSummary, Evidence, State
@@ -43,7 +44,8 @@ def measured_of(arms: Arms) -> Measured:
     ends = np.cumsum([0, RETAIN, exact.forget.shape[1], exact.control.shape[1], TEST, 0])
     sets = SetIndices(*(np.arange(a, b) for a, b in pairwise(ends)))
     labels = rng.integers(0, CLASSES, ends[-1])
-    compared: Mapping[ArmKey, Arm] = {key: getattr(arms, key.kind) for key in COMPARED}
+    there = {key: getattr(arms, key.kind) for key in (*COMPARED, *BESIDE_THEM)}
+    compared: Mapping[ArmKey, Arm] = {key: arm for key, arm in there.items() if arm is not None}
     names = [key for key, arm in compared.items() for _ in arm.accuracy]
     signals = Signals(
         logits=_logits(np.concatenate([_margins(rng, arm) for arm in compared.values()]), labels),
@@ -61,6 +63,7 @@ def measured_of(arms: Arms) -> Measured:
         near_logits={NEAR: _logits(near, labels[RETAIN : ends[3]])},
         parts=group_records(labels[sets.forget]),
         interface=Interface(),
+        stand_ins=sets.test[: 10 if PLACEBO in compared else 0],
     )
 
 
@@ -93,7 +96,8 @@ def _logits(margins: Floats, labels: Ints) -> npt.NDArray[np.float32]:
 def attacked_of(arms: Arms, criteria: Criteria = CRITERIA) -> Attacked:
     """The answers of simulated arms, and every attack on them."""
     measured = measured_of(arms)
-    return build_attacked(measured, run_battery(measured.signals, criteria.all_attacks, measured.sets))
+    battery = run_battery(measured.signals, criteria.all_attacks, measured.sets, measured.compared)
+    return build_attacked(measured, battery)
 
 
 def audit_of(arms: Arms, *, one_model: bool = False) -> Evidence:

@@ -21,17 +21,20 @@ from auditkit.statistics.margins import Floats
 from auditkit.verdict import memory_tests
 from tests.evidence.made_audits import CRITERIA, attacked_of, audit_of
 from tests.signals.answers import RUNS, example
-from tests.statistics.simulated_arms import simulated_arms
+from tests.statistics.simulated_arms import arms_with_placebo, simulated_arms
 
 NUMBER = {"value", "low", "high", "confidence", "n_runs", "n_records", "method", "source"}
 CLAIMED_STATE = "states/1/"
 """Where the claimed state of a procedure stands in the evidence made here: the table of states
 shows it beside the others, so that its residual memory and test accuracy stand there once more."""
+PLACEBO_DRIFT = "drift/against_retrained/0/placebo/"
+"""Where the placebo stands against retrained runs: its control shows that number once more."""
 CASES = {
     "a procedure that forgets": {},
     "a procedure that does not": {"share": 0.6},
     "nothing to remember": {"gap": 0.0},
     "one model": {},
+    "a procedure with a placebo": {},
 }
 
 
@@ -41,6 +44,8 @@ def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def simulated(case: str) -> Arms:
+    if case == "a procedure with a placebo":
+        return arms_with_placebo(2, n=8, forget=60, control=120)
     arms = simulated_arms(2, n=8, forget=60, control=120, **CASES[case])  # type: ignore[arg-type]
     return arms.claiming(arms.unlearned.take(np.array([0]))) if case == "one model" else arms
 
@@ -62,12 +67,13 @@ def numbers(plain: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]
 @pytest.mark.parametrize("case", CASES)
 def test_no_interval_stands_twice(case: str) -> None:
     """No number with an interval is in the evidence twice, but for the claimed state in the table
-    of states. True-positive rates at a threshold are left out: they are counts of a few records,
+    of states and the placebo in that of drift. True-positive rates at a threshold are left out: they are counts of a few records,
     and coincide between attacks."""
     places: dict[bytes, list[str]] = defaultdict(list)
     for where, n in numbers(to_plain(evidence_of(case))):
         with_interval = n["low"] is not None or n["high"] is not None
-        if with_interval and not where.startswith(CLAIMED_STATE) and "/points/" not in where:
+        again = where.startswith((CLAIMED_STATE, PLACEBO_DRIFT))
+        if with_interval and not again and "/points/" not in where:
             places[canonical(n)].append(where)
     assert len(places) > 40
     assert [stands for stands in places.values() if len(stands) > 1] == []
@@ -95,6 +101,13 @@ def test_the_claimed_state_repeats_what_its_findings_say() -> None:
     plain = to_plain(evidence_of("a procedure that forgets"))
     assert plain["states"][1]["claimed"]
     assert plain["states"][1]["rho"] == plain["findings"][0]["number"]
+
+
+def test_the_control_of_the_placebo_repeats_its_drift() -> None:
+    """Whether the placebo remembers is asked of the number that its drift is shown by."""
+    plain = to_plain(evidence_of("a procedure with a placebo"))
+    [control] = [control for control in plain["controls"] if control["name"] == "placebo"]
+    assert control["rho"] == plain["drift"]["against_retrained"][0]["placebo"]
 
 
 def test_what_is_no_required_test_has_its_number_in_the_summaries() -> None:
@@ -130,7 +143,7 @@ def test_the_evidence_holds_what_was_decided() -> None:
     evidence = evidence_of("a procedure that does not")
     assert evidence.schema == 2
     assert evidence.verdict.outcome == "not_supported"
-    assert [control.name for control in evidence.controls] == ["honest retrain", "no-op", "shuffled labels"]
+    assert [control.name for control in evidence.controls] == ["honest retrain", "no-op", "exchanged labels"]
     assert [(look.runs, look.level, look.outcome) for look in evidence.looks] == [(8, 0.05, "not_supported")]
     assert [arm.arm for arm in evidence.arms] == list(COMPARED)
     assert (evidence.privacy, evidence.interface, evidence.swap) == (None, None, ())
@@ -147,7 +160,7 @@ def test_what_is_kept_holds_scores_and_margins_of_forget_and_control_only() -> N
     never other records."""
     measured = example()
     found = build_attacked(measured, run_battery(measured.signals, ["loss"], measured.sets))
-    kept = bundle_arrays(found, b"key")
+    kept = bundle_arrays(found, b"key", 0.05)
     assert kept["forget_ids"].tolist() == [salted(b"key", f"r{i}") for i in range(4, 8)]
     assert kept["control_ids"].tolist() == [salted(b"key", f"r{i}") for i in range(8, 12)]
     values: dict[str, Floats] = {
@@ -161,7 +174,7 @@ def test_what_is_kept_holds_scores_and_margins_of_forget_and_control_only() -> N
 def test_what_is_kept_says_how_many_attacks_find_each_forget_record() -> None:
     """Beside the arms stands, of each that is shown, how many attacks find each record."""
     found = attacked_of(simulated("a procedure that does not"))
-    kept, by_arm = bundle_arrays(found, b"key"), attack_agreement(found.battery.scores)
+    kept, by_arm = bundle_arrays(found, b"key", 0.05), attack_agreement(found.battery.scores)
     assert len(by_arm) == 3
     for arm, agreement in by_arm.items():
         assert kept[f"{arm}/found by/forget"].tolist() == agreement.found.tolist()
@@ -175,5 +188,7 @@ def test_a_record_that_was_not_asked_about_is_kept_as_such() -> None:
     honest.forget[:, 1] = np.nan
     again = build_attacked(found.measured, replace(found.battery, skipped={}))
     assert again.arms.honest.scores["loss"].forget.shape[1] == honest.forget.shape[1] - 1
-    assert np.isnan(np.asarray(bundle_arrays(again, b"")["honest/attack/loss/forget"], float)[:, 1]).all()
+    assert np.isnan(
+        np.asarray(bundle_arrays(again, b"", 0.05)["honest/attack/loss/forget"], float)[:, 1]
+    ).all()
     assert CRITERIA.attacks[0] == "loss"

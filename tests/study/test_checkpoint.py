@@ -77,7 +77,7 @@ def test_what_a_released_model_cannot_be_claimed_with(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         prepare(claim, tmp_path, [], NullReporter())
     text = "\n".join(error.value.problems)
-    assert "found both; remove [procedure] or [release]" in text
+    assert "found both; remove one of them, or name the procedure that the model was made by" in text
     assert "runs.swap takes a procedure" in text
     assert "runs.per_arm must be at least 4 beside a single model" in text
     assert "No such file" in text

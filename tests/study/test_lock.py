@@ -99,8 +99,10 @@ def test_the_lock_holds_what_decides(place: Path) -> None:
     assert lock["looks"] == [{"level": 0.025, "runs": 6}, {"level": 0.025, "runs": 12}]
     assert set(lock["data"]["sets"]) == {"retain", "forget", "control", "test", "population"}
     assert set(lock["code"]) == {"auditkit", "./ours.py:unlearn"}
-    assert "residual memory, exact" in lock["required_tests"]
-    sizes = dict.fromkeys(("original", "retrained", "honest", "unlearned"), 12)
+    assert {"residual memory, exact", "spared records, in the stress world"} <= set(lock["required_tests"])
+    trained, made = ("original", "retrained", "honest", "variant"), ("unlearned", "placebo")
+    stress = ("stress original", "stress unlearned", "stress placebo")
+    sizes = dict.fromkeys((*trained, *made, *stress), 12)
     sizes |= dict.fromkeys(("shadow", "shadow half"), 4)
     seeds = {arm: [str(run_seed(0, arm, k)) for k in range(n)] for arm, n in sizes.items()}
     by_hand = json.dumps(seeds, sort_keys=True, separators=(",", ":")).encode()

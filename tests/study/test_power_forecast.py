@@ -94,7 +94,7 @@ def test_plan_is_one_document_and_leaves_nothing_behind(
     assert found["cost"]["stacks"] == 3 * 4 + 4
     assert [look["runs"] for look in found["looks"]] == [8, 16]
     assert list(found["courses"]) == ["an honest claim", "half the memory left", "a no-op"]
-    assert found["lines"][0].startswith("80 runs: at most 16 each of original")
+    assert found["lines"][0].startswith("96 runs: at most 16 each of original")
     assert [p.name for p in tmp_path.iterdir()] == ["claim.toml"]
     Path("claim.toml").write_text('name = "small"\n[runs]\nper_arm = 8\n')
     done = CliRunner().invoke(main, ["plan", "claim.toml", "--width", "4"])

@@ -28,7 +28,8 @@ from auditkit.evidence.schema import (
     Verdict,
 )
 from auditkit.statistics.sequential import Level
-from auditkit.verdict.decision import control, verdict
+from auditkit.verdict.controls import NOT_REFUTED, REFUTED, made_control
+from auditkit.verdict.decision import verdict
 from auditkit.verdict.difference_tests import privacy_finding
 from auditkit.verdict.judging import blocking_reason, conclude, informative_nowhere, judge
 
@@ -83,7 +84,7 @@ def known(name: str, found: Outcome, passed: bool) -> Control:
     return Control(name, "?", "not refuted", found.replace("_", " "), found, None, passed)
 
 
-CONTROLS = [known("honest retrain", "supported", True), known("shuffled labels", "inconclusive", True)]
+CONTROLS = [known("honest retrain", "supported", True), known("exchanged labels", "inconclusive", True)]
 
 
 def by_test(findings: Sequence[Finding]) -> Findings:
@@ -107,12 +108,12 @@ def test_a_supported_claim_word_for_word() -> None:
     assert decide(GOOD) == Verdict(
         outcome="supported",
         sentence=(
-            "Supported: on every required test the unlearned runs are like runs retrained without the forget "
-            "records, residual memory 0.02 (-0.1 to 0.14) against a margin of ±0.2."
+            "Supported: on every required test the unlearned runs are like runs in which the forget records "
+            "had never been, residual memory 0.02 (-0.1 to 0.14) against a margin of ±0.2."
         ),
         reasons=("Every required test passed, and every control came out as it must.",),
         margin=0.2,
-        confidence=0.95,
+        confidence=0.9,
         runs_needed=None,
     )
 
@@ -123,7 +124,7 @@ def test_a_refuted_claim_word_for_word() -> None:
     bad = ran(MEMORY, 1.0, 0.001, value=number(0.61, 0.5, 0.72))
     assert decide([bad, spared(0.04), SKIPPED]) == Verdict(
         outcome="not_supported",
-        sentence="Not supported: the unlearned runs are not like runs retrained without the forget records.",
+        sentence="Not supported: the unlearned runs are not like runs in which the forget records had never been.",
         reasons=(
             (
                 "residual memory, exact: 0.61 (0.5 to 0.72) against a margin of ±0.2 is refuted "
@@ -133,7 +134,7 @@ def test_a_refuted_claim_word_for_word() -> None:
             "residual memory, jitter 0.1: not decided, because nobody looked.",
         ),
         margin=0.2,
-        confidence=0.95,
+        confidence=0.9,
         runs_needed=None,
     )
 
@@ -148,12 +149,12 @@ def test_an_inconclusive_audit_word_for_word() -> None:
         sentence="Inconclusive: this audit can neither support nor refute the claim.",
         reasons=(
             (
-                "residual memory, exact: 0.1 (-0.1 to 0.3) against a margin of ±0.2 does not settle on which"
-                " side of the margin the truth lies."
+                "residual memory, exact: 0.1 (-0.1 to 0.3) against a margin of ±0.2 reaches across the margin:"
+                " the noise between runs leaves it open, and more runs would narrow it."
             ),
         ),
         margin=0.2,
-        confidence=0.95,
+        confidence=0.9,
         runs_needed=None,
     )
     # sd of one run = .2 / 2.015 * sqrt(6) = .243, distance to the margin .1: (2.486 * .243 / .1)^2
@@ -261,13 +262,13 @@ def test_controls_are_judged_by_what_they_must_be() -> None:
     refuted = judged_by([ran(MEMORY, 1.0, 1e-9), *GOOD[1:]])
     undecided = judged_by([ran(MEMORY, 0.5, 0.5), *GOOD[1:]])
     for findings, outcome in ((judged, "supported"), (refuted, "not_supported"), (undecided, "inconclusive")):
-        honest = control("honest retrain", "?", findings, ("supported", "inconclusive"))
-        noop = control("no-op", "?", findings, ("not_supported",))
+        honest = made_control("honest retrain", "?", findings, NOT_REFUTED)
+        noop = made_control("no-op", "?", findings, REFUTED)
         assert honest.outcome == noop.outcome == conclude(findings) == outcome
         assert honest.passed == (outcome != "not_supported")
         assert noop.passed == (outcome == "not_supported")
         assert honest.rho == GOOD[0].number
-    skipped = control("no-op", "?", by_test([replace(SKIPPED, test=MEMORY)]), ("not_supported",))
+    skipped = made_control("no-op", "?", by_test([replace(SKIPPED, test=MEMORY)]), REFUTED)
     assert (skipped.rho, skipped.passed, skipped.found) == (None, False, "inconclusive")
 
 
@@ -322,5 +323,5 @@ def test_a_broken_claim_of_differential_privacy_is_refuted_for_what_it_is() -> N
     both = decide([ran(MEMORY, 1.0, 1e-6), *GOOD[1:], private(3.72, 3e-4)])
     assert (
         both.sentence
-        == "Not supported: the unlearned runs are not like runs retrained without the forget records."
+        == "Not supported: the unlearned runs are not like runs in which the forget records had never been."
     )

@@ -16,7 +16,7 @@ from auditkit.verdict import memory_tests as memory
 from auditkit.verdict.difference_tests import gap_finding
 from auditkit.verdict.judging import conclude, judge
 from auditkit.verdict.required_findings import required_findings
-from tests.statistics.simulated_arms import ATTACKS, scores_of, simulated_arms
+from tests.statistics.simulated_arms import ATTACKS, arms_with_placebo, scores_of, simulated_arms
 
 CRITERIA = Criteria(attacks=ATTACKS, jitter=(0.1,), recoveries=())
 ALPHA = CRITERIA.alpha
@@ -29,15 +29,15 @@ def audited(arms: Arms) -> tuple[Outcome, tuple[Control, ...]]:
 
 @pytest.fixture
 def _few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The smallest p-value of the spared-records test is then 1/120 = α/6, small enough for Holm
-    over six tests."""
-    monkeypatch.setattr(memory, "NULL_GROUPS", 119)
+    """The smallest p-value of the spared-records test is then 1/140 = α/7, small enough for Holm
+    over seven tests."""
+    monkeypatch.setattr(memory, "NULL_GROUPS", 139)
 
 
 def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unlearned runs drawn as retrained ones are refuted, by any test at all, in at most α of the
     audits."""
-    monkeypatch.setattr(memory, "NULL_GROUPS", 99)  # enough for Holm over these five tests
+    monkeypatch.setattr(memory, "NULL_GROUPS", 119)  # enough for Holm over these six tests
     criteria, audits, refuted = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=()), 200, 0
     for seed in range(audits):
         arms = simulated_arms(seed, n=5, forget=20, control=40)
@@ -49,8 +49,10 @@ def test_an_honest_claim_is_refuted_with_probability_at_most_alpha(monkeypatch: 
 @pytest.mark.usefixtures("_few_groups")
 def test_an_honest_retrain_is_supported() -> None:
     """With visible memory and sixteen runs an honest claim is supported in most audits, and
-    controls hold."""
-    found = [audited(simulated_arms(seed, n=16, forget=80, control=160, gap=4)) for seed in range(6)]
+    controls hold, those of the placebo and of another recipe too."""
+    sizes = {"n": 16, "forget": 80, "control": 160}
+    found = [audited(arms_with_placebo(seed, **sizes, gap=4)) for seed in range(6)]
+    assert all(len(controls) == 5 for _, controls in found)
     assert sum(outcome == "supported" for outcome, _ in found) >= 5
     failed = [c.name for _, controls in found for c in controls if not c.passed]
     assert len(failed) <= 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from auditkit.claims.criteria import Criteria
+from auditkit.core.ids import SPARED_RECORDS, VISIBLE_RECORDS
 from auditkit.evidence.schema import Finding, Findings, Ran, Skipped
 from auditkit.statistics.power import POWER
 from auditkit.statistics.sequential import Level
@@ -53,13 +54,13 @@ def test_spared_records_are_sought_harder_at_an_early_look(monkeypatch: pytest.M
     stricter level."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 19)
     arms = simulated_arms(3, n=6, forget=60, gap=2.5)
-    whole, early = (spared_finding(arms, CRITERIA, 0, share) for share in (1.0, 0.25))
+    whole, early = (spared_finding(arms, SPARED_RECORDS, CRITERIA, 0, share) for share in (1.0, 0.25))
     assert isinstance(whole, Ran)
     power = float(whole.explanation.partition(". ")[0].rsplit(" ", 1)[1])
     assert POWER <= power < 1 - 0.25 * (1 - POWER)
     assert isinstance(early, Skipped)
     assert f"with probability {power:.2g}" in early.reason
-    seen = spared_finding(arms.claiming(arms.original), CRITERIA, 0, 0.25)
+    seen = spared_finding(arms.claiming(arms.original), SPARED_RECORDS, CRITERIA, 0, 0.25)
     assert isinstance(seen, Ran)
     assert "null from 79 divisions" in seen.number.method
 
@@ -68,8 +69,9 @@ def test_intervals_are_of_the_level_of_the_look(monkeypatch: pytest.MonkeyPatch)
     """At a look that spends a quarter of alpha .05 intervals are of level .975."""
     monkeypatch.setattr(memory, "NULL_GROUPS", 19)
     found = required_findings(simulated_arms(0, n=6), CRITERIA, 250, 0, 0.25)
-    levels = {f.number.confidence for f in found.values() if isinstance(f, Ran) and f.margin is not None}
-    assert levels == {0.975}
+    numbers = [f.number for test, f in found.items() if isinstance(f, Ran) and test != VISIBLE_RECORDS]
+    assert {number.confidence for number in numbers if number.low is not None} == {0.975}
+    assert len(numbers) >= len(found) - 2  # spared records may be skipped
 
 
 def test_a_look_keeps_its_outcome_and_the_controls_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,18 +38,22 @@ def with_margins(arm: Arm, exact: Margins) -> Arm:
 
 
 def test_every_required_test_is_put_once_and_in_order() -> None:
-    """A finding for each query, for spared records, each attack and the accuracy; none is left
-    out."""
-    found = findings_of(simulated_arms(0, n=4))
-    assert list(found) == required_tests(CRITERIA) == [f.test for f in found.values()]
-    assert [str(test) for test in found] == [
-        "residual memory, exact",
-        "residual memory, jitter 0.1",
-        "spared records",
-        "attack gap, loss",
-        "attack gap, gap",
-        "test accuracy",
-    ]
+    """A finding for each query, for spared records, visible ones, each attack and the accuracy, and
+    of memory again in the stress world where there is one; none is left out."""
+    plain = simulated_arms(0, n=4)
+    memory = ["residual memory, exact", "residual memory, jitter 0.1", "spared records"]
+    for stress in (None, simulated_arms(1, n=4)):
+        found = findings_of(replace(plain, stress=stress))
+        required = required_tests(CRITERIA, stress=stress is not None)
+        assert list(found) == required == [f.test for f in found.values()]
+        assert [str(test) for test in found] == [
+            *memory,
+            *([f"{name}, in the stress world" for name in memory] if stress else []),
+            "visible records",
+            "attack gap, loss",
+            "attack gap, gap",
+            "test accuracy",
+        ]
 
 
 def test_findings_carry_the_numbers_of_the_statistics() -> None:
