@@ -11,11 +11,23 @@ import auditkit.reports
 from auditkit.calibration import rates
 from auditkit.claims.claim import Kind
 from auditkit.core.canonical import to_plain
-from auditkit.core.ids import COMPARED, EXACT, SHADOW, TEST_ACCURACY, Recovery, attack_gap, residual_memory
+from auditkit.core.ids import (
+    BESIDE,
+    COMPARED,
+    EXACT,
+    SHADOW,
+    SPARED_IN_STRESS,
+    STRESS,
+    TEST_ACCURACY,
+    VISIBLE_RECORDS,
+    Recovery,
+    attack_gap,
+    residual_memory,
+)
 from auditkit.evidence.schema import Outcome, Result, Scope, Skipped
 from auditkit.reports import curve_axes, figures, joins, labels, procedures_figure, render, sections
 from auditkit.reproduction.published import VARIANTS
-from auditkit.verdict import decision, single_model
+from auditkit.verdict import controls, single_model
 from tests.reports import sample
 
 TEMPLATES = Path(auditkit.reports.__file__).parent / "templates"
@@ -32,7 +44,7 @@ EVIDENCE = to_plain(sample.SUPPORTED)
         (labels.RECOVERIES, get_args(Recovery)),
         (labels.ANSWERS, get_args(rates.Answer)),
         (labels.CASE_KINDS, get_args(rates.Kind)),
-        (labels.ARM_ORDER, [str(arm) for arm in (*COMPARED, SHADOW)]),
+        (labels.ARM_ORDER, [str(arm) for arm in (*COMPARED, *BESIDE, SHADOW)]),
         (labels.SET_ORDER, EVIDENCE["data"]["sets"]),
         (procedures_figure.MARKS, get_args(Outcome)),
         (curve_axes.SET_STYLES, labels.SETS),
@@ -98,7 +110,10 @@ def test_names_that_the_report_joins_by_are_those_of_the_verdict() -> None:
     assert str(residual_memory(EXACT)) == joins.HEADLINE
     assert str(residual_memory(EXACT)) == f"{joins.MEMORY_TEST}, {EXACT}"
     assert str(attack_gap("lira")) == f"{joins.GAP_TEST}, lira"
-    for module in (decision, single_model):
+    assert str(residual_memory(EXACT, STRESS)) == f"{joins.HEADLINE}{joins.STRESS}"
+    assert str(SPARED_IN_STRESS).endswith(joins.STRESS)
+    assert (str(VISIBLE_RECORDS),) == labels.AT_LEAST
+    for module in (controls, single_model):
         assert module.__file__
         assert {f'"{joins.NOOP}"', f'"{joins.HONEST}"'} <= set(
             re.findall(r'"[^"\n]+"', Path(module.__file__).read_text())
