@@ -146,8 +146,8 @@ COMPARED_WITH = {
         "procedure does to any model is in both; what is in the unlearned models alone is memory."
     ),
     "retrained": (
-        "The unlearned models are compared with models retrained from scratch. There is no placebo here, as "
-        "there was no procedure to run. So what another way of training does to a model (drift) is read as "
+        "The unlearned models are compared with models retrained from scratch. There is no placebo here: "
+        "no procedure could be run, and none was handed in. So what another way of training does to a model (drift) is read as "
         "memory: an honest model that was trained otherwise can be refuted, or left undecided."
     ),
 }

@@ -139,9 +139,7 @@ FINDINGS = (
     ran(
         attack_gap("lira"),
         "Does the likelihood-ratio attack see more than where the records had never been in?",
-        Number(
-            0.004, -0.009, 0.017, 0.9, 20, 270, GAP_METHOD, "Carlini et al. 2022, eq. 4"
-        ),
+        Number(0.004, -0.009, 0.017, 0.9, 20, 270, GAP_METHOD, "Carlini et al. 2022, eq. 4"),
         0.03,
         refuting=Interval(-0.012, 0.02),
         informative=False,
@@ -211,7 +209,8 @@ def attack(
     arms = {ORIGINAL: auc(original), UNLEARNED: auc(0.531), PLACEBO: auc(0.527), RETRAINED: auc(0.526)}
     gap = Number(0.004, -0.009, 0.017, 0.9, 20, 270, GAP_METHOD, "decision.md, 3")
     near: dict[Query, Number] = {Jitter(0.1): gap, Jitter(0.3): replace(gap, value=0.006)}
-    balanced = {ORIGINAL: auc(original - 0.02), UNLEARNED: auc(0.512), PLACEBO: auc(0.51), RETRAINED: auc(0.509)}
+    balanced = {ORIGINAL: auc(original - 0.02), UNLEARNED: auc(0.512), PLACEBO: auc(0.51)}
+    balanced[RETRAINED] = auc(0.509)
     required = any(finding.test == attack_gap(name) for finding in FINDINGS)
     own_gap = None if required else gap
     return AttackSummary(name, title, paper, family, arms, own_gap, near, balanced, points(lift), leads)

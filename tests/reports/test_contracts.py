@@ -40,6 +40,7 @@ EVIDENCE = to_plain(sample.SUPPORTED)
         (labels.OUTCOMES, get_args(Outcome)),
         (labels.RESULTS, (*get_args(Result), Skipped.kind)),
         (labels.KINDS, get_args(Kind)),
+        (labels.COMPARED_WITH, ["placebo", "retrained"]),
         (labels.KINDS, get_args(get_type_hints(Scope)["kind"])),
         (labels.RECOVERIES, get_args(Recovery)),
         (labels.ANSWERS, get_args(rates.Answer)),
@@ -55,6 +56,19 @@ def test_every_table_has_a_label_for_each_member_and_no_other(table: object, mem
     """A table of the report has a label for all that the evidence may say, and no label is left
     over."""
     assert set(table) == set(members)  # type: ignore[call-overload]
+
+
+def test_every_query_and_every_control_has_its_words() -> None:
+    """Whatever can be asked, and whatever control a verdict makes, has words in the report."""
+    assert set(labels.QUERIES) == {str(EXACT), "jitter", *get_args(Recovery)}
+    assert joins.query_name("jitter 0.3") == "Near them, jitter 0.3"
+    calls = r"(?:made_control|_mostly_refuted|_seldom_refuted|name=)\(?\s*\"([a-z -]+)\""
+    made: set[str] = set()
+    for module in (controls, single_model):
+        assert module.__file__
+        made |= set(re.findall(calls, Path(module.__file__).read_text()))
+    assert made == set(labels.CONTROLS)
+    assert {control.name for control in sample.CONTROLS} == set(labels.CONTROLS)
 
 
 def test_what_is_drawn_or_named_by_arm_is_an_arm() -> None:
