@@ -21,7 +21,7 @@ from auditkit.core.progress import Reporter
 from auditkit.evidence.assemble import Account, Attacked
 from auditkit.evidence.bundle import check_place, open_bundle, open_key
 from auditkit.evidence.schema import DataSummary, NotChecked
-from auditkit.evidence.scope import of_predictions
+from auditkit.evidence.scope import NO_PLACEBO, of_predictions
 from auditkit.evidence.version_numbers import both_versions
 from auditkit.signals.measurements import Measured
 from auditkit.signals.predictions_checks import SETS
@@ -84,6 +84,7 @@ def submitted_source(request: AuditRequest, tell: Reporter) -> Source:
     def account(attacked: Attacked, alpha: float) -> Account:
         signals, sets = attacked.measured.signals, attacked.measured.sets
         far = max(claim.criteria.jitter, default=0.0) >= FAR_ENOUGH
+        unsaid = (*([] if far else [NO_JITTER]), *(() if attacked.arms.placebo else (NO_PLACEBO,)))
         return Account(
             kind=claim.kind,
             lock_sha256=lock_sha256,
@@ -91,7 +92,7 @@ def submitted_source(request: AuditRequest, tell: Reporter) -> Source:
             scope=of_predictions(submitted.unlearned_runs),
             data=_data(claim, submitted),
             environment=without_torch(),
-            not_checked=(*([] if far else [NO_JITTER]), *unmounted, *NOT_HANDED_IN),
+            not_checked=(*unsaid, *unmounted, *NOT_HANDED_IN),
             warnings=submitted.notes,
             before_after=None if one_model else both_versions(signals, sets, alpha),
         )

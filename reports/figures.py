@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from auditkit.reports.format import Record, decimal, exact, in_order, interval, number
-from auditkit.reports.joins import gap, memory_by_arm
+from auditkit.reports.joins import compared_with, gap, memory_by_arm
 from auditkit.reports.labels import ARM_LABELS
 from auditkit.reports.svg import ACCENT, BAND, INK, LINE, MUTED, inline
 
@@ -19,6 +19,7 @@ Numbers = Mapping[str, Any]  # arm -> Number
 STYLES: Mapping[str, Mapping[str, Any]] = {
     "original": {"color": MUTED, "linestyle": (0, (1, 1.6)), "marker": "s", "markerfacecolor": "none"},
     "unlearned": {"color": ACCENT, "linestyle": "-", "marker": "o"},
+    "placebo": {"color": INK, "linestyle": (0, (5, 1.2, 1, 1.2)), "marker": "^", "markerfacecolor": "none"},
     "retrained": {"color": INK, "linestyle": (0, (5, 2.5)), "marker": "D", "markerfacecolor": "none"},
 }
 
@@ -38,7 +39,7 @@ def residual_memory(per_run: Mapping[str, Sequence[float]], numbers: Numbers, ma
     figure = Figure(figsize=(6.4, 0.8 + 0.62 * len(arms)), layout="constrained")
     axes = figure.add_subplot()
     axes.axvspan(-margin, margin, color=BAND, linewidth=0)
-    for place, label in ((0, "0 = like retrained"), (1, "1 = nothing forgotten")):
+    for place, label in ((0, "0 = nothing left"), (1, "1 = nothing forgotten")):
         axes.axvline(place, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)) if place else "-", zorder=1)
         axes.annotate(label, (place, 1), (0, 5), **_BESIDE, xycoords=axes.get_xaxis_transform(), ha="center")
     for row, arm in enumerate(arms):
@@ -73,12 +74,12 @@ def _arm(axes: Axes, row: int, arm: str, runs: Sequence[float], found: Record | 
         axes.plot(found["value"], row + 0.29, marker="D", markersize=4.5, color=INK)
 
 
-def gaps(rows: Sequence[tuple[str, Record]], margin: float) -> str:
-    """One line an attack: how much better it does on unlearned than on retrained runs, with its
+def gaps(rows: Sequence[tuple[str, Record]], margin: float, other: str = "retrained") -> str:
+    """One line an attack: how much better it does on unlearned than on other runs, with its
     interval.
 
     rows: (title, `Number`), drawn from top to bottom. margin: half the width of the shaded band.
-    Returns SVG text for a page.
+    other: the arm that unlearned runs are compared with. Returns SVG text for a page.
     """
     figure = Figure(figsize=(6.4, 0.7 + 0.2 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
@@ -90,7 +91,7 @@ def gaps(rows: Sequence[tuple[str, Record]], margin: float) -> str:
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [title for title, _ in rows])
     axes.set_xlabel(
-        f"AUC, unlearned minus retrained (shaded: margin ±{exact(margin)})", fontsize=8.5, color=INK
+        f"AUC, unlearned minus {other} (shaded: margin ±{exact(margin)})", fontsize=8.5, color=INK
     )
     axes.margins(x=0.04)
     minimal_axes(axes)
@@ -158,7 +159,7 @@ def _memory_figure(evidence: Record) -> str:
 
 def _gaps_figure(evidence: Record) -> str:
     rows = [(attack["title"], gap(attack, evidence)) for attack in evidence["attacks"]]
-    return gaps(rows, evidence["claim"]["criteria"]["attack_gap"])
+    return gaps(rows, evidence["claim"]["criteria"]["attack_gap"], compared_with(evidence))
 
 
 def _roc_figure(attack: Record) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.ticker import EngFormatter
 
-from auditkit.reports.labels import ARM_ORDER
+from auditkit.reports.labels import ARM_ORDER, AT_LEAST
 
 Record = Mapping[str, Any]  # a dataclass of auditkit.evidence.schema, as JSON gives it back
 
@@ -28,10 +28,11 @@ def exact(value: float | None) -> str:
 
 
 def bound(finding: Record) -> str:
-    """The margin of a test as it was set: "±0.2", "at most 0.01", or "none"."""
+    """The margin of a test as it was set: "±0.2", "at most 0.01", "at least 0.8", or "none"."""
     if finding["margin"] is None:
         return "none"
-    return ("±" if finding["two_sided"] else "at most ") + exact(finding["margin"])
+    one_sided = "at least " if finding["test"] in AT_LEAST else "at most "
+    return ("±" if finding["two_sided"] else one_sided) + exact(finding["margin"])
 
 
 def interval(number: Record) -> str:
@@ -73,13 +74,27 @@ def counted(count: int, noun: str) -> str:
 
 def bases(numbers: Iterable[Record]) -> list[str]:
     """How these `Number`s were computed, each way once: "method (source), 90 % interval"."""
-    ways = (f"{n['method']} ({n['source']}), {confidence(n['confidence'])}" for n in numbers)
+    ways = (f"{n['method']} ({n['source']}), {confidence(n)}" for n in numbers)
     return list(dict.fromkeys(ways))
 
 
-def confidence(level: float | None) -> str:
-    """The level of an interval in words: "90 % interval", or "no interval"."""
-    return percent(level) if level is None else f"{percent(level)} interval"
+def confidence(number: Record) -> str:
+    """The level of a `Number`'s interval in words: "90 % interval", "upper bound at 95 %
+    confidence" where it has that end alone, or "no interval"."""
+    level = percent(number["confidence"])
+    ends = [end for end in ("low", "high") if number[end] is not None]
+    if number["confidence"] is None:
+        return level
+    if len(ends) == 1:
+        return f"{'lower' if ends == ['low'] else 'upper'} bound at {level} confidence"
+    return f"{level} interval"
+
+
+def wider(finding: Record) -> str:
+    """The interval over runs and records together, which must lie outside the margin to refute;
+    empty for a test that has none."""
+    both = finding["refuting"]
+    return f"[{decimal(both['low'])}, {decimal(both['high'])}]" if both else ""
 
 
 def phrase(value: object) -> str:

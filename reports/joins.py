@@ -4,12 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 
 from auditkit.reports.format import Record, exact, in_order
-from auditkit.reports.labels import NEAR, QUERIES
+from auditkit.reports.labels import HONEST_ROW, QUERIES, WRONG_LABELS
 
 MEMORY_TEST = "residual memory"
 """What the names of the tests of residual memory begin with; the query follows."""
 HEADLINE = f"{MEMORY_TEST}, exact"
 """The required test whose number is the headline."""
+STRESS = ", in the stress world"
+"""What the names of the tests on models that learnt wrong labels end with."""
+VISIBLE_TEST = "visible records"
+"""The test that counts records, and has no p-values to speak of."""
 GAP_TEST = "attack gap"
 """What the names of the tests of attacks begin with; the attack follows."""
 NOOP, HONEST = "no-op", "honest retrain"
@@ -91,18 +95,64 @@ def memory_by_arm(evidence: Record) -> dict[str, Record]:
     return {arm: number for arm, number in numbers.items() if number is not None}
 
 
+def compared_with(evidence: Record) -> str:
+    """The arm that unlearned runs are compared with: their placebo where there is one."""
+    arms = [arm["arm"] for arm in evidence["arms"]]
+    return "placebo" if "placebo" in arms else "retrained"
+
+
+def by_arm(arms: Iterable[Record]) -> list[Record]:
+    """The summaries of arms in the order of the arms."""
+    found = {arm["arm"]: arm for arm in arms}
+    return [found[name] for name in in_order(found)]
+
+
+def query_name(query: str) -> str:
+    """How the models were queried, in words."""
+    kind, _, radius = query.partition(" ")
+    return f"{QUERIES[kind]} {radius}".rstrip()
+
+
+def test_name(test: str) -> str:
+    """A test's name as the report writes it: "Residual memory, exact, wrong labels"."""
+    plain = test.removesuffix(STRESS)
+    name = plain if plain == test else f"{plain}, {WRONG_LABELS}"
+    return name[:1].upper() + name[1:]
+
+
+def _memory_tests(evidence: Record, *, stress: bool) -> list[tuple[str, Record]]:
+    """The query and the `Number` of the tests of residual memory in one world, where measured."""
+    found = []
+    for finding in evidence["findings"]:
+        plain = finding["test"].removesuffix(STRESS)
+        here = stress == (plain != finding["test"])
+        if here and plain.startswith(f"{MEMORY_TEST}, ") and finding["number"]:
+            found.append((plain.removeprefix(f"{MEMORY_TEST}, "), finding["number"]))
+    return found
+
+
 def by_query(evidence: Record) -> list[tuple[str, Record]]:
     """Residual memory on exact and on jittered queries, and that of the honest control, with their
     names."""
-    exact_number = test_number(evidence, HEADLINE)
-    start = f"{MEMORY_TEST}, jitter "
-    near = [
-        (f"{NEAR} {finding['test'].removeprefix(start)}", finding["number"])
-        for finding in evidence["findings"]
-        if finding["test"].startswith(start) and finding["number"]
-    ]
+    test_number(evidence, HEADLINE)
+    tests = _memory_tests(evidence, stress=False)
+    rows = [(query_name(q), n) for q, n in tests if q.startswith(("exact", "jitter"))]
     honest = control_number(evidence, HONEST)
-    return [(QUERIES["exact"], exact_number), *near, *([(QUERIES["honest"], honest)] if honest else [])]
+    return [*rows, *([(HONEST_ROW, honest)] if honest else [])]
+
+
+def under_stress(evidence: Record) -> list[tuple[str, Record]]:
+    """Residual memory in the stress world, with the names of the queries; empty where it was not
+    gone into."""
+    return [(query_name(q), number) for q, number in _memory_tests(evidence, stress=True)]
+
+
+def drift_rows(evidence: Record) -> list[tuple[str, Record | None, Record]]:
+    """For every query: its name, the `Number` of the test of memory by itself, where measured, and
+    the line of drift."""
+    memory = dict(_memory_tests(evidence, stress=False))
+    lines = evidence["drift"]["against_retrained"]
+    return [(query_name(line["query"]), memory.get(line["query"]), line) for line in lines]
 
 
 def by_family(attacks: Sequence[Record], families: Mapping[str, str]) -> list[tuple[str, str, list[Record]]]:

@@ -56,14 +56,17 @@ LIMITS = (
 )
 
 GLOSSARY = {
-    "Arm": "A group of models trained in the same way: original, unlearned or retrained.",
+    "Arm": "A group of models made in the same way: original, unlearned, placebo, retrained and so on.",
     "AUC": (
         "The chance that an attack ranks a random forgotten record above a random record that was never "
-        "used. 0.5 is guessing; the yardstick here is the value that retrained models have."
+        "used. 0.5 is guessing; the yardstick is its value for models in which the records never were."
     ),
     "Claim": "What is said to be forgotten, by which procedure, under which threat model.",
     "Control records": "Records that no model was trained on, otherwise like the forgotten ones.",
-    "Drift": ("A general difference between models, also on records that nobody asked to forget."),
+    "Drift": (
+        "What a way of training does to a model, whichever records it saw. It shows on all records, also on "
+        "those that nobody asked to forget, and is no memory."
+    ),
     "False-positive rate": "The share of never-used records that an attack takes for training records.",
     "Informative": ("A test that models which forgot nothing do not pass. Only such a test can support."),
     "Interval": (
@@ -74,21 +77,42 @@ GLOSSARY = {
         "Queries beside a forgotten record, in a random direction. The number is the distance, as a share of "
         "the median distance between nearest neighbours."
     ),
-    "Margin": ("The largest difference from retraining that still counts as none. Fixed before the runs."),
+    "Margin": ("The largest difference that still counts as none. Fixed before the runs."),
     "Membership inference": (
         "An attack that tries to tell from a model's answers whether a record was used to train it."
     ),
     "Original": "Models trained on all records, those to be forgotten included.",
+    "Placebo": (
+        "Models that never saw the forget records and then went through the same procedure, which was asked "
+        "to forget other records (the stand-ins). They show what the procedure does where there is nothing "
+        "to forget."
+    ),
     "Power": "The chance that a test notices a fault of the stated size.",
     "Residual memory ρ": (
-        "The share of the difference between original and retrained models that is left after unlearning:"
-        " 1 = nothing forgotten, 0 = like retrained, below 0 = over-forgotten."
+        "The share of the original models' memory of the forget records that is left after unlearning: 1 ="
+        " nothing forgotten, 0 = as if the records had never been in, below 0 = over-forgotten."
     ),
-    "Retrained": "Models trained from scratch without the records to be forgotten: the yardstick.",
+    "Retrained": (
+        "Models trained from scratch without the records to be forgotten. The difference between original "
+        "and retrained models is the memory that was there."
+    ),
     "ROC curve": "True-positive rate of an attack against its false-positive rate.",
     "Run": ("One trained model with its own random seed. Runs are what is counted, not records."),
+    "Stand-ins": (
+        "Test records that no model was trained on. The placebo's procedure is asked to forget them in the "
+        "place of the forget records."
+    ),
+    "Stress world": (
+        "A second set of models, trained with random wrong labels on the forget records. Such labels can only "
+        "be learnt by heart, so that the influence of nearly every record shows."
+    ),
     "True-positive rate": "The share of forgotten records that an attack takes for training records.",
     "Unlearned": "Original models after the unlearning procedure.",
+    "Variant": "Models retrained by another recipe of the auditor's, for half the epochs.",
+    "Visible record": (
+        "A forget record on which original models answer differently from retrained ones by more than the "
+        "chance of training explains. Of other records no test of answers can say anything."
+    ),
 }
 
 # How models are changed, with their weights in hand, to show what they hide.
@@ -98,15 +122,50 @@ RECOVERIES = {
     "rescaled": ("Rescaled", "gates taken off, the weights of every neuron brought to one length"),
 }
 
-# Whose residual memory a line of the table gives, and how the models were queried.
+# How the models were queried, by the first word of the query.
 QUERIES = {
     "exact": "The forget records themselves",
-    "honest": "The same for the honest control",
+    "jitter": "Near them, jitter",
+    "relearned": "After one half was learnt again: the other half",
+    "probe": "With a fresh last layer",
+    "rescaled": "With rescaled weights",
 }
-NEAR = "Near them, jitter"
+HONEST_ROW = "The same for the honest control"
+
+# How a test of the stress world is named, after the name that it has in the plain one.
+WRONG_LABELS = "wrong labels"
+
+# Tests that ask for at least their margin; all others ask for at most it.
+AT_LEAST = ("visible records",)
+
+# What unlearned models are compared with, by the arm.
+COMPARED_WITH = {
+    "placebo": (
+        "The unlearned models are compared with a placebo: models that never saw the forget records, and then "
+        "went through the same procedure, which was asked to forget other records instead. Whatever the "
+        "procedure does to any model is in both; what is in the unlearned models alone is memory."
+    ),
+    "retrained": (
+        "The unlearned models are compared with models retrained from scratch. There is no placebo here: "
+        "no procedure could be run, and none was handed in. So what another way of training does to a model (drift) is read as "
+        "memory: an honest model that was trained otherwise can be refuted, or left undecided."
+    ),
+}
+
+# What it would mean if a control came out wrong.
+CONTROLS = {
+    "honest retrain": "Were it refuted, the audit would accuse those who retrain from scratch.",
+    "another recipe": "Were it refuted, the audit would take another way of training for memory.",
+    "no-op": "Were it not refuted, the audit would not see memory even where all of it is left.",
+    "exchanged labels": "Were it refuted, the audit would find differences where only names differ.",
+    "placebo": (
+        "Did it remember, somebody would have brought the forget records into it from a copy, and what is "
+        "left in the unlearned models would hide behind it."
+    ),
+}
 
 # Canonical JSON sorts its keys; people read arms in the order in which they come to be.
-ARM_ORDER = ("original", "unlearned", "retrained", "honest", "shadow")
+ARM_ORDER = ("original", "unlearned", "placebo", "retrained", "honest", "variant", "shadow")
 SET_ORDER = ("retain", "forget", "control", "test", "population")
 
 # What an arm is, for a figure that has no room for more.

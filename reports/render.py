@@ -17,13 +17,13 @@ from auditkit.reports.toml import toml
 # The functions of format.py that the templates use as filters.
 FORMATS = (
     "bases", "bound", "format_p", "clock", "counted", "decimal", "duration", "exact", "in_order", "interval",
-    "memory", "number", "percent", "phrase", "size", "title",
+    "memory", "number", "percent", "phrase", "size", "title", "wider",
 )  # fmt: skip
 # Those of joins.py.
 JOINS = (
-    "arm_numbers", "by_family", "by_query", "control_number", "gap", "gaps", "headline_test",
-    "kinds_of_test", "named", "numbered", "planned_looks", "point_numbers", "queries", "quoted",
-    "recovered_number", "result", "rows", "test_number",
+    "arm_numbers", "by_arm", "by_family", "by_query", "compared_with", "control_number", "drift_rows", "gap", "gaps",
+    "headline_test", "kinds_of_test", "named", "numbered", "planned_looks", "point_numbers", "queries",
+    "quoted", "recovered_number", "result", "rows", "test_name", "test_number", "under_stress",
 )  # fmt: skip
 
 

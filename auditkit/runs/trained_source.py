@@ -19,7 +19,7 @@ from auditkit.engine.resources import Resources
 from auditkit.evidence.assemble import Account, Attacked
 from auditkit.evidence.memory_numbers import procedure_states
 from auditkit.evidence.schema import DataSummary, NotChecked, State
-from auditkit.evidence.scope import SCOPES, of_checkpoint
+from auditkit.evidence.scope import NO_PLACEBO, SCOPES, of_checkpoint
 from auditkit.evidence.version_numbers import both_versions, swap_lines
 from auditkit.runs.collect import collect_through_common_interface, train_and_query
 from auditkit.runs.dp_stage import run_dp_audit
@@ -44,8 +44,8 @@ NOT_CHECKED = (
     ),
     NotChecked(
         "per-record exposure, as a test",
-        "the report counts the records that are still exposed and bounds the worst-off, but no required test"
-        " depends on it",
+        "the report says of each record whether it is exposed, how much of it can be left, or that this"
+        " cannot be judged; no required test depends on it",
     ),
     NotChecked(
         RELEASED,
@@ -183,6 +183,8 @@ def _not_checked(study: Study) -> Iterator[NotChecked]:
     for item in NOT_CHECKED:
         if not (study.released and item.what == RELEASED):
             yield item
+    if not study.placebo:
+        yield NO_PLACEBO
 
 
 def _not_mounted(criteria: Criteria, arms: Arms) -> Iterator[NotChecked]:

@@ -8,6 +8,7 @@ from auditkit.core.ids import HONEST, ORIGINAL, RELEARNED, UNLEARNED, residual_m
 from auditkit.evidence.schema import (
     Evidence,
     InterfaceSummary,
+    Interval,
     Number,
     PrivacySummary,
     Skipped,
@@ -60,6 +61,7 @@ NOT_SUPPORTED = replace(
             p_refuted=0.0001,
             p_refuted_holm=0.0006,
             result="refuted",
+            refuting=Interval(0.31, 0.514),
             explanation="The unlearned models still hold more memory than the margin allows.",
         ),
         *FINDINGS[1:],
@@ -78,7 +80,7 @@ NOT_SUPPORTED = replace(
         "Not supported: about 0.41 of the memory of the forget records is left.",
         ("Residual memory is refuted at margin 0.2 (Holm-corrected p = 0.0006).",),
         0.2,
-        0.95,
+        0.9,
         None,
     ),
 )
@@ -91,8 +93,8 @@ INCONCLUSIVE = replace(
     claim=CLAIM | {"name": "pipes | and <marks>", "auditor": None},
     controls=(
         CONTROLS[0],
-        replace(CONTROLS[1], found="supported", outcome="supported", passed=False),
-        replace(CONTROLS[2], rho=None),
+        replace(CONTROLS[2], found="supported", outcome="supported", passed=False),
+        replace(CONTROLS[3], rho=None),
     ),
     findings=(
         replace(
@@ -103,7 +105,8 @@ INCONCLUSIVE = replace(
             "Does the memory come back when half of it is taught again?",
             "needs the weights",
         ),
-        *FINDINGS[4:],
+        replace(FINDINGS[7], result="undecided", refuting=Interval(0.001, 0.041)),
+        FINDINGS[8],
     ),
     residual_memory=replace(
         SUPPORTED.residual_memory,
@@ -135,7 +138,7 @@ INCONCLUSIVE = replace(
         "Inconclusive: the audit failed, because it did not notice that the no-op control forgot nothing.",
         ("The no-op control came out as supported.", "One required test was skipped."),
         0.2,
-        0.95,
+        0.9,
         48,
         28,
         "It would take about 48 runs an arm to decide, 28 further ones, if the truth is what it now seems.",

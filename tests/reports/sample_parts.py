@@ -5,10 +5,14 @@ from dataclasses import replace
 from auditkit.core.ids import (
     EXACT,
     ORIGINAL,
+    PLACEBO,
     RETRAINED,
+    SPARED_IN_STRESS,
     SPARED_RECORDS,
+    STRESS,
     TEST_ACCURACY,
     UNLEARNED,
+    VISIBLE_RECORDS,
     Jitter,
     Query,
     TestId,
@@ -19,6 +23,7 @@ from auditkit.evidence.schema import (
     AttackSummary,
     Control,
     Halves,
+    Interval,
     Number,
     OperatingPoint,
     Ran,
@@ -51,12 +56,16 @@ CLAIM: dict[str, object] = {
     "criteria": {
         "alpha": 0.05,
         "residual_memory": 0.2,
+        "visible": 0.8,
         "attack_gap": 0.03,
         "accuracy": 0.01,
         "jitter": [0.1, 0.3],
         "planning_sd": 0.15,
     },
 }
+
+
+GAP_METHOD = "difference of means over runs (AUC, unlearned - placebo)"
 
 
 def rho(value: float | None, half: float = 0.07, records: int = 90) -> Number:
@@ -101,12 +110,38 @@ FINDINGS = (
         explanation="The score lies within what retrained models show among themselves.",
     ),
     ran(
+        residual_memory(EXACT, STRESS),
+        "Forget records with wrong labels: is their memory gone?",
+        rho(0.003, 0.004),
+        0.2,
+        explanation="",
+    ),
+    ran(
+        SPARED_IN_STRESS,
+        "Forget records with wrong labels: was any left in?",
+        Number(-1.1, None, None, None, 20, 88, "mixture score", "decision.md, 3"),
+        None,
+        p_passed=None,
+        explanation="",
+    ),
+    ran(
+        VISIBLE_RECORDS,
+        "Is the influence of enough forget records visible to be judged?",
+        Number(88 / 90, None, None, None, 20, 90, "share of the records", "method.md#visible-records"),
+        0.8,
+        two_sided=False,
+        p_passed=0.0,
+        p_refuted=1.0,
+        informative=False,
+        support_needs_informative=False,
+        explanation="Of 90 forget records the influence of 42 is visible, and of 88 with wrong labels.",
+    ),
+    ran(
         attack_gap("lira"),
-        "Does the likelihood-ratio attack see more than it sees in retrained models?",
-        Number(
-            0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "Carlini et al. 2022, eq. 4"
-        ),
+        "Does the likelihood-ratio attack see more than where the records had never been in?",
+        Number(0.004, -0.009, 0.017, 0.9, 20, 270, GAP_METHOD, "Carlini et al. 2022, eq. 4"),
         0.03,
+        refuting=Interval(-0.012, 0.02),
         informative=False,
         support_needs_informative=False,
         explanation=(
@@ -116,7 +151,7 @@ FINDINGS = (
     ran(
         TEST_ACCURACY,
         "Is the test accuracy no worse than that of retrained models?",
-        Number(-0.003, -0.0071, None, 0.95, 20, 250, "difference of means over runs", "Schuirmann 1987"),
+        Number(-0.003, -0.0071, 0.0011, 0.9, 20, 250, "difference of means over runs", "Schuirmann 1987"),
         0.01,
         two_sided=False,
         support_needs_informative=False,
@@ -142,6 +177,7 @@ def points(lift: float) -> tuple[OperatingPoint, ...]:
             {
                 ORIGINAL: rate(round(min(tpr * lift, 0.97), 4)),
                 UNLEARNED: rate(round(tpr * 1.05, 4)),
+                PLACEBO: rate(round(tpr * 1.01, 4)),
                 RETRAINED: rate(tpr),
             },
             Number(
@@ -170,10 +206,11 @@ def attack(
 ) -> AttackSummary:
     """One attack that sees `original` AUC before unlearning and next to nothing after it. The gap
     of a required test stands with its finding."""
-    arms = {ORIGINAL: auc(original), UNLEARNED: auc(0.531), RETRAINED: auc(0.527)}
-    gap = Number(0.004, -0.009, 0.017, 0.9, 20, 270, "difference of means over runs", "decision.md, 3")
+    arms = {ORIGINAL: auc(original), UNLEARNED: auc(0.531), PLACEBO: auc(0.527), RETRAINED: auc(0.526)}
+    gap = Number(0.004, -0.009, 0.017, 0.9, 20, 270, GAP_METHOD, "decision.md, 3")
     near: dict[Query, Number] = {Jitter(0.1): gap, Jitter(0.3): replace(gap, value=0.006)}
-    balanced = {ORIGINAL: auc(original - 0.02), UNLEARNED: auc(0.512), RETRAINED: auc(0.509)}
+    balanced = {ORIGINAL: auc(original - 0.02), UNLEARNED: auc(0.512), PLACEBO: auc(0.51)}
+    balanced[RETRAINED] = auc(0.509)
     required = any(finding.test == attack_gap(name) for finding in FINDINGS)
     own_gap = None if required else gap
     return AttackSummary(name, title, paper, family, arms, own_gap, near, balanced, points(lift), leads)
@@ -191,10 +228,19 @@ CONTROLS = (
     Control(
         "honest retrain",
         "Twenty further models retrained without the records, judged as if they were the unlearned ones.",
-        "supported",
+        "not refuted",
         "supported",
         "supported",
         rho(-0.012),
+        True,
+    ),
+    Control(
+        "another recipe",
+        "Models retrained for half the epochs, judged as if they were the unlearned ones.",
+        "not refuted",
+        "inconclusive",
+        "inconclusive",
+        rho(0.04),
         True,
     ),
     Control(
@@ -207,12 +253,21 @@ CONTROLS = (
         True,
     ),
     Control(
-        "shuffled labels",
-        "Runs with shuffled arm labels.",
+        "exchanged labels",
+        "Runs of which half have exchanged their labels.",
         "not refuted",
         "inconclusive",
         "inconclusive",
         rho(0.21, 0.4),
+        True,
+    ),
+    Control(
+        "placebo",
+        "The procedure's own runs that never saw the forget records.",
+        "residual memory not above 0.2",
+        "not above it",
+        "inconclusive",
+        rho(-0.018),
         True,
     ),
 )
@@ -236,6 +291,7 @@ EXPOSURE = RecordExposure(
     original=named(21),
     honest=named(0, 41),
     control=named(0, 180),
+    if_alone=Number(0.69, None, None, None, 20, 42, "mean over records", "method.md#exposure"),
     share=at_most(0.41, 1.12, 31),
     honest_share=at_most(0.25, 1.02, 31),
     auc=at_most(0.71, 0.91, 90),

@@ -11,11 +11,23 @@ import auditkit.reports
 from auditkit.calibration import rates
 from auditkit.claims.claim import Kind
 from auditkit.core.canonical import to_plain
-from auditkit.core.ids import COMPARED, EXACT, SHADOW, TEST_ACCURACY, Recovery, attack_gap, residual_memory
+from auditkit.core.ids import (
+    BESIDE,
+    COMPARED,
+    EXACT,
+    SHADOW,
+    SPARED_IN_STRESS,
+    STRESS,
+    TEST_ACCURACY,
+    VISIBLE_RECORDS,
+    Recovery,
+    attack_gap,
+    residual_memory,
+)
 from auditkit.evidence.schema import Outcome, Result, Scope, Skipped
 from auditkit.reports import curve_axes, figures, joins, labels, procedures_figure, render, sections
 from auditkit.reproduction.published import VARIANTS
-from auditkit.verdict import decision, single_model
+from auditkit.verdict import controls, single_model
 from tests.reports import sample
 
 TEMPLATES = Path(auditkit.reports.__file__).parent / "templates"
@@ -28,11 +40,12 @@ EVIDENCE = to_plain(sample.SUPPORTED)
         (labels.OUTCOMES, get_args(Outcome)),
         (labels.RESULTS, (*get_args(Result), Skipped.kind)),
         (labels.KINDS, get_args(Kind)),
+        (labels.COMPARED_WITH, ["placebo", "retrained"]),
         (labels.KINDS, get_args(get_type_hints(Scope)["kind"])),
         (labels.RECOVERIES, get_args(Recovery)),
         (labels.ANSWERS, get_args(rates.Answer)),
         (labels.CASE_KINDS, get_args(rates.Kind)),
-        (labels.ARM_ORDER, [str(arm) for arm in (*COMPARED, SHADOW)]),
+        (labels.ARM_ORDER, [str(arm) for arm in (*COMPARED, *BESIDE, SHADOW)]),
         (labels.SET_ORDER, EVIDENCE["data"]["sets"]),
         (procedures_figure.MARKS, get_args(Outcome)),
         (curve_axes.SET_STYLES, labels.SETS),
@@ -43,6 +56,19 @@ def test_every_table_has_a_label_for_each_member_and_no_other(table: object, mem
     """A table of the report has a label for all that the evidence may say, and no label is left
     over."""
     assert set(table) == set(members)  # type: ignore[call-overload]
+
+
+def test_every_query_and_every_control_has_its_words() -> None:
+    """Whatever can be asked, and whatever control a verdict makes, has words in the report."""
+    assert set(labels.QUERIES) == {str(EXACT), "jitter", *get_args(Recovery)}
+    assert joins.query_name("jitter 0.3") == "Near them, jitter 0.3"
+    calls = r"(?:made_control|_mostly_refuted|_seldom_refuted|name=)\(?\s*\"([a-z -]+)\""
+    made: set[str] = set()
+    for module in (controls, single_model):
+        assert module.__file__
+        made |= set(re.findall(calls, Path(module.__file__).read_text()))
+    assert made == set(labels.CONTROLS)
+    assert {control.name for control in sample.CONTROLS} == set(labels.CONTROLS)
 
 
 def test_what_is_drawn_or_named_by_arm_is_an_arm() -> None:
@@ -98,7 +124,10 @@ def test_names_that_the_report_joins_by_are_those_of_the_verdict() -> None:
     assert str(residual_memory(EXACT)) == joins.HEADLINE
     assert str(residual_memory(EXACT)) == f"{joins.MEMORY_TEST}, {EXACT}"
     assert str(attack_gap("lira")) == f"{joins.GAP_TEST}, lira"
-    for module in (decision, single_model):
+    assert str(residual_memory(EXACT, STRESS)) == f"{joins.HEADLINE}{joins.STRESS}"
+    assert str(SPARED_IN_STRESS).endswith(joins.STRESS)
+    assert (str(VISIBLE_RECORDS),) == labels.AT_LEAST
+    for module in (controls, single_model):
         assert module.__file__
         assert {f'"{joins.NOOP}"', f'"{joins.HONEST}"'} <= set(
             re.findall(r'"[^"\n]+"', Path(module.__file__).read_text())

@@ -48,7 +48,7 @@ def test_figures_tell_what_they_show() -> None:
     assert (
         told[0]
         == '<title id="figure-roc-lira-title">ROC points of the attack LiRA: at false-positive rate 0.0167, '
-        "true-positive rate original 0.042, unlearned 0.021, retrained 0.020.</title>"
+        "true-positive rate original 0.042, unlearned 0.021, placebo 0.020, retrained 0.020.</title>"
     )
 
 

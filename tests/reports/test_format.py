@@ -73,9 +73,31 @@ def test_markdown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("margin", "two_sided", "text"),
-    [(0.2, True, "±0.2"), (0.01, False, "at most 0.01"), (None, False, "none")],
+    ("test", "margin", "two_sided", "text"),
+    [
+        ("residual memory, exact", 0.2, True, "±0.2"),
+        ("test accuracy", 0.01, False, "at most 0.01"),
+        ("visible records", 0.8, False, "at least 0.8"),
+        ("spared records", None, False, "none"),
+    ],
 )
-def test_a_margin_says_its_sides(margin: float | None, two_sided: bool, text: str) -> None:
-    """A two-sided margin has a sign, an upper bound says "at most", and no margin is "none"."""
-    assert formats.bound({"margin": margin, "two_sided": two_sided}) == text
+def test_a_margin_says_its_sides(test: str, margin: float | None, two_sided: bool, text: str) -> None:
+    """A two-sided margin has a sign, an upper bound says "at most", the floor of visible records
+    "at least", and no margin is "none"."""
+    assert formats.bound({"test": test, "margin": margin, "two_sided": two_sided}) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "level", "text"),
+    [
+        (0.1, 0.2, 0.9, "90 % interval"),
+        (None, 0.2, 0.95, "upper bound at 95 % confidence"),
+        (0.1, None, 0.95, "lower bound at 95 % confidence"),
+        (None, None, None, "no interval"),
+    ],
+)
+def test_a_bound_is_not_called_an_interval(
+    low: float | None, high: float | None, level: float | None, text: str
+) -> None:
+    """A one-sided bound has another level than the interval that it is one end of, and says so."""
+    assert formats.confidence({"low": low, "high": high, "confidence": level}) == text

@@ -69,7 +69,10 @@ def test_looks_are_told_where_some_were_planned() -> None:
 </table>"""
     )
     assert "to look after 8, 16 and 32 runs an arm" in rendered.html
-    assert "each test at 95 % confidence, held over all looks together.</p>" in rendered.html
+    assert (
+        "Intervals are at 90 % confidence, that of the last look: strict enough that all looks together"
+        " err no more often than one alone would.</p>"
+    ) in rendered.html
     assert (
         """
 ## Looks
@@ -91,7 +94,7 @@ def test_every_finding_is_told(name: str) -> None:
     none."""
     page = html(name)
     for finding in json.loads(sample.as_json(sample.ALL[name]))["findings"]:
-        row = page.split(f'<th scope="row">{finding["question"]}')[1].split("</tr>")[0]
+        row = page.split(f"<small>{finding['question']}</small>")[1].split("</tr>")[0]
         if finding["kind"] == "skipped":
             told = f"not run: {finding['reason']}"
         elif finding["number"]["value"] is None:
