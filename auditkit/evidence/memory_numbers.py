@@ -53,6 +53,9 @@ from auditkit.statistics.residual import (
     rho_error,
 )
 
+GAP_UNSEEN = "the original runs cannot be told from retrained ones"
+NO_SHARE = "no share between none and all of the memory can be named"
+
 
 def residual_memory(arms: Arms, labels: Ints, required: Collection[TestId], alpha: float) -> ResidualMemory:
     """What stands behind residual memory.
@@ -115,11 +118,17 @@ def _smallest_detectable(seen: Memory, alpha: float) -> Number:
     )
     error = rho_error(seen)
     value = (t_quantile(1 - alpha, n - 1) + t_quantile(POWER, n - 1)) * error
-    defined = rho_number(seen, alpha).value is not None
-    return plain_number(value if defined else None, n, records, method, "residual-memory")
+    if rho_number(seen, alpha).value is None:
+        return plain_number(None, n, records, f"not defined: {GAP_UNSEEN}", "residual-memory")
+    if not 0 < value <= 1:
+        # Runs compared with themselves have no noise; and no more than all can be left.
+        return plain_number(None, n, records, f"not defined: {NO_SHARE}", "residual-memory")
+    return plain_number(value, n, records, method, "residual-memory")
 
 
 def _could_see(detectable: Number) -> str:
+    if detectable.value is None and detectable.method.endswith(NO_SHARE):
+        return "No share of memory is named that this audit would have told from none."
     if detectable.value is None:
         return (
             "The original runs cannot be told from retrained ones, so this audit could have seen no residual"

@@ -56,7 +56,10 @@ def _needed(finding: Finding, criteria: Criteria, share: float, tests: int) -> i
     if finding.test == DIFFERENTIAL_PRIVACY:
         return f"{finding.test} can be refuted and never shown"
     if finding.test == VISIBLE_RECORDS:
-        return f"{finding.test} are counted, and more runs need not show more of them"
+        return (
+            f"{finding.test} are counted, and more runs need not show more of them; the stress world may"
+            " (runs.stress = true)"
+        )
     if finding.result == "passed":
         return f"{finding.test} shows nothing, which more runs need not change"
     n = finding.number
