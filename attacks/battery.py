@@ -7,7 +7,7 @@ import numpy as np
 
 from auditkit.attacks import ATTACKS
 from auditkit.attacks.errors import NotApplicable
-from auditkit.core.ids import COMPARED, ArmKey, Query
+from auditkit.core.ids import COMPARED, UNLEARNED, ArmKey, Query, reference_in
 from auditkit.signals.measurements import AttackScores, Measured, SetIndices
 from auditkit.signals.signals import Signals, asked_near
 from auditkit.statistics.margins import Floats, Ints
@@ -32,7 +32,8 @@ class Battery:
 
 
 def near_aucs(measured: Measured, attacks: Sequence[str]) -> NearAucs:
-    """The battery on inputs near the records.
+    """The battery on inputs near the records: on the unlearned runs and what they are compared
+    with.
 
     Args:
         measured: the answers of all models.
@@ -42,12 +43,12 @@ def near_aucs(measured: Measured, attacks: Sequence[str]) -> NearAucs:
     Returns:
         attack -> jittered query -> arm -> AUC (runs,).
     """
-    sets = measured.sets
+    sets, arms = measured.sets, (UNLEARNED, reference_in(measured.compared))
     places = np.concatenate([sets.forget, sets.control])
     aucs: dict[str, dict[Query, dict[ArmKey, Floats]]] = {}
     for query, logits in measured.near_logits.items():
         near = asked_near(measured.signals, places, logits)
-        for name, by_arm in run_battery(near, attacks, sets, measured.compared).scores.items():
+        for name, by_arm in run_battery(near, attacks, sets, arms).scores.items():
             aucs.setdefault(name, {})[query] = {arm: s.asked().auc() for arm, s in by_arm.items()}
     return aucs
 

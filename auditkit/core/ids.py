@@ -4,6 +4,7 @@ The code passes these values; their written form, `str`, stands in files and rep
 and stored results depend on the written form, so that it never changes.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, assert_never, cast, get_args
 
@@ -74,6 +75,11 @@ def unlearned(state: str | None) -> ArmKey:
 def placebo(case: str) -> ArmKey:
     """The placebo of a case of a gallery."""
     return ArmKey("placebo", case)
+
+
+def reference_in(arms: Container[ArmKey]) -> ArmKey:
+    """What unlearned runs are compared with: their placebo where there is one."""
+    return PLACEBO if PLACEBO in arms else RETRAINED
 
 
 @dataclass(frozen=True)

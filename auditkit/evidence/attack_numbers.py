@@ -1,6 +1,6 @@
 """What the attacks found, as values of evidence.json: each number computed here, once."""
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from auditkit.core.ids import (
     Query,
     TestId,
     attack_gap,
+    reference_in,
 )
 from auditkit.evidence.numbers import difference_number, mean_number, plain_number
 from auditkit.evidence.schema import AttackSummary, Number, OperatingPoint
@@ -102,11 +103,6 @@ def _attack_summary(
         leads=leads,
     )
     return _without_intervals(summary) if attack.judges_by_others else summary
-
-
-def reference_in(arms: Container[ArmKey]) -> ArmKey:
-    """What unlearned runs are compared with: their placebo where there is one."""
-    return PLACEBO if PLACEBO in arms else RETRAINED
 
 
 def _without_intervals(summary: AttackSummary) -> AttackSummary:
