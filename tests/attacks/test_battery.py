@@ -8,7 +8,7 @@ import pytest
 from auditkit.attacks import ATTACKS
 from auditkit.attacks.battery import near_aucs, run_battery
 from auditkit.attacks.per_class import class_thresholds
-from auditkit.core.ids import COMPARED, HONEST, SHADOW, Jitter
+from auditkit.core.ids import COMPARED, HONEST, RETRAINED, SHADOW, UNLEARNED, Jitter
 from auditkit.signals.interface import Interface
 from auditkit.signals.measurements import Measured, SetIndices
 from auditkit.signals.signals import Signals

@@ -12,12 +12,13 @@ import numpy as np
 
 from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import EXACT, SPARED_RECORDS, Jitter
+from auditkit.core.ids import residual_memory as residual_memory_test
 from auditkit.evidence.memory_numbers import residual_memory
 from auditkit.evidence.schema import Finding, Findings, Ran
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.hypotheses import p_above, paired
-from auditkit.statistics.likelihood import Spread, excess_spreads, statistics
-from auditkit.statistics.margins import Floats, Margins, calibrated
+from auditkit.statistics.likelihood import Gap, Spread, excess_spreads, statistics
+from auditkit.statistics.margins import Floats, Margins, calibrated, stacked
 from auditkit.statistics.power import POWER
 from auditkit.statistics.prediction import rho_equivalence
 from auditkit.statistics.residual import Memory, memory
@@ -142,12 +143,12 @@ def accuracy_arms(R: Floats, U: Floats) -> Arms:
 
 def suspicious(arms: Arms) -> bool:
     """Whether exp(-T), which the p-value of spared records is at least, is at most alpha."""
-    O, U, R = (arm.margins[EXACT] for arm in (arms.original, arms.unlearned, arms.retrained))
-    reference = R.control.mean(axis=0)
-    O, U, R = (calibrated(arm, reference) for arm in (O, U, R))
+    O, U, R, H, _ = (arm.margins[EXACT] for arm in arms.judged)
+    pool = stacked(R, H)
+    reference = pool.control.mean(axis=0)
+    O, U, R, pool = (calibrated(arm, reference) for arm in (O, U, R, pool))
     kappa = excess_spreads(Spread.of(U.control), Spread.of(R.control))
-    o, u, r = (Spread.of(arm.forget) for arm in (O, U, R))
-    T = statistics(o, u, r, kappa, ())
+    T = statistics(Gap.of(O, pool), Spread.of(U.forget), Spread.of(R.forget), kappa, ())
     return bool(np.exp(-T[0]) <= ALPHA)
 
 
@@ -188,12 +189,16 @@ def spared_p(arms: Arms) -> float:
 
 def family_of(arms: Arms) -> Findings:
     """All required findings of an audit."""
-    findings: list[Finding] = [residual_finding(arms, query, CRITERIA) for query in (EXACT, Jitter(0.1))]
+    queries = (EXACT, Jitter(0.1))
+    findings: list[Finding] = [residual_finding(arms, residual_memory_test(q), CRITERIA) for q in queries]
     findings += [gap_finding(arms, attack, CRITERIA) for attack in CRITERIA.attacks]
     accuracy = accuracy_finding(arms, CRITERIA, 250)
     assert isinstance(accuracy, Ran)
     harmless = replace(accuracy, test=SPARED_RECORDS, p_refuted=1.0)
-    findings += [accuracy, spared_finding(arms, CRITERIA, 0) if suspicious(arms) else harmless]
+    findings += [
+        accuracy,
+        spared_finding(arms, SPARED_RECORDS, CRITERIA, 0) if suspicious(arms) else harmless,
+    ]
     return {finding.test: finding for finding in findings}
 
 
