@@ -102,5 +102,5 @@ def judged(
         covered = all(low <= truth <= high for low, high in inner)
         passed, refuted = any(high < truth for _, high in inner), any(low > truth for low, _ in outer)
         answers.append((covered, passed, refuted, not np.isfinite(inner).all()))
-    covered, passed, refuted, boundless = (float(x) for x in np.mean(answers, axis=0))
-    return Method(covered if len(looks) == 1 else None, passed, refuted, boundless)
+    rates = [float(rate) for rate in np.mean(answers, axis=0)]
+    return Method(rates[0] if len(looks) == 1 else None, *rates[1:])
