@@ -129,11 +129,6 @@ class Study:
         """Whether the procedure is at hand, so that it can be applied to retrained runs too."""
         return self.claim.made_by is not None
 
-    @property
-    def stressed(self) -> bool:
-        """Whether the audit may go on to the stress world."""
-        return self.placebo and self.claim.runs.stress
-
     @cached_property
     def stand_ins(self) -> Indices:
         """What the placebo is asked to forget: test records, which no run ever sees."""
