@@ -64,7 +64,7 @@ def forecast(study: Study, given: Resources, tell: Reporter) -> PowerForecast:
     # One run against n has the error that n differences of this standard deviation have.
     one_run, n = claim.kind == "endpoint", claim.runs.per_arm
     sd = criteria.planning_sd * ((n + 1) if one_run else 2) ** 0.5
-    tests = len(required_tests(criteria, private=claim.privacy is not None, stress=study.placebo))
+    tests = len(required_tests(criteria, private=claim.privacy is not None, stress=claim.kind == "procedure"))
     courses = courses_of(claim, sd, tests)
     honest = next(iter(courses.values()))
     return PowerForecast(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditkit.core.ids import RETRAINED, SPARED_IN_STRESS, VISIBLE_RECORDS
+from auditkit.core.ids import EXACT, RETRAINED, SPARED_IN_STRESS, STRESS, VISIBLE_RECORDS, residual_memory
 from auditkit.engine.store import contents
 from auditkit.evidence.schema import Evidence, Ran
 from auditkit.verdict import memory_tests
@@ -44,7 +44,7 @@ RECIPE = Recipe(epochs=120, batch_size=32, learning_rate=0.005)
 
 
 def unlearn(model, retain, forget, *, seed):
-    rows = easiest(model, retain, forget)[: 2 * len(forget.y) // 3]
+    rows = easiest(model, retain, forget)[: len(forget.y) // 3]
     left = Records(torch.cat([retain.x, forget.x[rows]]), torch.cat([retain.y, forget.y[rows]]))
     [kept] = retrain.unlearn([model], left, forget, seeds=[seed], recipe=RECIPE)
     return kept
@@ -62,8 +62,8 @@ def easiest(model, retain, forget):
 
 KNOWN = {}
 """
-"""A procedure that removes the third of the forget records that a model of its own, which never saw
-them, finds hardest, and leaves in the others, of which least memory shows."""
+"""A procedure that leaves in the third of the forget records that a model of its own, which never
+saw them, finds easiest, and of which least memory shows."""
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,6 @@ def in_stress() -> list[str]:
     return [entry.what for entry in contents() if " stress " in entry.what]
 
 
-@pytest.mark.slow
 def test_honest_retraining_is_supported_by_the_stress_world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,11 +139,16 @@ def test_a_no_op_is_refuted_and_no_stress_world_is_trained(
 def test_leaving_in_what_does_not_show_is_not_supported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A procedure that leaves in the two thirds of which least memory shows hardly differs from
-    honest retraining on digits as they are; with wrong labels what it left in shows."""
+    """A procedure that leaves in the third of which least memory shows passes every test on digits
+    as they are, and only too few visible records stand in its way; with wrong labels what it left
+    in shows, and it is not supported."""
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "store"))
     (tmp_path / "kept.py").write_text(KEPT)
     evidence, told = done(tmp_path / "out", procedure={"name": "./kept.py:unlearn"})
+    assert GOING_ON in told
     assert evidence.verdict.outcome != "supported"
-    if GOING_ON in told:
-        assert evidence.verdict.outcome == "not_supported", evidence.verdict
+    ran = {finding.test: finding for finding in evidence.findings if isinstance(finding, Ran)}
+    assert {finding.result for test, finding in ran.items() if test.world != STRESS} == {"passed"}
+    exact = finding_of(evidence, residual_memory(EXACT, STRESS)).number
+    assert exact is not None
+    assert (exact.value or 0) > 0.1

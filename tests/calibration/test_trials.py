@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from joblib import parallel_config
 
-from auditkit.calibration import trials as trials_module
 from auditkit.calibration.trials import trial, trials
 from auditkit.claims.criteria import Criteria
 from auditkit.core.ids import EXACT, STRESS, residual_memory
 from auditkit.evidence.schema import Decision
 from auditkit.runs.bank import Bank, Case
 from auditkit.signals.arms import Arms
+from auditkit.verdict import decision as decision_module
 from auditkit.verdict import memory_tests
 from tests.statistics.simulated_arms import ATTACKS, arms_with_placebo
 
 CRITERIA = Criteria(jitter=(0.1,), attacks=ATTACKS, recoveries=())
-N = 12
+N = 14
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +60,13 @@ def test_the_stress_world_is_gone_into_as_an_audit_would(monkeypatch: pytest.Mon
     """A claim is decided by the plain world first, and by both where nothing but visibility stands
     in the way; a claim that the plain world refutes is not decided again."""
     seen: list[bool] = []
-    decide = trials_module.decide
+    decide = decision_module.decide
 
-    def noted(arms: Arms, *others: Any) -> Decision:
+    def noted(arms: Arms, *others: Any, **named: Any) -> Decision:
         seen.append(arms.stress is not None)
-        return decide(arms, *others)
+        return decide(arms, *others, **named)
 
-    monkeypatch.setattr(trials_module, "decide", noted)
+    monkeypatch.setattr(decision_module, "decide", noted)
     one = banks(honest={}, half={"share": 0.5})
     found = {case: trial(one, case, CRITERIA, N, 0, 0) for case in ("honest", "half")}
     assert seen == [False, True] * 2

@@ -67,8 +67,8 @@ def numbers(plain: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]
 @pytest.mark.parametrize("case", CASES)
 def test_no_interval_stands_twice(case: str) -> None:
     """No number with an interval is in the evidence twice, but for the claimed state in the table
-    of states and the placebo in that of drift. True-positive rates at a threshold are left out: they are counts of a few records,
-    and coincide between attacks."""
+    of states and the placebo in that of drift. True-positive rates at a threshold are left out:
+    they are counts of a few records, and coincide between attacks."""
     places: dict[bytes, list[str]] = defaultdict(list)
     for where, n in numbers(to_plain(evidence_of(case))):
         with_interval = n["low"] is not None or n["high"] is not None

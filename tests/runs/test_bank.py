@@ -37,8 +37,8 @@ def bank(first: int = 0, **cases: Case) -> Bank:
     """Originals are runs 0 to 9, retrained ones 100 to 109, honest ones 200 to 209, each so many
     further on; run 1000 + k was made from run k."""
     there = cases or {"fake": case(1000), "other": case(2000, {"gap": "cannot"})}
-    arms = (numbered(first + start, 2 * N) for start in (0, 100, 200))
-    return Bank(*arms, there, {"rmia": "no shadows"}, 50, PARTS, {"x": 1})
+    original, retrained, honest = (numbered(first + start, 2 * N) for start in (0, 100, 200))
+    return Bank(original, retrained, honest, there, {"rmia": "no shadows"}, 50, PARTS, {"x": 1})
 
 
 def test_runs_of_a_claim_are_drawn_without_replacement_and_from_the_right_arms() -> None:

@@ -1,5 +1,7 @@
 """Memory told from drift: residual memory, spared records and exposure held against a placebo."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from auditkit.statistics.worst_record import worst_share
 from tests.statistics.simulated_arms import arms_with_placebo, put_right
 
 SEEDS = range(8)
-DRIFT = {"lift": 0.5, "temperature": 0.7, "offset": 1.0}
+DRIFT: dict[str, Any] = {"lift": 0.5, "temperature": 0.7, "offset": 1.0}
 """Half as much as training on the records gives, and another scale."""
 
 
@@ -48,7 +50,8 @@ def test_a_scale_of_its_own_is_put_right_for_either_reference() -> None:
 def test_what_is_left_is_seen_whatever_the_drift() -> None:
     """A procedure that leaves a quarter is told from one that leaves nothing, with a drift of its
     own and without."""
-    for drift in ({}, {"lift": 0.2, "temperature": 0.8}):
+    drifts: list[dict[str, Any]] = [{}, {"lift": 0.2, "temperature": 0.8}]
+    for drift in drifts:
         none, quarter = (
             np.array([rhos(arms_with_placebo(seed, share=share, **drift))[0] for seed in SEEDS])
             for share in (0, 0.25)
@@ -75,11 +78,11 @@ def test_spared_records_are_found_beneath_a_drift() -> None:
     for seed in range(20):
         arms = arms_with_placebo(seed, forget=60, lift=0.3)
         O, U, R, H, P = exact(arms)
-        given = {"groups": 99, "seed": 0, "alpha": 0.05}
-        drifted.append(spared(O, U, R, H, P, **given).p)  # type: ignore[arg-type]
-        retrained.append(spared(O, U, R, H, **given).p)  # type: ignore[arg-type]
+        given: dict[str, Any] = {"groups": 99, "seed": 0, "alpha": 0.05}
+        drifted.append(spared(O, U, R, H, P, **given).p)
+        retrained.append(spared(O, U, R, H, **given).p)
         O, U, R, H, P = exact(arms_with_placebo(seed, forget=60, lift=0.3, spared=5))
-        kept.append(spared(O, U, R, H, P, **given).p)  # type: ignore[arg-type]
+        kept.append(spared(O, U, R, H, P, **given).p)
     assert np.mean(np.array(drifted) <= 0.05) <= 0.15
     assert np.mean(np.array(kept) <= 0.01) >= 0.7
     assert np.mean(np.array(retrained) <= 0.05) >= 0.9
@@ -90,7 +93,7 @@ def test_exposed_records_are_those_left_in_and_not_those_that_drift() -> None:
     runs a drift has nearly all of them named."""
     named, others, drifted = [], [], []
     for seed in SEEDS:
-        O, U, R, H, P = exact(arms_with_placebo(seed, n=20, gap=2.5, spared=4, lift=0.3))
+        O, U, R, H, P = exact(arms_with_placebo(seed, n=40, gap=5, spared=4, lift=0.2))
         seen = memorised_independently(O, H, R)
         found = exposure(U, R, seen, P).remembered
         named.append(found[:4].mean())
@@ -99,8 +102,8 @@ def test_exposed_records_are_those_left_in_and_not_those_that_drift() -> None:
         halves = halves_overlap(U, R, seen, P)
         assert halves is not None
         assert halves.both <= min(halves.first, halves.second)
-    assert np.mean(named) > 0.8
-    assert np.mean(others) < 0.1
+    assert np.mean(named) > 0.7
+    assert np.mean(others) < 0.05
     assert np.mean(drifted) > 0.5
 
 

@@ -80,6 +80,11 @@ NOOP: list[Finding] = [ran(MEMORY, 1.0, 1e-9), spared(0.002), gap(0.99, 0.01)]
 GOOD: list[Finding] = [ran(MEMORY, 0.01, 0.9), spared(0.6), gap(0.001, 1.0)]
 
 
+REFUTED_SENTENCE = (
+    "Not supported: the unlearned runs are not like runs in which the forget records had never been."
+)
+
+
 def known(name: str, found: Outcome, passed: bool) -> Control:
     return Control(name, "?", "not refuted", found.replace("_", " "), found, None, passed)
 
@@ -124,7 +129,7 @@ def test_a_refuted_claim_word_for_word() -> None:
     bad = ran(MEMORY, 1.0, 0.001, value=number(0.61, 0.5, 0.72))
     assert decide([bad, spared(0.04), SKIPPED]) == Verdict(
         outcome="not_supported",
-        sentence="Not supported: the unlearned runs are not like runs in which the forget records had never been.",
+        sentence=REFUTED_SENTENCE,
         reasons=(
             (
                 "residual memory, exact: 0.61 (0.5 to 0.72) against a margin of ±0.2 is refuted "
@@ -149,8 +154,8 @@ def test_an_inconclusive_audit_word_for_word() -> None:
         sentence="Inconclusive: this audit can neither support nor refute the claim.",
         reasons=(
             (
-                "residual memory, exact: 0.1 (-0.1 to 0.3) against a margin of ±0.2 reaches across the margin:"
-                " the noise between runs leaves it open, and more runs would narrow it."
+                "residual memory, exact: 0.1 (-0.1 to 0.3) against a margin of ±0.2 reaches across the"
+                " margin: the noise between runs leaves it open, and more runs would narrow it."
             ),
         ),
         margin=0.2,
@@ -321,7 +326,4 @@ def test_a_broken_claim_of_differential_privacy_is_refuted_for_what_it_is() -> N
         "differential privacy: 3.72 against a margin of 2 is refuted (p = 0.0012 after Holm's correction).",
     )
     both = decide([ran(MEMORY, 1.0, 1e-6), *GOOD[1:], private(3.72, 3e-4)])
-    assert (
-        both.sentence
-        == "Not supported: the unlearned runs are not like runs in which the forget records had never been."
-    )
+    assert both.sentence == REFUTED_SENTENCE
