@@ -103,8 +103,8 @@ GLOSSARY = {
         "place of the forget records."
     ),
     "Stress world": (
-        "A second set of models, trained with random wrong labels on the forget records. Such labels can only "
-        "be learnt by heart, so that the influence of nearly every record shows."
+        "A second set of models, trained with random wrong labels on the forget records. Such labels can "
+        "only be learnt by heart, so that the influence of nearly every record shows."
     ),
     "True-positive rate": "The share of forgotten records that an attack takes for training records.",
     "Unlearned": "Original models after the unlearning procedure.",
@@ -141,14 +141,15 @@ AT_LEAST = ("visible records",)
 # What unlearned models are compared with, by the arm.
 COMPARED_WITH = {
     "placebo": (
-        "The unlearned models are compared with a placebo: models that never saw the forget records, and then "
-        "went through the same procedure, which was asked to forget other records instead. Whatever the "
+        "The unlearned models are compared with a placebo: models that never saw the forget records, and "
+        "then went through the same procedure, which was asked to forget other records instead. Whatever the "
         "procedure does to any model is in both; what is in the unlearned models alone is memory."
     ),
     "retrained": (
         "The unlearned models are compared with models retrained from scratch. There is no placebo here: "
-        "no procedure could be run, and none was handed in. So what another way of training does to a model (drift) is read as "
-        "memory: an honest model that was trained otherwise can be refuted, or left undecided."
+        "no procedure could be run, and none was handed in. So what another way of training does to a model "
+        "(drift) is read as memory: an honest model that was trained otherwise can be refuted, or left "
+        "undecided."
     ),
 }
 

@@ -21,9 +21,9 @@ FORMATS = (
 )  # fmt: skip
 # Those of joins.py.
 JOINS = (
-    "arm_numbers", "by_arm", "by_family", "by_query", "compared_with", "control_number", "drift_rows", "gap", "gaps",
-    "headline_test", "kinds_of_test", "named", "numbered", "planned_looks", "point_numbers", "queries",
-    "quoted", "recovered_number", "result", "rows", "test_name", "test_number", "under_stress",
+    "arm_numbers", "by_arm", "by_family", "by_query", "compared_with", "control_number", "drift_rows", "gap",
+    "gaps", "headline_test", "kinds_of_test", "named", "numbered", "planned_looks", "point_numbers",
+    "queries", "quoted", "recovered_number", "result", "rows", "test_name", "test_number", "under_stress",
 )  # fmt: skip
 
 

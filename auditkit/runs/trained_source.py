@@ -35,7 +35,7 @@ from auditkit.study.lock import LockedAudit, plain_claim
 from auditkit.study.source import Source
 from auditkit.study.study import SETS, Study
 
-RELEASED = "the released model itself"
+RELEASED, EXPOSURE = "the released model itself", "per-record exposure, as a test"
 NOT_CHECKED = (
     NotChecked(
         "all that the weights hold",
@@ -43,7 +43,7 @@ NOT_CHECKED = (
         " them",
     ),
     NotChecked(
-        "per-record exposure, as a test",
+        EXPOSURE,
         "the report says of each record whether it is exposed, how much of it can be left, or that this"
         " cannot be judged; no required test depends on it",
     ),
@@ -57,6 +57,10 @@ NOT_CHECKED = (
     ),
 )
 """What this version of the audit does not look at. Said in every report."""
+ONE_MODEL = NotChecked(
+    "single records", "the noise of one model hides them, so that no record has an answer of its own"
+)
+"""What stands in the place of exposure, where one model was released."""
 
 
 def trained_source(locked: LockedAudit, given: Resources, tell: Reporter) -> Source:
@@ -179,9 +183,13 @@ def _states(study: Study, attacked: Attacked, alpha: float) -> tuple[State, ...]
 
 def _not_checked(study: Study) -> Iterator[NotChecked]:
     """What this kind of claim leaves unchecked: a released model is the one thing that an endpoint
-    claim checks."""
+    claim checks, and says nothing of single records."""
     for item in NOT_CHECKED:
-        if not (study.released and item.what == RELEASED):
+        if not study.released:
+            yield item
+        elif item.what == EXPOSURE:
+            yield ONE_MODEL
+        elif item.what != RELEASED:
             yield item
     if not study.placebo:
         yield NO_PLACEBO

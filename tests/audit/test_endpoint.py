@@ -38,6 +38,9 @@ def test_an_honest_checkpoint_is_not_refuted(tmp_path: Path) -> None:
     assert "How the checkpoint came to be." in page
     assert "In the released model" in page
     assert "By the procedure" not in page
+    unchecked = {item.what for item in evidence.not_checked}
+    assert {"memory apart from drift", "single records"} <= unchecked
+    assert not {"the released model itself", "per-record exposure, as a test"} & unchecked
 
 
 def test_a_checkpoint_that_forgot_nothing_is_not_supported(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_answers_are_audited_where_torch_is_never_imported(tmp_path: Path) -> No
     assert not [name for name in names if "lira" in name or "label-stability" in name or "shokri" in name]
     unchecked = {item["what"] for item in evidence["not_checked"]}
     assert {"how the models were trained", "near-duplicates", "what the weights hold"} <= unchecked
+    assert "memory apart from drift" in unchecked  # no placebo was handed in
     assert {
         "attack: LiRA online",
         "attack: Label stability under noise",
