@@ -15,10 +15,10 @@ from auditkit.evidence.schema import (
     Verdict,
 )
 from auditkit.reports import Rendered, render
+from tests.reports.sample_controls import CONTROLS
 from tests.reports.sample_parts import (
     ATTACKS,
     CLAIM,
-    CONTROLS,
     FINDINGS,
     FORGOT,
     LIKE_RETRAINED,

@@ -30,11 +30,10 @@ from auditkit.evidence.schema import (
     SwapLine,
     Verdict,
 )
+from tests.reports.sample_controls import CONTROLS, EXPOSURE
 from tests.reports.sample_parts import (
     ATTACKS,
     CLAIM,
-    CONTROLS,
-    EXPOSURE,
     FINDINGS,
     FORGOT,
     LIKE_RETRAINED,

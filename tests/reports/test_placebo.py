@@ -130,3 +130,18 @@ def test_every_record_has_an_answer() -> None:
     ):
         assert said in part
     assert "named with probability 0.690" in rendered(sample.SUPPORTED).summary
+
+
+def test_where_no_record_can_be_judged_nothing_is_said_of_any() -> None:
+    """Without a visible record there is no bound, and nothing that "not named" would be worth."""
+    exposure = sample.SUPPORTED.exposure
+    assert exposure is not None
+    none = replace(exposure.unlearned, value=0.0, n_records=0)
+    unbounded = replace(exposure.share, value=None, high=None, n_records=90)
+    blind = replace(exposure, unlearned=none, share=unbounded, if_alone=none)
+    documents = rendered(replace(sample.SUPPORTED, exposure=blind))
+    part = documents.html.split("Is my record forgotten?</h3>")[1].split("<h3>")[0]
+    assert "This holds for all but 0 of the 90." in part
+    assert "too large for a bound on any record" in part
+    assert "hold together" not in part
+    assert "named with probability" not in part + documents.summary
