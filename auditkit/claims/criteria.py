@@ -39,11 +39,14 @@ REPORTED = ("label-stability-shifts", "gradient-norm", "u-lira")
 U-LiRA compares with the very arms that are judged: its gap counts memory twice, and its error is
 not that between runs."""
 
-ONE_RUN_MARGINS = {"residual_memory": 0.5, "attack_gap": 0.1, "accuracy": 0.03, "visible": 0.0}
+ONE_RUN_MARGINS = {"residual_memory": 0.5, "attack_gap": 0.1, "accuracy": 0.03}
 """Margins of a claim about one run that says nothing of them. With the margins of a procedure claim
 the noise of the one run would leave nearly every honest model undecided; see
-docs/method.md#one-run-against-many. And as no stress world can be trained around a finished model,
-how few records are visible is said and does not withhold support."""
+docs/method.md#one-run-against-many."""
+
+WITHOUT_STRESS = {"visible": 0.0}
+"""Of a claim for which no stress world can be trained, about a finished model or about answers: how
+few records are visible is said, and withholds no support, as nothing could mend it."""
 
 
 class Criteria(Part):

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from auditkit.claims.claim import Claim
-from auditkit.claims.criteria import ONE_RUN_MARGINS
+from auditkit.claims.criteria import ONE_RUN_MARGINS, WITHOUT_STRESS
 from auditkit.core.errors import UsageError
 
 
@@ -46,7 +46,8 @@ def parse_claim(raw: dict[str, Any]) -> tuple[Claim, list[str]]:
 def fill_defaults(claim: Claim) -> Claim:
     """The claim with the margins of its kind written out where it says nothing of them, so that
     they are locked."""
-    return with_margins(claim, ONE_RUN_MARGINS) if claim.kind == "endpoint" else claim
+    unstressed = claim if claim.kind == "procedure" else with_margins(claim, WITHOUT_STRESS)
+    return with_margins(unstressed, ONE_RUN_MARGINS) if claim.kind == "endpoint" else unstressed
 
 
 def with_margins(claim: Claim, margins: Mapping[str, object]) -> Claim:

@@ -16,8 +16,8 @@ from auditkit.verdict.finding import equivalence_finding
 def gap_finding(arms: Arms, attack: str, criteria: Criteria) -> Finding:
     """Whether an attack does on the unlearned runs what it does on their placebo."""
     test_id = attack_gap(attack)
-    never_in = "after retraining" if arms.placebo is None else "where they had never been in"
-    question = f"{ATTACKS[attack].title}: does it find the forget records as well as {never_in}?"
+    never_in = "after retraining" if arms.placebo is None else "if they had never been in"
+    question = f"{ATTACKS[attack].title}: does it find the forget records as often as {never_in}?"
     if reason := arms.skipped.get(attack):
         return Skipped(test_id, question, reason)
     U, P = arms.unlearned.scores[attack], arms.reference.scores[attack]

@@ -108,7 +108,7 @@ def undecided_because(finding: Ran) -> str:
             " narrow that, more runs hardly"
         )
     return (
-        "lies outside the margin, but not far enough to refute among so many tests (p ="
+        f"lies outside the margin, but not far enough to refute (p = {finding.p_refuted:.2g}, and"
         f" {finding.p_refuted_holm:.2g} after Holm's correction); more runs would decide it"
     )
 

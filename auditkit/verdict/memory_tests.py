@@ -24,8 +24,8 @@ NULL_GROUPS = 999
 def residual_finding(arms: Arms, test_id: TestId, criteria: Criteria) -> Finding:
     """Residual memory under one kind of query, in one world, against +-margin."""
     query, there = test_id.query, arms.of_world(test_id.world)
-    reference = "after retraining" if arms.placebo is None else "where they had never been in"
-    question = f"Is the memory of the forget records{question_part(query)} as small as {reference}?"
+    reference = "after retraining" if arms.placebo is None else "if they had never been in"
+    question = f"Is there as little memory of the forget records{question_part(query)} as {reference}?"
     if test_id.world == STRESS:
         question = f"Forget records with wrong labels: {question[0].lower()}{question[1:]}"
     if there is None or not all(query in arm.margins for arm in there.judged):

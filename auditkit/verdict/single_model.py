@@ -50,7 +50,7 @@ EXCHANGED_MEANING = (
 )
 SENTENCES: dict[Outcome, str] = {
     "supported": (
-        "Supported, as far as a single model can be{of}: at most {margin:g} of the memory can be left,"
+        "Supported, as far as a single model can be,{of}: at most {margin:g} of the memory can be left,"
         " residual memory {rho}.{rest}"
     ),
     "not_supported": "Not supported: this model is not like models retrained without the forget records.",
@@ -173,7 +173,12 @@ def _verdict(
         sentence = decided.sentence
     if isinstance(rho, Ran):
         of, rest = visible_words(findings)
-        said = {"of": of, "rest": rest, "margin": criteria.residual_memory, "rho": format_number(rho)}
+        said = {
+            "of": of or " of all forget records",
+            "rest": rest,
+            "margin": criteria.residual_memory,
+            "rho": format_number(rho),
+        }
         sentence = sentence.format(**said)
     decided = replace(decided, reasons=(*decided.reasons, _plain_test(as_retrained)))
     open_yet = decided.outcome == "inconclusive" and all(c.passed for c in controls)

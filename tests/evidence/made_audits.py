@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from auditkit.attacks.battery import run_battery
 from auditkit.claims.claim import Kind
-from auditkit.claims.criteria import ONE_RUN_MARGINS, Criteria
+from auditkit.claims.criteria import ONE_RUN_MARGINS, WITHOUT_STRESS, Criteria
 from auditkit.core.ids import BESIDE as BESIDE_THEM
 from auditkit.core.ids import COMPARED, EXACT, PLACEBO, RELEARNED, ArmKey, Query, Recovered
 from auditkit.evidence.assemble import Account, Attacked, assemble, build_attacked
@@ -33,7 +33,7 @@ CRITERIA = Criteria(
     jitter=(NEAR.radius,),
     recoveries=("relearned", "probe"),
 )
-ONE_RUN_CRITERIA = CRITERIA.model_copy(update=ONE_RUN_MARGINS)
+ONE_RUN_CRITERIA = CRITERIA.model_copy(update={**ONE_RUN_MARGINS, **WITHOUT_STRESS})
 
 
 def measured_of(arms: Arms) -> Measured:

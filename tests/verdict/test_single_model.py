@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from auditkit.claims.criteria import ONE_RUN_MARGINS, Criteria
+from auditkit.claims.criteria import ONE_RUN_MARGINS, WITHOUT_STRESS, Criteria
 from auditkit.evidence.schema import Ran
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.sequential import Level
@@ -12,7 +12,7 @@ from auditkit.verdict.judging import conclude, judge, refuted_tests
 from auditkit.verdict.required_findings import required_findings
 from tests.statistics.simulated_arms import simulated_arms
 
-CRITERIA = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=(), **ONE_RUN_MARGINS)  # type: ignore[arg-type]
+CRITERIA = Criteria(attacks=("loss",), jitter=(0.1,), recoveries=(), **ONE_RUN_MARGINS, **WITHOUT_STRESS)  # type: ignore[arg-type]
 N = 12
 LEVEL = Level(0.05)
 

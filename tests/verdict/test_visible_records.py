@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auditkit.claims.criteria import ONE_RUN_MARGINS, Criteria
+from auditkit.claims.criteria import ONE_RUN_MARGINS, WITHOUT_STRESS, Criteria
 from auditkit.claims.required import required_tests
 from auditkit.core.ids import EXACT, SPARED_IN_STRESS, STRESS, VISIBLE_RECORDS, residual_memory
 from auditkit.evidence.schema import Decision, Ran, Skipped
@@ -182,7 +182,7 @@ def test_a_larger_family_refutes_less() -> None:
 def test_a_claim_about_one_run_has_no_floor() -> None:
     """As no stress world can be trained around a finished model, how few records are visible is
     said, and does not withhold support."""
-    criteria = CRITERIA.model_copy(update=ONE_RUN_MARGINS)
+    criteria = CRITERIA.model_copy(update={**ONE_RUN_MARGINS, **WITHOUT_STRESS})
     arms = simulated_arms(0, n=6, gap=0.5)
     found = visible_finding(arms, criteria)
     assert found.number.value is not None
