@@ -1,7 +1,6 @@
 """From arrays to the values of evidence.json: each number computed here, once."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -212,7 +211,8 @@ def _slope(unlearned: Margins, retrained: Margins, alpha: float) -> Number:
 def procedure_states(
     arms: Arms, other: Mapping[str, Arm], claimed: str, test_records: int, alpha: float
 ) -> tuple[State, ...]:
-    """The procedure's models in each of their states.
+    """The procedure's models in each of their states. The placebo is in the claimed state, so that
+    models in another one are compared with retrained runs.
 
     Args:
         arms: the compared arms.
@@ -224,7 +224,7 @@ def procedure_states(
     return tuple(
         State(
             name,
-            rho_number(replace(arms, unlearned=arm).memory(EXACT), alpha),
+            rho_number((arms if name == claimed else arms.claiming(arm)).memory(EXACT), alpha),
             accuracy_number(arm.accuracy, test_records, alpha, "accuracy on test"),
             name == claimed,
         )

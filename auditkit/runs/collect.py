@@ -53,7 +53,7 @@ def train_and_query(
     verb = f"unlearning ({f'{len(gallery)} ways' if gallery else study.claim.procedure.name})"
     if study.released:
         verb = "asking the released model"
-        [stack] = made
+        [stack] = [stack for stack in made if stack.procedure is None]
         store.save(stack.weights, study.released.stacked())
     _complete(session, queries, made, verb)
     return gather(stacks)

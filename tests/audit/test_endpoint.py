@@ -43,6 +43,26 @@ def test_an_honest_checkpoint_is_not_refuted(tmp_path: Path) -> None:
     assert not {"the released model itself", "per-record exposure, as a test"} & unchecked
 
 
+def test_a_checkpoint_may_come_with_its_procedure(tmp_path: Path) -> None:
+    """The procedure is run on retrained models, as a placebo that the checkpoint is compared with,
+    and not on the original ones; an honest checkpoint is not refuted by it."""
+    checkpoint(tmp_path, with_forget=False)
+    release = {"weights": "./model.safetensors", "procedure": {"name": "retrain"}}
+    evidence = audited(claim_of(release=release), tmp_path / "out", folder=tmp_path)
+    assert evidence.verdict.outcome in ("supported", "inconclusive")
+    assert [(str(arm.arm), arm.runs) for arm in evidence.arms] == [
+        ("original", 8),
+        ("unlearned", 1),
+        ("retrained", 8),
+        ("honest", 8),
+        ("placebo", 8),
+    ]
+    assert all(control.passed for control in evidence.controls)
+    lock = json.loads((tmp_path / "out" / "lock.json").read_bytes())
+    assert lock["claim"]["release"]["procedure"]["name"] == "retrain"
+    assert not [test for test in lock["required_tests"] if "stress" in test]
+
+
 def test_a_checkpoint_that_forgot_nothing_is_not_supported(tmp_path: Path) -> None:
     """A model trained on the forget records is refuted, also from a .pt file."""
     model = checkpoint(tmp_path, with_forget=True)

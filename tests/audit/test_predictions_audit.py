@@ -67,6 +67,37 @@ def test_answers_are_audited_where_torch_is_never_imported(tmp_path: Path) -> No
     assert "p.npz" in (tmp_path / "out" / "report.html").read_text()
 
 
+def drifted(given: Arrays, arm: str) -> Any:
+    """Answers near the records after a procedure that makes whatever it is applied to surer there
+    of some, among them most of those that were to be forgotten."""
+    beside = np.concatenate([np.flatnonzero(part == SETS) for part in ("forget", "control")])
+    surer = np.random.default_rng(11).random(len(beside)) < np.where(SETS[beside] == "forget", 0.9, 0.1)
+    logits = given[arm][:, None, beside].copy()
+    logits[..., np.arange(len(beside)), given["labels"][beside]] += 2.0 * surer
+    return logits
+
+
+def test_a_placebo_keeps_drift_from_being_taken_for_memory(tmp_path: Path) -> None:
+    """What a procedure does to any model refutes the answers without the placebo and not with it;
+    what it leaves of the memory is refuted with it as well."""
+    said: Arrays = {"criteria": {"attacks": ["loss"], "attack_gap": 0.2, "visible": 0}}
+    outcomes = {}
+    for name, memory, placebo in (("alone", 0, False), ("placebo", 0, True), ("kept", 2.0, True)):
+        given = arrays(0, memory=memory)
+        answers = given | near(given) | {"near/0.3/unlearned": drifted(given, "unlearned")}
+        if placebo:  # made of the honest runs, and otherwise like them
+            moved = given["honest"] + 0.1 * np.random.default_rng(5).normal(size=given["honest"].shape)
+            answers |= {"placebo": moved, "near/0.3/placebo": drifted(given, "honest")}
+        (tmp_path / name).mkdir()
+        evidence = audit_of(tmp_path / name, answers, **said)
+        outcomes[name] = evidence.verdict.outcome
+        names = [control.name for control in evidence.controls if control.passed]
+        assert ("placebo" in names) == placebo
+    assert outcomes["alone"] == "not_supported"
+    assert outcomes["placebo"] != "not_supported"
+    assert outcomes["kept"] == "not_supported"
+
+
 def test_one_unlearned_run_is_judged_as_one_run(tmp_path: Path) -> None:
     """The answers of a single model go by prediction intervals and their margins, and the scope
     says what that leaves open; with shadow runs the attacks that learn from them are required;

@@ -53,8 +53,8 @@ def test_a_calibration_from_end_to_end(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("no-op", "others forgotten"):
         assert cases[name].refuted.claims == 2
         assert cases[name].refuted_by[0].test == "residual memory, exact"
-        assert cases[name].rho == pytest.approx(1, abs=0.3)
-    assert abs(cases["lookup filter, exact"].rho or 9) < 0.5
+        assert cases[name].rho == pytest.approx(1, abs=0.5)
+    assert abs(cases["lookup filter, exact"].rho or 9) < 0.8
 
     content = (tmp_path / "out" / "calibration.json").read_bytes()
     assert content == canonical(found)

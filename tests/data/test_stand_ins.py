@@ -25,15 +25,17 @@ def test_stand_ins_are_as_many_of_each_class_as_are_forgotten() -> None:
 
 
 def test_stand_ins_by_hand_where_a_class_is_short() -> None:
-    """What the pool lacks of one class it gives of others; a pool with fewer records is taken
-    whole."""
+    """Of a class that is short all there are stand in, and none of another class in their place,
+    but where the pool has no record of any of the classes."""
     y = np.array([0, 0, 0, 1, 0, 1, 1, 1, 2])
     forget, pool = np.array([0, 1, 2, 3]), np.array([4, 5, 6, 7, 8])
     drawn = draw_stand_ins(y, forget, pool, 0)
-    assert len(drawn) == 4
-    assert 4 in drawn  # the only one of class 0
-    assert draw_stand_ins(y, forget, pool[:3], 0).tolist() == [4, 5, 6]
-    assert draw_stand_ins(y, np.array([3]), np.array([4, 8]), 0).size == 1
+    assert drawn[0] == 4  # the only one of class 0
+    assert y[drawn].tolist() == [0, 1]
+    for others, many in (([4, 8], 1), ([8, 4], 1)):
+        assert y[draw_stand_ins(y, np.array([3]), np.array(others), 0)].tolist() != [1]
+        assert len(draw_stand_ins(y, np.array([3]), np.array(others), 0)) == many
+    assert draw_stand_ins(y, forget, np.array([8]), 0).tolist() == [8]
 
 
 def test_every_record_of_a_class_is_as_likely_a_stand_in() -> None:
@@ -56,11 +58,13 @@ SMALL_TEST: dict[str, Any] = {"data": {"train": 400, "control": 120, "test": 30,
     "changes", [{}, {"seed": 3}, {"forget": {"label": 3}}, SMALL_TEST], ids=["plain", "seed", "class", "few"]
 )
 def test_stand_ins_of_a_study_are_test_records(changes: dict[str, Any]) -> None:
-    """No run is trained on one, and none is a forget or control record, by which runs are judged;
-    of a small test set they are all there is."""
+    """As many of each class as are forgotten, or as there are; no run is trained on one, and none
+    is a forget or control record, by which runs are judged."""
     study = study_of(**changes)
     assert set(study.stand_ins) <= set(study.sets.test)
-    assert len(study.stand_ins) == min(len(study.sets.forget), len(study.sets.test))
+    counted = (study.data.y[part] for part in (study.stand_ins, study.sets.forget, study.sets.test))
+    found, wanted, room = (np.bincount(labels, minlength=10) for labels in counted)
+    assert found.tolist() == np.minimum(wanted, room).tolist()
     for arm in study.trained:
         assert not np.isin(study.members(arm), study.stand_ins).any()
     for others in (study.sets.retain, study.sets.forget, study.sets.control, study.sets.population):

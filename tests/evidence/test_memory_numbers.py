@@ -5,13 +5,13 @@ import pytest
 
 from auditkit.claims.criteria import Criteria
 from auditkit.core.canonical import canonical
-from auditkit.core.ids import HONEST, ORIGINAL, RELEARNED, UNLEARNED, Recovered
+from auditkit.core.ids import EXACT, HONEST, ORIGINAL, RELEARNED, UNLEARNED, Recovered
 from auditkit.core.ids import residual_memory as memory_test
 from auditkit.evidence.memory_numbers import drift, procedure_states, residual_memory
 from auditkit.signals.arms import Arm, Arms
 from auditkit.statistics.margins import Margins
 from auditkit.statistics.residual import memory, rho, rho_interval
-from tests.statistics.simulated_arms import NEAR, memory_of, simulated_arms
+from tests.statistics.simulated_arms import NEAR, arms_with_placebo, memory_of, simulated_arms
 
 LABELS = np.repeat([0, 3], 20)
 PROBE = Recovered("probe")
@@ -123,3 +123,15 @@ def test_states_are_measured_like_the_claim() -> None:
     assert found[0].rho.value == 1
     assert found[1].rho.value == rho(memory_of(arms))
     assert found[0].test_accuracy.value == pytest.approx(arms.original.accuracy.mean())
+
+
+def test_only_the_claimed_state_is_held_against_the_placebo() -> None:
+    """The placebo is in the claimed state: what another state does to a model it does not know, so
+    that models in which nothing was changed have, against retrained runs, exactly 1."""
+    arms = arms_with_placebo(5, n=6, lift=0.4, temperature=0.7)
+    other = {"off": arms.original, "folded": arms.unlearned}
+    off, folded = procedure_states(arms, other, "folded", 250, Criteria().alpha)
+    assert off.rho.value == 1
+    assert folded.rho.value == rho(arms.memory(EXACT))
+    assert abs(folded.rho.value) < 0.2
+    assert rho(arms.claiming(arms.unlearned).memory(EXACT)) > 0.3

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from auditkit.core.errors import UsageError
-from auditkit.core.ids import HONEST, ORIGINAL, RETRAINED, UNLEARNED
+from auditkit.core.ids import COMPARED, EXACT, HONEST, ORIGINAL, PLACEBO, RETRAINED, UNLEARNED, Jitter
+from auditkit.signals.measurements import build_arms
 from auditkit.signals.predictions_file import load_predictions
-from tests.signals.submitted import Arrays, arrays
+from tests.signals.submitted import SETS, Arrays, arrays, near
 
 
 def test_without_an_honest_arm_the_retrained_runs_are_divided(tmp_path: Path) -> None:
@@ -22,6 +23,29 @@ def test_without_an_honest_arm_the_retrained_runs_are_divided(tmp_path: Path) ->
     rows = np.load(tmp_path / "p.npz")["retrained"]
     np.testing.assert_array_equal(signals.logits[signals.runs_of(HONEST)], rows[1::2])
     assert given.notes[1] == "Of 10 runs of the arm original, 5 are used: all arms need as many."
+
+
+def test_a_placebo_that_is_handed_in_is_compared(tmp_path: Path) -> None:
+    """All arms are cut to as many runs, it counts as trained on retain alone, and takes part
+    in every query; without it there is none."""
+    given = arrays()
+    given["placebo"] = arrays(3)["honest"][:7]
+    np.savez(tmp_path / "p.npz", **given, **near(given))
+    with pytest.raises(UsageError, match=r"must hold near/0\.3/placebo"):
+        load_predictions(tmp_path / "p.npz", 0)
+    beside = given["placebo"][:, None, np.isin(SETS, ("forget", "control"))]
+    np.savez(tmp_path / "p.npz", **given, **near(given), **{"near/0.3/placebo": beside})
+    found = load_predictions(tmp_path / "p.npz", 0)
+    measured, signals = found.measured, found.measured.signals
+    assert measured.compared == (*COMPARED, PLACEBO)
+    assert {len(signals.runs_of(arm)) for arm in measured.compared} == {7}
+    assert signals.member[signals.runs_of(PLACEBO)].tolist() == [(SETS == "retain").tolist()] * 7
+    arms = build_arms(measured, {}, {})
+    assert arms.placebo is not None
+    assert set(arms.placebo.margins) == {EXACT, Jitter(0.3)}
+    assert "Of 10 runs of the arm original, 7 are used: all arms need as many." in found.notes
+    np.savez(tmp_path / "p.npz", **arrays())
+    assert load_predictions(tmp_path / "p.npz", 0).measured.compared == COMPARED
 
 
 @pytest.mark.parametrize(

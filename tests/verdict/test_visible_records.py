@@ -95,7 +95,7 @@ def test_the_stress_world_can_make_up_for_it() -> None:
 
 
 @pytest.mark.parametrize("left", [{"share": 0.5}, {"spared": 8}])
-def test_what_is_left_in_the_stress_world_refutes(left: dict[str, float]) -> None:
+def test_what_is_left_in_the_stress_world_refutes(left: dict[str, Any]) -> None:
     """Memory that only shows there, of all records or of some, is held against the claim by the
     tests of that world."""
     stress = arms_with_placebo(1, **SIZES, **left)
