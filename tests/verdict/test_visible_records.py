@@ -140,7 +140,7 @@ def test_tests_of_the_stress_world_look_at_its_arms() -> None:
         residual_finding(stress, residual_memory(EXACT), CRITERIA),
     )
     assert there.number == alone.number
-    assert there.question.startswith("Forget records with wrong labels: is the memory")
+    assert there.question.startswith("Forget records with wrong labels: is there as little memory")
     spared_there = spared_finding(both, SPARED_IN_STRESS, CRITERIA, 0)
     assert isinstance(spared_there, Ran)
     assert "null from 199 divisions" in spared_there.number.method
