@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from auditkit.core.ids import Query
+from auditkit.core.ids import Query, World
 from auditkit.evidence.schema import Number
 from auditkit.reports.method_page import METHOD
 from auditkit.signals.arms import Arms
@@ -109,14 +109,16 @@ COMPARABILITY_FLOOR = 0.7
 too different a model for their margins to be compared."""
 
 
-def incomparable_arms(arms: Arms, query: Query) -> str | None:
+def incomparable_arms(arms: Arms, query: Query, world: World = "plain") -> str | None:
     """Why unlearned runs, or their placebo, cannot be put on the scale of the retrained ones; None
-    if they can."""
+    if they can. In the stress world it is asked of the placebo alone: models that learnt wrong
+    labels answer otherwise on all records, and unlearned ones that do are what is looked for."""
     R = arms.retrained.margins[query]
-    reason = incomparable(arms.unlearned.margins[query], R)
-    if reason or arms.placebo is None:
-        return reason
-    return incomparable(arms.placebo.margins[query], R, "placebo")
+    judged = {"unlearned": arms.unlearned} if world == "plain" else {}
+    if arms.placebo is not None:
+        judged["placebo"] = arms.placebo
+    reasons = (incomparable(arm.margins[query], R, name) for name, arm in judged.items())
+    return next((reason for reason in reasons if reason), None)
 
 
 def incomparable(arm: Margins, R: Margins, name: str = "unlearned") -> str | None:

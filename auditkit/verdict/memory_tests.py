@@ -34,7 +34,9 @@ def residual_finding(arms: Arms, test_id: TestId, criteria: Criteria) -> Finding
         )
     measured = there.memory(query)
     number = rho_number(measured, criteria.alpha)
-    if reason := incomparable_arms(there, query) or nothing_remembered(measured, criteria.alpha):
+    if reason := incomparable_arms(there, query, test_id.world) or nothing_remembered(
+        measured, criteria.alpha
+    ):
         return Skipped(test_id, question, reason, number)
     test = rho_equivalence(measured, criteria.residual_memory)
     return equivalence_finding(
@@ -72,7 +74,7 @@ def spared_finding(arms: Arms, test_id: TestId, criteria: Criteria, seed: int, s
         question = "Forget records with wrong labels: was any left in?"
     if (there := arms.of_world(test_id.world)) is None:
         return Skipped(test_id, question, "that world was not looked at")
-    if reason := incomparable_arms(there, EXACT):
+    if reason := incomparable_arms(there, EXACT, test_id.world):
         return Skipped(test_id, question, reason)
     one_run = len(there.unlearned.accuracy) == 1
     result, null = (_spared_by_one if one_run else _spared_by_many)(there, criteria.alpha, seed, share)
