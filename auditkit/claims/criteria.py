@@ -52,8 +52,9 @@ few records are visible is said, and withholds no support, as nothing could mend
 class Criteria(Part):
     """What would count as forgotten; locked before the first model is trained.
 
-    alpha: level of each test. residual_memory: margin on rho. visible: the least share of the
-    forget records whose influence must be visible, in the plain or in the stress world, for
+    alpha: level of each test. residual_memory: margin on rho. stress_memory: the same in the
+    stress world, where nearly every record counts and runs vary little. visible: the least share
+    of the forget records whose influence must be visible, in the plain or in the stress world, for
     support: of the others nothing can be said. attack_gap: margin on the difference of each
     attack's AUC to the placebo, or to retrained runs where there is none. accuracy: how much lower
     than retrained the test accuracy may be. jitter: radii of the jittered queries, as shares of
@@ -68,6 +69,7 @@ class Criteria(Part):
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     residual_memory: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    stress_memory: Annotated[float, Field(gt=0, lt=1)] = 0.1
     visible: Annotated[float, Field(ge=0, le=1)] = 0.8
     attack_gap: Annotated[float, Field(gt=0, lt=0.5)] = 0.03
     accuracy: Probability = 0.01

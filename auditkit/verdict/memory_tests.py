@@ -38,13 +38,13 @@ def residual_finding(arms: Arms, test_id: TestId, criteria: Criteria) -> Finding
         measured, criteria.alpha
     ):
         return Skipped(test_id, question, reason, number)
-    test = rho_equivalence(measured, criteria.residual_memory)
+    margin = criteria.stress_memory if test_id.world == STRESS else criteria.residual_memory
     return equivalence_finding(
         test_id,
         question,
         number,
-        criteria.residual_memory,
-        test,
+        margin,
+        rho_equivalence(measured, margin),
         two_sided=True,
         needs_informative=True,
         refuting=Interval(*refuting_interval(measured, criteria.alpha)),
