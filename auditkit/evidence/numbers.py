@@ -107,6 +107,10 @@ def difference_number(
 COMPARABILITY_FLOOR = 0.7
 """Below this share of the retrained runs' own agreement on control records, the unlearned runs are
 too different a model for their margins to be compared."""
+STRESS_FLOOR = 0.5
+"""The same of a placebo in the stress world: one that learnt some of the wrong labels it was asked
+to forget answers otherwise on every record, and what it and the unlearned runs differ in is still
+memory."""
 
 
 def incomparable_arms(arms: Arms, query: Query, world: World = "plain") -> str | None:
@@ -117,19 +121,22 @@ def incomparable_arms(arms: Arms, query: Query, world: World = "plain") -> str |
     judged = {"unlearned": arms.unlearned} if world == "plain" else {}
     if arms.placebo is not None:
         judged["placebo"] = arms.placebo
-    reasons = (incomparable(arm.margins[query], R, name) for name, arm in judged.items())
+    floor = COMPARABILITY_FLOOR if world == "plain" else STRESS_FLOOR
+    reasons = (incomparable(arm.margins[query], R, name, floor) for name, arm in judged.items())
     return next((reason for reason in reasons if reason), None)
 
 
-def incomparable(arm: Margins, R: Margins, name: str = "unlearned") -> str | None:
+def incomparable(
+    arm: Margins, R: Margins, name: str = "unlearned", floor: float = COMPARABILITY_FLOOR
+) -> str | None:
     """Why the margins of an arm, by its name, cannot be compared with those of retrained runs, None
-    if they can."""
+    if they can. floor: the least agreement that can."""
     ratio = comparability(arm, R)
-    if ratio >= COMPARABILITY_FLOOR:
+    if ratio >= floor:
         return None
     return (
         f"the {name} runs rank control records too differently from retrained runs to be compared with"
-        f" them (agreement {ratio:.2f} of the retrained runs' own, floor {COMPARABILITY_FLOOR})"
+        f" them (agreement {ratio:.2f} of the retrained runs' own, floor {floor})"
     )
 
 
