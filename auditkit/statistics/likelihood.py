@@ -136,9 +136,9 @@ def statistics(gap: Gap, U: Spread, P: Spread, kappa: Floats, parts: Sequence[Se
         parts: see `spared`.
     """
     d = U.mean - P.mean
-    V = kappa[:, None] * (U.var / U.n + P.var / P.n)
-    counts = gap.shown & (V > 0)  # two arms that do not vary there have no scale to judge the record by
-    V = np.where(counts, V, 1.0)
+    # Two arms that do not vary on a record have no scale to judge it by.
+    counts = gap.shown & (U.var + P.var > 0)
+    V = np.where(counts, kappa[:, None] * (_shrunk(U, counts) / U.n + _shrunk(P, counts) / P.n), 1.0)
     log_ratio = gap.delta * d / V - gap.delta**2 / (2 * V)
 
     def of_records(share: float) -> Floats:
@@ -150,6 +150,19 @@ def statistics(gap: Gap, U: Spread, P: Spread, kappa: Floats, parts: Sequence[Se
         of_parts = np.column_stack([of_records(OF_A_PART)[:, part].sum(axis=1) for part in parts])
         ways.append(logsumexp(of_parts, axis=1) - np.log(len(parts)))
     return np.asarray(logsumexp(ways, axis=0) - np.log(len(ways)))
+
+
+PRIOR_RUNS = 1
+"""Runs that the mean variance of all records counts for beside a record's own: with few runs a
+variance near zero is luck, and would decide by itself."""
+
+
+def _shrunk(arm: Spread, counts: npt.NDArray[np.bool_]) -> Floats:
+    """The variances of an arm, shrunk to their mean over the records that count: (groups,
+    records)."""
+    usual = (arm.var * counts).sum(axis=1, keepdims=True) / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    own = max(arm.n - 1, 1)
+    return np.asarray((own * arm.var + PRIOR_RUNS * usual) / (own + PRIOR_RUNS))
 
 
 def excess_spreads(U: Spread, R: Spread) -> Floats:

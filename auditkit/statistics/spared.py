@@ -7,12 +7,12 @@ never been in,
     l = delta d / V - delta^2 / (2 V),
 
 with delta = mean original - mean retrained, d = mean unlearned - mean placebo (or retrained, where
-the procedure could not be run as a placebo), V = kappa (s_U^2 + s_P^2) / n, and kappa >= 1 the
-excess spread that control records show. The answers are combined as
-likelihood ratios of several ways of sparing, in each of which a share pi of some records was left
-in: the sum over those records of log(1 + pi (e^l - 1)). The ways: one in ten of all, one in a
-hundred of all, half of those that belong together (one class, one person). T is the log of their
-mean.
+the procedure could not be run as a placebo), V = kappa (s_U^2 + s_P^2) / n, each variance taken
+together with the usual one of all records, which counts for one run, and kappa >= 1 the excess
+spread that control records show. The answers are combined as likelihood ratios of several ways of
+sparing, in each of which a share pi of some records was left in: the sum over those records of
+log(1 + pi (e^l - 1)). The ways: one in ten of all, one in a hundred of all, half of those that
+belong together (one class, one person). T is the log of their mean.
 
 T is itself the log of a likelihood ratio: its exponential averages 1 when nothing was spared, so
 exp(-T) bounds the p-value (Markov). As records of one run are not independent, T is also compared
