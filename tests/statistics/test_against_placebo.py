@@ -76,12 +76,12 @@ def test_spared_records_are_found_beneath_a_drift() -> None:
     sixty records left in are found; against retrained runs the drift itself is taken for them."""
     drifted, kept, retrained = [], [], []
     for seed in range(20):
-        arms = arms_with_placebo(seed, forget=60, lift=0.3)
+        arms = arms_with_placebo(seed, n=20, forget=60, lift=0.3)
         O, U, R, H, P = exact(arms)
         given: dict[str, Any] = {"groups": 99, "seed": 0, "alpha": 0.05}
         drifted.append(spared(O, U, R, H, P, **given).p)
         retrained.append(spared(O, U, R, H, **given).p)
-        O, U, R, H, P = exact(arms_with_placebo(seed, forget=60, lift=0.3, spared=5))
+        O, U, R, H, P = exact(arms_with_placebo(seed, n=20, forget=60, lift=0.3, spared=5))
         kept.append(spared(O, U, R, H, P, **given).p)
     assert np.mean(np.array(drifted) <= 0.05) <= 0.15
     assert np.mean(np.array(kept) <= 0.01) >= 0.7
