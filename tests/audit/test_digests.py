@@ -89,6 +89,10 @@ class Place:
             source.write("# changed\n")
 
 
+STORED = 2 * 4 + 2
+"""Weights and answers of four trained arms, answers of the unlearned one and of the placebo."""
+
+
 @pytest.fixture(scope="module")
 def audited_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A place where the claim was locked, in `locked`, and audited as it was locked, in `first`."""
@@ -103,7 +107,7 @@ def audited_place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     )
     assert lock.code == 0, lock.error
     assert audit.code in AUDITED, audit.error
-    assert len(place.stored()) == 2 * 3 + 1  # weights and answers of three arms, answers of the unlearned
+    assert len(place.stored()) == STORED
     return Place(folder, lock.out.split()[0])
 
 
@@ -153,7 +157,7 @@ def test_a_line_in_training_voids_the_lock_and_the_runs(place: Place) -> None:
     held, _, anew = audits_after_a_change(place, "training/fitting.py")
     assert held.code == 2
     assert "which differs: in code.auditkit;" in held.error
-    assert len(anew) == 2 * 3 + 1
+    assert len(anew) == STORED
 
 
 def test_a_line_in_unlearning_voids_answers_and_no_weights(place: Place) -> None:
@@ -161,4 +165,4 @@ def test_a_line_in_unlearning_voids_answers_and_no_weights(place: Place) -> None
     nothing is trained again."""
     held, _, anew = audits_after_a_change(place, "unlearning/noop.py")
     assert held.code == 2
-    assert 0 < len(anew) < 2 * 3 + 1
+    assert 0 < len(anew) < STORED
