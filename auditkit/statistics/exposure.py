@@ -132,7 +132,10 @@ def naming_power(
 
     Args:
         original: margins.
-        unlearned, retrained, seen, placebo: as for `exposure`.
+        unlearned: as for `exposure`, like all that follow.
+        retrained: see there.
+        seen: see there.
+        placebo: see there.
     """
     if not len(seen):
         return 0.0

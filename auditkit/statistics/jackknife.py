@@ -37,7 +37,8 @@ def deleted(
     Args:
         original: margins of at least LEAST_RUNS runs.
         unlearned: of as many, or of one run, which is then in every estimate.
-        retrained, placebo: of as many as `original`.
+        retrained: of as many as `original`.
+        placebo: of as many.
 
     Returns:
         left and gap, each (runs, forget records): row j is the mean over folds k != j of the
